@@ -1,0 +1,68 @@
+package bot
+
+import (
+	"time"
+
+	"steno/internal/meeting"
+)
+
+// RecordingMode is what a bot records.
+type RecordingMode string
+
+// The recording modes.
+const (
+	SpeakerView RecordingMode = "speaker_view"
+	GalleryView RecordingMode = "gallery_view"
+	AudioOnly   RecordingMode = "audio_only"
+)
+
+// Timeouts are the rules of leaving. Zero durations are never valid; the
+// defaults are 600 s (digest 2.1).
+type Timeouts struct {
+	WaitingRoom time.Duration `json:"waiting_room"`
+	NoOneJoined time.Duration `json:"no_one_joined"`
+	Silence     time.Duration `json:"silence"`
+	// Grace is the time after joining in which no other rule fires.
+	Grace time.Duration `json:"grace"`
+	// EveryoneLeft: how long the bot stays when all others have gone.
+	EveryoneLeft time.Duration `json:"everyone_left"`
+	// MaxRecording bounds a recording.
+	MaxRecording time.Duration `json:"max_recording"`
+}
+
+// DefaultTimeouts returns the contract's defaults, and ours where the contract
+// has none.
+func DefaultTimeouts() Timeouts {
+	return Timeouts{
+		WaitingRoom: 600 * time.Second, NoOneJoined: 600 * time.Second, Silence: 600 * time.Second,
+		EveryoneLeft: 60 * time.Second, MaxRecording: 4 * time.Hour,
+	}
+}
+
+// Engine names the way in which a bot captures a meeting.
+type Engine string
+
+// The engines: encoded frames of each track, or a picture of the whole page.
+const (
+	TrackEngine  Engine = "tracks"
+	ScreenEngine Engine = "screen"
+)
+
+// Spec is all that a bot process is given, as spec.json in its folder. It
+// holds no secret but those of its own meeting.
+type Spec struct {
+	BotID        string           `json:"bot_id"`
+	Name         string           `json:"name"`
+	Platform     meeting.Platform `json:"platform"`
+	URL          string           `json:"url"`
+	Mode         RecordingMode    `json:"mode"`
+	Engine       Engine           `json:"engine,omitempty"` // empty: the track engine
+	EntryMessage string           `json:"entry_message,omitempty"`
+	Timeouts     Timeouts         `json:"timeouts"`
+	// Browser and FFmpeg are paths of programs; empty means: look for them.
+	Browser string `json:"browser,omitempty"`
+	FFmpeg  string `json:"ffmpeg,omitempty"`
+	// InsecureTLS accepts any certificate of the meeting's host. Only for
+	// self-hosted platforms whose operator asked for it.
+	InsecureTLS bool `json:"insecure_tls,omitempty"`
+}

@@ -1,0 +1,123 @@
+// Package platform says what the bot needs from a meeting platform: the flow
+// from the page to being in the call, and what is seen there. A folder each
+// implements it (meet, galene, …); package all lists them.
+//
+// An adapter drives a page. It does not record, keeps no files and decides
+// nothing about leaving: it reports, the session decides.
+package platform
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"steno/internal/bot"
+)
+
+// Page is the browser page as an adapter sees it. Implemented by package
+// browser.
+type Page interface {
+	// Navigate opens a URL and returns when the document is loaded.
+	Navigate(ctx context.Context, url string) error
+	// Eval runs a JavaScript expression (a promise is awaited) and decodes its
+	// JSON value into out, which may be nil.
+	Eval(ctx context.Context, expression string, out any) error
+	// Click clicks the middle of the first element that the CSS selector finds
+	// by mouse events. ErrNoElement if there is none that is visible.
+	Click(ctx context.Context, selector string) error
+	// Type focuses the element, replaces its text by key events.
+	Type(ctx context.Context, selector, text string) error
+	// AddScript adds JavaScript that runs in every document before its own
+	// scripts.
+	AddScript(ctx context.Context, source string) error
+	// Screenshot returns a PNG of the viewport.
+	Screenshot(ctx context.Context) ([]byte, error)
+}
+
+// ErrNoElement is returned by Page methods when nothing visible matches.
+var ErrNoElement = errors.New("no visible element matches the selector")
+
+// Stage is how far a bot has come, as the page shows it.
+type Stage string
+
+// The stages. They are reported in any order; the session ignores what does
+// not change anything.
+const (
+	StageJoining Stage = "joining" // page open, before or after the join button
+	StageLobby   Stage = "lobby"   // asked to join, waiting for somebody
+	StageInCall  Stage = "in_call"
+	StageEnded   Stage = "ended" // out of the call; Code says why
+)
+
+// Person is a participant in the roster.
+type Person struct {
+	ID      string // the platform's id, stable within the meeting
+	Name    string
+	Picture string
+	Self    bool // the bot
+	Bot     bool // known to be another bot
+}
+
+// Binding says that a media track carries that person. MediaID is the id of
+// the MediaStreamTrack as the page sees it.
+type Binding struct {
+	MediaID string
+	Person  string
+	Screen  bool
+}
+
+// Message is a chat message.
+type Message struct {
+	ID     string
+	Sender string
+	Text   string
+	Self   bool
+	SentAt time.Time
+}
+
+// Observation is one look at the page. Roster and Bindings are complete lists,
+// nil when unknown at this look.
+type Observation struct {
+	Stage    Stage
+	Code     bot.EndCode // with StageEnded
+	Reason   string      // with StageEnded: what was seen, for people
+	Roster   []Person
+	Bindings []Binding
+	// Speaking lists the ids of people whom the page shows as speaking; nil
+	// when the page does not tell.
+	Speaking []string
+	Messages []Message // those that the adapter has not reported before
+}
+
+// Join is what an adapter needs to enter.
+type Join struct {
+	URL    string
+	Name   string
+	Mode   bot.RecordingMode
+	Rejoin bool // the bot was in this call before
+}
+
+// Adapter is one meeting platform. An Adapter value serves one page.
+type Adapter interface {
+	// Scripts returns JavaScript to be installed before the page loads, beside
+	// that of the engine.
+	Scripts(join Join) []string
+	// Enter goes from nothing to having asked for admission or being in the
+	// call. An *Refusal tells that the platform said no.
+	Enter(ctx context.Context, page Page, join Join) error
+	// Observe looks at the page once. It is called every second or so.
+	Observe(ctx context.Context, page Page) (Observation, error)
+	// Say posts a chat message.
+	Say(ctx context.Context, page Page, text string) error
+	// Leave leaves the call, or withdraws the request to join.
+	Leave(ctx context.Context, page Page) error
+}
+
+// Refusal is a typed end of Enter: the meeting cannot be entered, and why.
+type Refusal struct {
+	Code   bot.EndCode
+	Reason string
+}
+
+// Error returns the reason.
+func (r *Refusal) Error() string { return r.Reason }
