@@ -1,0 +1,141 @@
+// Package archtest holds the import table of the program as a test: which room
+// may lean on which. A forbidden edge fails with the reason why it is one.
+package archtest
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"strings"
+	"testing"
+)
+
+// rule forbids imports from packages that match From to packages that match
+// To. Patterns are paths below the module; "x/..." takes in everything below,
+// a leading "!" in Except takes a package out.
+type rule struct {
+	from   []string
+	to     []string
+	except []string // importers that may
+	why    string
+}
+
+var rooms = []string{"internal/bot", "internal/meeting", "internal/webhook", "internal/artifact", "internal/account"}
+
+var rules = []rule{
+	{
+		from: []string{"internal/api/..."}, to: []string{"internal/store/..."},
+		why: "a handler decodes, calls one domain method and encodes; SQL stays behind the rooms",
+	},
+	{
+		from: []string{"internal/runtime/session/...", "internal/record/...", "internal/browser/...", "internal/platform/..."},
+		to:   []string{"internal/store/...", "internal/job/...", "internal/seal/...", "internal/account/...", "internal/api/..."},
+		why:  "a bot process holds no database handle and no secret but its own; that is why `steno record` works without a server",
+	},
+	{
+		from: []string{"internal/..."}, to: []string{"lab/...", "simulator/...", "test/..."},
+		except: []string{"internal/app/...", "internal/archtest/..."},
+		why:    "product code must not know its test doubles",
+	},
+	{
+		from: []string{"internal/..."}, to: []string{"internal/app/..."},
+		why: "app wires everything; nothing may lean on the wiring",
+	},
+	{
+		from: []string{"internal/browser/..."}, to: []string{"internal/record/...", "internal/runtime/..."},
+		why: "the browser knows nothing of meetings and recordings",
+	},
+	{
+		from: []string{"internal/platform/..."}, to: []string{"internal/record/...", "internal/runtime/..."},
+		why: "an adapter reports what a page shows; it does not record and does not decide",
+	},
+}
+
+// mayLean lists the one room that another may lean on, with the reason.
+var mayLean = map[string]string{
+	"internal/bot -> internal/meeting": "a bot is in a meeting; the types of package meeting are pure values",
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImportsFollowTheTable(t *testing.T) {
+	packages := list(t)
+	if len(packages) < 5 {
+		t.Fatalf("go list found %d packages; expected the whole program", len(packages))
+	}
+	for _, p := range packages {
+		for _, imp := range p.Imports {
+			for _, r := range rules {
+				if matchAny(r.from, p.ImportPath) && matchAny(r.to, imp) && !matchAny(r.except, p.ImportPath) {
+					t.Errorf("%s imports %s: %s", p.ImportPath, imp, r.why)
+				}
+			}
+			if room(p.ImportPath) && room(imp) && p.ImportPath != imp && mayLean[p.ImportPath+" -> "+imp] == "" {
+				t.Errorf("%s imports %s: rooms do not import each other; pass a small interface in package app", p.ImportPath, imp)
+			}
+		}
+	}
+}
+
+func TestOnlyTheGuardDialsOut(t *testing.T) {
+	allowed := []string{"internal/netguard/...", "internal/browser/...", "internal/blob/...", "internal/api/...", "internal/app/...", "internal/deliver/...", "internal/record/..."}
+	for _, p := range list(t) {
+		if !strings.HasPrefix(p.ImportPath, "internal/") || matchAny(allowed, p.ImportPath) {
+			continue
+		}
+		for _, imp := range p.Imports {
+			if imp == "net/http" {
+				t.Errorf("%s imports net/http: outgoing requests go through netguard, incoming ones through internal/api", p.ImportPath)
+			}
+		}
+	}
+}
+
+// list returns the program's packages with their non-test imports, paths cut
+// to below the module.
+func list(t *testing.T) []listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "steno/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []listed
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p listed
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		p.ImportPath = strings.TrimPrefix(p.ImportPath, "steno/")
+		for i, imp := range p.Imports {
+			p.Imports[i] = strings.TrimPrefix(imp, "steno/")
+		}
+		all = append(all, p)
+	}
+}
+
+func room(p string) bool { return matchAny(rooms, p) }
+
+func matchAny(patterns []string, p string) bool {
+	for _, pattern := range patterns {
+		if base, ok := strings.CutSuffix(pattern, "/..."); ok {
+			if p == base || strings.HasPrefix(p, base+"/") {
+				return true
+			}
+			continue
+		}
+		if ok, _ := path.Match(pattern, p); ok {
+			return true
+		}
+	}
+	return false
+}
