@@ -1,0 +1,83 @@
+// Package tracks is the track engine: a script in the meeting's page copies
+// the encoded frames of every remote media track, and this package writes
+// them to segments. Nothing is decoded here, and raw media never cross the
+// socket but for an audio receiver that refuses its encoded frames.
+//
+// It does not drive the browser, knows no platform and decides nothing about
+// the meeting: the session injects Script before the page loads and reads
+// Tracks and Activity.
+package tracks
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"steno/internal/clock"
+	"steno/internal/record/journal"
+)
+
+// Options says where a Recorder writes. Folder, Journal and Clock are
+// required.
+type Options struct {
+	Folder  string // the bot's folder
+	Journal *journal.Writer
+	Clock   clock.Clock
+	// AudioOnly refuses video in the negotiation, so that none is sent to us.
+	AudioOnly bool
+	Log       *slog.Logger
+	// FirstFrame is called once, with the arrival (Unix microseconds) of the
+	// first frame that this Recorder takes, before the frame is on disk. It
+	// must not call the Recorder.
+	FirstFrame func(unixMicro int64)
+	// Fallback is how long a receiver may get packets without handing out
+	// encoded frames before its audio is taken decoded; 5 s if zero.
+	Fallback time.Duration
+}
+
+// TrackInfo is one recorded track as it stands.
+type TrackInfo struct {
+	ID       string // ours: t1, t2, …, as in the journal
+	Kind     string // audio, video
+	Codec    string // opus, VP8, VP9, H264, AV1, pcm
+	MediaID  string // id of the MediaStreamTrack in the page
+	StreamID string // id of its MediaStream, if it has one
+	Source   string // encoded, decoded
+	Ended    bool
+	// LastFrame is the arrival of the last frame.
+	LastFrame time.Time
+	// LastSound is the arrival of the last frame that was loud enough to be
+	// somebody (audio; zero if none yet).
+	LastSound time.Time
+	Frames    int64
+	Bytes     int64
+}
+
+// Contributor is somebody whom a mixed or switched audio track carries, by
+// RTP contributing source.
+type Contributor struct {
+	Track     string // TrackInfo.ID
+	CSRC      uint32
+	LastFrame time.Time
+	LastSound time.Time
+}
+
+// Activity sums up what flows. Times are zero as long as nothing came.
+type Activity struct {
+	LastFrame   time.Time // of any track
+	LastSound   time.Time // of any audio track
+	AudioFrames int64
+	VideoFrames int64
+	Bytes       int64 // of payloads
+	Lost        int64 // RTP audio packets that never came
+	Dropped     int64 // frames thrown away because the disk would not take them
+	Connected   int   // pages whose sockets are open
+	Pending     int64 // bytes that wait for the disk
+	// NeedsScreen: a receiver gave no encoded video; only the screen engine
+	// can record it.
+	NeedsScreen bool
+}
+
+// ErrDiskFull is what Err returns, wrapped with its cause, while frames cannot
+// be written.
+var ErrDiskFull = errors.New("recorded media cannot be written")
