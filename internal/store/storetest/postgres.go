@@ -1,0 +1,211 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// URLVariable names a PostgreSQL server on which tests may create databases. If
+// it is not set they start a server of their own.
+const URLVariable = "STENO_TEST_POSTGRES"
+
+var (
+	serverOnce sync.Once
+	serverURL  string
+	serverErr  error
+	server     *exec.Cmd
+	serverDir  string
+	databases  atomic.Int64
+)
+
+// Main runs the tests of a package and then stops the PostgreSQL server that
+// they started, if any: func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }.
+// Without it the server ends when the test process does.
+func Main(m interface{ Run() int }) int {
+	code := m.Run()
+	stop()
+	return code
+}
+
+func stop() {
+	if server == nil {
+		return
+	}
+	_ = server.Process.Signal(syscall.SIGQUIT) // immediate shutdown; nothing in it is worth a checkpoint
+	_ = server.Wait()
+	_ = os.RemoveAll(serverDir)
+}
+
+// PostgresURL returns the URL of a fresh database, dropped after the test.
+func PostgresURL(t testing.TB) string {
+	t.Helper()
+	serverOnce.Do(func() { serverURL, serverErr = start() })
+	if serverErr != nil {
+		t.Fatalf("tests of the store need a real PostgreSQL: %v", serverErr)
+	}
+	name := fmt.Sprintf("steno_test_%d_%d", os.Getpid(), databases.Add(1))
+	if err := admin("CREATE DATABASE " + name); err != nil {
+		t.Fatalf("create a test database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := admin("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+			t.Errorf("drop the test database: %v", err)
+		}
+	})
+	u, err := url.Parse(serverURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+func admin(statement string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, serverURL)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, statement)
+	return err
+}
+
+// start starts a private server on a free loopback port, with its files in a
+// temporary directory. It ends with this process, however that ends.
+func start() (string, error) {
+	if u := os.Getenv(URLVariable); u != "" {
+		return u, nil
+	}
+	bin, err := findBinaries()
+	if err != nil {
+		return "", err
+	}
+	sweep()
+	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", prefix, os.Getpid()))
+	if err != nil {
+		return "", err
+	}
+	serverDir = dir
+	cred, err := credential(dir)
+	if err != nil {
+		return "", err
+	}
+	data := filepath.Join(dir, "data")
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	initdb.Dir, initdb.SysProcAttr = dir, &syscall.SysProcAttr{Credential: cred}
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	port, err := freePort()
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port),
+		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "full_page_writes=off",
+		"-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "logging_collector=off")
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = log.Close() }()
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Pdeathsig: syscall.SIGQUIT}
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	server = cmd
+	u := fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
+	return u, waitFor(u, log.Name())
+}
+
+func waitFor(u, log string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for {
+		conn, err := pgx.Connect(ctx, u)
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			text, _ := os.ReadFile(log)
+			return fmt.Errorf("the server did not start: %w\n%s", err, text)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// findBinaries returns the directory of the newest installed PostgreSQL.
+func findBinaries() (string, error) {
+	dirs, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
+	if len(dirs) > 0 {
+		slices.Sort(dirs)
+		return filepath.Dir(dirs[len(dirs)-1]), nil
+	}
+	if p, err := exec.LookPath("postgres"); err == nil {
+		return filepath.Dir(p), nil
+	}
+	return "", errors.New("it is not installed; on Debian run `apt-get install postgresql`, or set " + URLVariable +
+		" to the URL of a server on which databases may be created")
+}
+
+// credential returns the user to run the server as: PostgreSQL refuses root.
+func credential(dir string) (*syscall.Credential, error) {
+	if os.Getuid() != 0 {
+		return nil, nil //nolint:nilnil // nil means: as ourselves
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		return nil, fmt.Errorf("tests run as root, and PostgreSQL refuses root: %w", err)
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, int(uid), int(gid))
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port, nil //nolint:forcetypeassert // a TCP listener
+}
+
+const prefix = "steno-test-postgres-"
+
+// sweep removes the files of servers whose test process was killed.
+func sweep() {
+	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*"))
+	for _, d := range dirs {
+		pid, err := strconv.Atoi(strings.Split(strings.TrimPrefix(filepath.Base(d), prefix), "-")[0])
+		if err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			_ = os.RemoveAll(d)
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"steno/internal/job"
+	"steno/internal/store/postgres"
+	"steno/internal/store/sqlite"
+)
+
+// Querier runs statements: a transaction, or the database outside of one.
+type Querier interface {
+	Exec(ctx context.Context, query string, args ...any) (sql.Result, error)
+	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Tx is a write transaction. What it stores, the jobs that it enqueues and the
+// webhooks that it emits become visible together or not at all. It must not be
+// used after the function that was given it has returned.
+type Tx struct {
+	conn  *sql.Conn
+	tx    *sql.Tx
+	db    *DB
+	steps int
+	wake  map[string]struct{}
+	after []func()
+}
+
+// tries bounds how often a transaction is run when others are in its way.
+const tries = 5
+
+// InTx runs fn in one write transaction and commits it if fn returns nil. fn
+// may be run again when the transaction collides with another, so it must have
+// no effect outside of the transaction but through AfterCommit. Functions given
+// to AfterCommit and the wake-up of workers follow a successful commit.
+//
+// SQLite runs one write transaction at a time: fn must not wait for anything
+// slow and must not use the DB itself.
+func (db *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
+	for try := 1; ; try++ {
+		err := db.tryTx(ctx, fn)
+		if err == nil || try == tries || !(postgres.Again(err) || sqlite.Busy(err)) {
+			return classify(err)
+		}
+		select {
+		case <-ctx.Done():
+			return classify(err)
+		case <-time.After(time.Duration(try) * 5 * time.Millisecond):
+		}
+	}
+}
+
+func (db *DB) tryTx(ctx context.Context, fn func(tx *Tx) error) error {
+	conn, err := db.write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // gives the connection back
+	sqlTx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = sqlTx.Rollback() }() // does nothing after a commit
+	tx := &Tx{conn: conn, tx: sqlTx, db: db}
+	if err := fn(tx); err != nil {
+		return err
+	}
+	tx.step()
+	if err := sqlTx.Commit(); err != nil {
+		return err
+	}
+	tx.step()
+	for queue := range tx.wake {
+		db.jobs.Wake(queue)
+	}
+	for _, f := range tx.after {
+		f()
+	}
+	return nil
+}
+
+func (tx *Tx) step() {
+	if tx.db.step != nil {
+		tx.steps++
+		tx.db.step(tx.steps)
+	}
+}
+
+// Exec runs a statement.
+func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	tx.step()
+	return tx.tx.ExecContext(ctx, query, args...)
+}
+
+// Query runs a query. The rows must be closed before the next statement.
+func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	tx.step()
+	return tx.tx.QueryContext(ctx, query, args...)
+}
+
+// QueryRow runs a query for one row.
+func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	tx.step()
+	return tx.tx.QueryRowContext(ctx, query, args...)
+}
+
+// Enqueue queues a job that starts after the commit.
+func (tx *Tx) Enqueue(ctx context.Context, args job.Args, opts job.Opts) error {
+	tx.step()
+	queue, err := tx.db.jobs.Insert(ctx, tx.conn, tx.tx, args, opts)
+	if err != nil {
+		return err
+	}
+	if tx.wake == nil {
+		tx.wake = map[string]struct{}{}
+	}
+	tx.wake[queue] = struct{}{}
+	return nil
+}
+
+// AfterCommit has f called when the transaction has been committed. f must be
+// quick: it is for nudges, never for anything that must happen.
+func (tx *Tx) AfterCommit(f func()) { tx.after = append(tx.after, f) }
+
+// execN runs a statement and reports how many rows it changed.
+func execN(ctx context.Context, q Querier, query string, args ...any) (int64, error) {
+	r, err := q.Exec(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// Read runs fn outside of any transaction, on connections that do not wait for
+// writers. Each statement sees what was committed before it.
+func (db *DB) Read(ctx context.Context, fn func(q Querier) error) error {
+	return classify(fn(reader{db.read}))
+}
+
+type reader struct{ db *sql.DB }
+
+func (r reader) Exec(context.Context, string, ...any) (sql.Result, error) {
+	return nil, errors.New("store: a write outside of a transaction")
+}
+
+func (r reader) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return r.db.QueryContext(ctx, query, args...)
+}
+
+func (r reader) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	return r.db.QueryRowContext(ctx, query, args...)
+}
