@@ -11,7 +11,14 @@ package browser
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -39,7 +46,9 @@ type Options struct {
 	// Sound lets the browser play audio on the system's devices, for the
 	// screen engine. Without it nothing is opened.
 	Sound bool
-	Log   *slog.Logger
+	// Loopback lets WebRTC use 127.0.0.1, for a meeting on this very machine.
+	Loopback bool
+	Log      *slog.Logger
 }
 
 // Usage is what a process tree takes.
@@ -58,31 +67,240 @@ const (
 	Camera     Permission = "videoCapture"
 )
 
-// Driver is what Browser offers beyond platform.Page; it exists to document
-// the surface in one place.
-type driver interface {
-	// Grant gives the origin ("https://meet.example") permissions without
-	// asking, and refuses it all others.
-	Grant(ctx context.Context, origin string, permissions ...Permission) error
-	// Press presses a key once: "Enter", "Escape", "Tab" or one character.
-	Press(ctx context.Context, key string) error
-	// Ping asks the page for a number. An error (or ctx's end) means that the
-	// page hangs or is gone.
-	Ping(ctx context.Context) error
-	// Done is closed when the browser process is gone, for whatever reason.
-	Done() <-chan struct{}
-	// Crashed is closed when the page's renderer crashed.
-	Crashed() <-chan struct{}
-	// Console returns the last lines that page and browser wrote, oldest
-	// first, at most 200.
-	Console() []string
-	// PID is the browser's process id, also that of its process group.
-	PID() int
-	// Usage adds up the browser's process tree.
-	Usage() (Usage, error)
-	// Close kills the process group, reaps it and removes the profile. It may
-	// be called more than once and at any time.
-	Close() error
+// errCrashed is what calls return once the page's renderer is gone.
+var errCrashed = errors.New("the page's renderer crashed")
+
+// Browser is a running browser with one page. Its methods may be called from
+// any goroutine.
+type Browser struct {
+	proc    *process
+	pipe    *pipe
+	log     *slog.Logger
+	console tail
+	loads   loadWatch
+
+	target, session string // ids of the page
+
+	crashOnce sync.Once
+	crashed   chan struct{}
+
+	profile string // to be removed, if ours
+	closing sync.Once
+	done    chan struct{} // closed when nothing of the browser is left
 }
 
-var _ driver = (*Browser)(nil)
+// Launch starts a browser and waits until its page answers. The browser does
+// not outlive this process. ctx bounds the start only.
+func Launch(ctx context.Context, o Options) (*Browser, error) {
+	o = o.withDefaults()
+	find := Find
+	if o.Headed {
+		find = FindHeaded
+	}
+	path, err := find(o.Path)
+	if err != nil {
+		return nil, err
+	}
+	b := &Browser{log: o.Log, crashed: make(chan struct{}), done: make(chan struct{})}
+	profile := o.Profile
+	if profile == "" {
+		profile = filepath.Join(o.Dir, profileDir)
+		b.profile = profile
+		// A predecessor that was killed may have left its own.
+		if err := errors.Join(os.RemoveAll(profile), os.MkdirAll(profile, 0o700)); err != nil {
+			return nil, fmt.Errorf("launch browser: %w", err)
+		}
+	}
+	if err := b.start(path, o, profile); err != nil {
+		b.removeProfile()
+		return nil, fmt.Errorf("launch browser: %w", err)
+	}
+	if err := b.attach(ctx); err != nil {
+		b.Close()
+		return nil, fmt.Errorf("launch browser %s: %w; it said:\n%s", path, err, strings.Join(b.Console(), "\n"))
+	}
+	return b, nil
+}
+
+// profileDir is the name of the profile within Options.Dir.
+const profileDir = "browser-profile"
+
+func (o Options) withDefaults() Options {
+	if o.Width == 0 || o.Height == 0 {
+		o.Width, o.Height = 1280, 720
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func (b *Browser) start(path string, o Options, profile string) error {
+	cmd := exec.Command(path, o.flags(profile)...)
+	cmd.Env = append(environment(profile), o.Env...)
+	var files [3]struct{ r, w *os.File } // commands, answers, standard error
+	for i := range files {
+		r, w, err := os.Pipe()
+		if err != nil {
+			for _, f := range files[:i] {
+				f.r.Close()
+				f.w.Close()
+			}
+			return err
+		}
+		files[i].r, files[i].w = r, w
+	}
+	commands, answers, stderr := files[0], files[1], files[2]
+	cmd.ExtraFiles = []*os.File{commands.r, answers.w}
+	cmd.Stderr = stderr.w
+	proc, err := start(cmd)
+	for _, f := range []*os.File{commands.r, answers.w, stderr.w} {
+		f.Close()
+	}
+	if err != nil {
+		for _, f := range []*os.File{commands.w, answers.r, stderr.r} {
+			f.Close()
+		}
+		return err
+	}
+	b.proc = proc
+	go func() {
+		defer stderr.r.Close()
+		b.console.follow(stderr.r)
+	}()
+	b.pipe = newPipe(answers.r, commands.w, b.event)
+	go b.wait(answers.r)
+	return nil
+}
+
+// environment is what a browser needs of ours; secrets stay out.
+func environment(profile string) []string {
+	env := []string{"HOME=" + profile, "TMPDIR=" + profile}
+	for _, key := range []string{"PATH", "LANG", "TZ", "XDG_RUNTIME_DIR", "FONTCONFIG_PATH", "FONTCONFIG_FILE", "SSL_CERT_DIR", "SSL_CERT_FILE"} {
+		if v, ok := os.LookupEnv(key); ok {
+			env = append(env, key+"="+v)
+		}
+	}
+	return env
+}
+
+// wait cleans up behind the browser, whoever ended it.
+func (b *Browser) wait(answers *os.File) {
+	<-b.proc.done
+	// A reader may still hang on the pipe if a child inherited it.
+	answers.Close()
+	b.removeProfile()
+	close(b.done)
+}
+
+func (b *Browser) removeProfile() {
+	if b.profile == "" {
+		return
+	}
+	if err := os.RemoveAll(b.profile); err != nil {
+		b.log.Warn("browser profile not removed", "error", err)
+	}
+}
+
+// attach takes hold of the page that the browser opens with.
+func (b *Browser) attach(ctx context.Context) error {
+	var targets struct {
+		Infos []struct {
+			ID   string `json:"targetId"`
+			Type string `json:"type"`
+		} `json:"targetInfos"`
+	}
+	for b.target == "" {
+		if err := b.pipe.call(ctx, "", "Target.getTargets", nil, &targets); err != nil {
+			return err
+		}
+		for _, t := range targets.Infos {
+			if t.Type == "page" {
+				b.target = t.ID
+			}
+		}
+		if b.target != "" {
+			break
+		}
+		select { // a full Chromium opens its window a moment later
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	var attached struct {
+		Session string `json:"sessionId"`
+	}
+	err := b.pipe.call(ctx, "", "Target.attachToTarget", map[string]any{"targetId": b.target, "flatten": true}, &attached)
+	if err != nil {
+		return err
+	}
+	b.session = attached.Session
+	for _, c := range []struct {
+		session, method string
+		params          any
+	}{
+		{"", "Target.setDiscoverTargets", map[string]any{"discover": true}},
+		{b.session, "Inspector.enable", nil},
+		{b.session, "Page.enable", nil},
+		{b.session, "Page.setLifecycleEventsEnabled", map[string]any{"enabled": true}},
+		// Without this a strict page refuses the worker of the recorder.
+		{b.session, "Page.setBypassCSP", map[string]any{"enabled": true}},
+	} {
+		if err := b.pipe.call(ctx, c.session, c.method, c.params, nil); err != nil {
+			return err
+		}
+	}
+	return b.Ping(ctx)
+}
+
+// call sends a command to the page.
+func (b *Browser) call(ctx context.Context, method string, params, out any) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-b.crashed:
+			cancel(errCrashed)
+		case <-ctx.Done():
+		}
+	}()
+	err := b.pipe.call(ctx, b.session, method, params, out)
+	if err != nil && errors.Is(context.Cause(ctx), errCrashed) {
+		return fmt.Errorf("%s: %w", method, errCrashed)
+	}
+	return err
+}
+
+func (b *Browser) crash() { b.crashOnce.Do(func() { close(b.crashed) }) }
+
+// Done is closed when the browser is gone, for whatever reason, and nothing of
+// it is left.
+func (b *Browser) Done() <-chan struct{} { return b.done }
+
+// Crashed is closed when the page's renderer crashed. The browser itself is
+// still there and wants to be closed.
+func (b *Browser) Crashed() <-chan struct{} { return b.crashed }
+
+// Console returns the last lines that page and browser wrote, oldest first, at
+// most 200.
+func (b *Browser) Console() []string { return b.console.all() }
+
+// PID is the browser's process id, also that of its process group.
+func (b *Browser) PID() int { return b.proc.cmd.Process.Pid }
+
+// Usage adds up the browser's process tree.
+func (b *Browser) Usage() (Usage, error) { return TreeUsage(b.PID()) }
+
+// Close kills the browser, reaps its processes and removes its profile. It may
+// be called more than once and at any time.
+func (b *Browser) Close() error {
+	b.closing.Do(b.proc.kill)
+	<-b.done
+	if b.profile != "" {
+		if _, err := os.Stat(b.profile); err == nil {
+			return fmt.Errorf("close browser: profile %s could not be removed", b.profile)
+		}
+	}
+	return nil
+}
