@@ -1,0 +1,209 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+)
+
+// Job is one run of a job.
+type Job[A Args] struct {
+	ID      int64
+	Attempt int // 1 at the first try
+	Args    A
+}
+
+// Workers holds the functions that run jobs, by kind.
+type Workers struct{ river *river.Workers }
+
+// NewWorkers returns an empty set.
+func NewWorkers() *Workers { return &Workers{river: river.NewWorkers()} }
+
+// maxTimeout bounds every worker's timeout, because River takes a job that has
+// run for stuckAfter as lost. Work that lasts longer is a lease row with a
+// heartbeat, not a job.
+const (
+	maxTimeout = 10 * time.Minute
+	stuckAfter = 15 * time.Minute
+)
+
+// Register says how jobs of kind A are run. The context of run ends after
+// timeout (at most 10 minutes) and when the runner is stopped for good. An
+// error has the job tried again later, with growing pauses.
+func Register[A Args](w *Workers, timeout time.Duration, run func(ctx context.Context, j Job[A]) error) {
+	if timeout <= 0 || timeout > maxTimeout {
+		var a A
+		panic(fmt.Sprintf("job: timeout of %s must be above 0 and at most %s", a.Kind(), maxTimeout))
+	}
+	river.AddWorker(w.river, &worker[A]{run: run, timeout: timeout})
+}
+
+type worker[A Args] struct {
+	river.WorkerDefaults[A]
+	run     func(ctx context.Context, j Job[A]) error
+	timeout time.Duration
+}
+
+func (w *worker[A]) Timeout(*river.Job[A]) time.Duration { return w.timeout }
+
+func (w *worker[A]) Work(ctx context.Context, j *river.Job[A]) error {
+	return w.run(ctx, Job[A]{ID: j.ID, Attempt: j.Attempt, Args: j.Args})
+}
+
+// Snooze is returned by a worker that cannot run the job now: it is tried again
+// after d, and the attempt does not count.
+func Snooze(d time.Duration) error { return river.JobSnooze(d) }
+
+// GiveUp is returned by a worker when trying again is useless.
+func GiveUp(err error) error { return river.JobCancel(err) }
+
+// Nodes knows which server processes live, so that the jobs of the dead can be
+// run again.
+type Nodes interface {
+	// Beat says that the node lives, makes the running jobs of dead nodes
+	// available again and returns how many there were.
+	Beat(ctx context.Context, id, host string) (rescued int64, err error)
+	// Leave says that the node has stopped.
+	Leave(ctx context.Context, id string) error
+}
+
+// RunnerOptions says what a Runner works on.
+type RunnerOptions struct {
+	Node   string         // unique to this run of the process
+	Host   string         // for people
+	Queues map[string]int // name of a queue: how many jobs at once
+	Nodes  Nodes
+	Logger *slog.Logger
+	// BeatEvery is the time between heartbeats; 0 means 3 s.
+	BeatEvery time.Duration
+}
+
+// Runner runs jobs. Start it once; Stop may be called any number of times, also
+// when it was never started.
+type Runner struct {
+	o      RunnerOptions
+	client client
+	cancel context.CancelFunc
+	beats  sync.WaitGroup
+}
+
+// client is the part of river.Client that does not depend on the database.
+type client interface {
+	Start(ctx context.Context) error
+	Stop(ctx context.Context) error
+	StopAndCancel(ctx context.Context) error
+}
+
+// NewRunner returns a runner of the jobs in q.
+func NewRunner(q *Queue, w *Workers, o RunnerOptions) (*Runner, error) {
+	if o.BeatEvery == 0 {
+		o.BeatEvery = 3 * time.Second
+	}
+	cfg := &river.Config{
+		ID:                          o.Node,
+		Queues:                      map[string]river.QueueConfig{},
+		Workers:                     w.river,
+		Logger:                      slog.New(quiet{o.Logger.Handler()}),
+		JobTimeout:                  time.Minute,
+		RescueStuckJobsAfter:        stuckAfter,
+		CompletedJobRetentionPeriod: time.Hour,
+		FetchCooldown:               10 * time.Millisecond,
+		FetchPollInterval:           time.Second,
+	}
+	for name, n := range o.Queues {
+		cfg.Queues[name] = river.QueueConfig{MaxWorkers: n}
+	}
+	c, err := newClient(q, cfg)
+	return &Runner{o: o, client: c}, err
+}
+
+func newClient(q *Queue, cfg *river.Config) (client, error) {
+	if q.sqlite != nil {
+		return build(localDriver(q.sqlite, q.hub), cfg)
+	}
+	return build(riverpgxv5.New(q.postgres), cfg)
+}
+
+// build keeps a nil *river.Client out of the interface.
+func build[TTx any](d riverdriver.Driver[TTx], cfg *river.Config) (client, error) {
+	c, err := river.NewClient(d, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Start takes back what dead processes left running and begins to work. ctx
+// bounds the start only.
+func (r *Runner) Start(ctx context.Context) error {
+	if err := r.beat(ctx); err != nil {
+		return fmt.Errorf("register the node: %w", err)
+	}
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	r.cancel = cancel
+	if err := r.client.Start(life); err != nil {
+		cancel()
+		return fmt.Errorf("start the job queue: %w", err)
+	}
+	r.beats.Go(func() { r.beatOn(life) })
+	return nil
+}
+
+func (r *Runner) beatOn(ctx context.Context) {
+	tick := time.NewTicker(r.o.BeatEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := r.beat(ctx); err != nil && ctx.Err() == nil {
+			r.o.Logger.Warn("node heartbeat failed", "node", r.o.Node, "error", err)
+		}
+	}
+}
+
+func (r *Runner) beat(ctx context.Context) error {
+	n, err := r.o.Nodes.Beat(ctx, r.o.Node, r.o.Host)
+	if n > 0 {
+		r.o.Logger.Info("jobs of a dead process are run again", "jobs", n)
+	}
+	return err
+}
+
+// Stop takes no further jobs and waits for those that run. When ctx ends first
+// their contexts are cancelled; what they leave is run again later.
+func (r *Runner) Stop(ctx context.Context) error {
+	if r.cancel == nil {
+		return nil
+	}
+	err := r.client.Stop(ctx)
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		hard, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		err = r.client.StopAndCancel(hard)
+	}
+	r.cancel()
+	r.beats.Wait()
+	r.cancel = nil
+	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return errors.Join(err, r.o.Nodes.Leave(leave, r.o.Node))
+}
+
+// quiet passes on what River warns of: its reports of routine are not ours.
+type quiet struct{ slog.Handler }
+
+func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && q.Handler.Enabled(ctx, l)
+}
+func (q quiet) WithAttrs(a []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(a)} }
+func (q quiet) WithGroup(g string) slog.Handler      { return quiet{q.Handler.WithGroup(g)} }
