@@ -103,6 +103,9 @@ type Bind struct {
 	Person string `json:"person"`
 	Source string `json:"source"` // roster, csrc, page
 	Screen bool   `json:"screen,omitempty"`
+	// CSRC narrows the binding to one contributing source of a track that
+	// carries several people; 0: the whole track.
+	CSRC uint32 `json:"csrc,omitempty"`
 }
 
 // Speech: an observation that a person started or stopped speaking, seen
