@@ -29,6 +29,7 @@ const (
 	EndGeneralError     EndCode = "GENERAL_ERROR"
 	EndExitBeforeRecord EndCode = "EXITING_MEETING_BEFORE_RECORD"
 	EndUnknown          EndCode = "UNKNOWN_ERROR"
+	EndDiskFull         EndCode = "DISK_FULL" // ours: the bot's folder could take no more
 )
 
 // Normal reports whether a bot that ended so, with something recorded, counts

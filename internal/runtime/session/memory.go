@@ -1,0 +1,104 @@
+package session
+
+import (
+	"time"
+
+	"steno/internal/bot"
+	"steno/internal/record/journal"
+)
+
+// memory is what a journal says so far. It is built by replay when a process
+// starts and kept by the same function while it runs, so that a restarted bot
+// knows exactly what its predecessor knew.
+type memory struct {
+	sessions int
+	seen     map[bot.Status]bool
+	status   bot.Status // the latest
+	asked    time.Time
+	admitted time.Time
+	epoch    int64 // Unix microseconds; 0: recording has not begun
+	people   map[string]journal.Person
+	bound    map[string]journal.Bind // by track
+	speaking map[string]bool
+	chats    map[string]bool
+	spoke    bool   // the entry message was posted
+	leave    string // who told the bot to leave
+	lastAt   time.Time
+	end      *journal.End
+	files    map[string]bool // artifacts, by path
+	result   *journal.Result
+	done     *journal.Done
+}
+
+// entryNote marks in the journal that the entry message was posted.
+const entryNote = "entry message posted"
+
+func recall(entries []journal.Entry) *memory {
+	m := &memory{
+		seen: map[bot.Status]bool{}, people: map[string]journal.Person{}, bound: map[string]journal.Bind{},
+		speaking: map[string]bool{}, chats: map[string]bool{}, files: map[string]bool{},
+	}
+	for _, e := range entries {
+		m.apply(e)
+	}
+	return m
+}
+
+func (m *memory) apply(e journal.Entry) {
+	m.lastAt = e.At
+	switch {
+	case e.Session != nil:
+		m.sessions = e.Session.N
+	case e.State != nil:
+		m.applyState(e)
+	case e.Epoch != nil:
+		if m.epoch == 0 {
+			m.epoch = e.Epoch.UnixMicro
+		}
+	case e.Person != nil:
+		m.people[e.Person.ID] = *e.Person
+	case e.Bind != nil:
+		m.bound[e.Bind.Track] = *e.Bind
+	case e.Speech != nil:
+		m.speaking[e.Speech.Person] = e.Speech.On
+	case e.Chat != nil:
+		m.chats[e.Chat.ID] = true
+	case e.Note != nil:
+		m.spoke = m.spoke || e.Note.Text == entryNote
+	case e.Command != nil:
+		if e.Command.Name == "leave" && m.leave == "" {
+			m.leave = e.Command.From
+		}
+	default:
+		m.applyEnd(e)
+	}
+}
+
+func (m *memory) applyState(e journal.Entry) {
+	m.seen[e.State.Code], m.status = true, e.State.Code
+	switch e.State.Code {
+	case bot.InWaitingRoom, bot.InWaitingForHost:
+		if m.asked.IsZero() {
+			m.asked = e.At
+		}
+	case bot.InCall:
+		m.admitted = e.At
+	}
+}
+
+func (m *memory) applyEnd(e journal.Entry) {
+	switch {
+	case e.End != nil:
+		m.end = e.End
+	case e.Artifact != nil:
+		m.files[e.Artifact.Path] = true
+	case e.Result != nil:
+		m.result = e.Result
+	case e.Done != nil:
+		m.done = e.Done
+	}
+}
+
+// self reports whether a person of that id was ever the bot itself. After a
+// crash the old incarnation may stay in the roster for a while.
+func (m *memory) self(id string) bool { return m.people[id].Self }
