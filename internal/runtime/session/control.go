@@ -85,7 +85,7 @@ type control struct {
 	folder   string
 	wg       sync.WaitGroup
 	mu       sync.Mutex
-	conns    map[net.Conn]bool
+	conns    map[net.Conn]bool // nil once stopped
 }
 
 // listen opens the control socket, in place of one that a dead process left,
@@ -117,12 +117,23 @@ func (c *control) accept() {
 		if err != nil {
 			return
 		}
-		c.mu.Lock()
-		c.conns[conn] = true
-		c.mu.Unlock()
-		c.wg.Add(1)
+		if !c.admit(conn) {
+			conn.Close()
+			return
+		}
 		go c.serve(conn)
 	}
+}
+
+func (c *control) admit(conn net.Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conns == nil {
+		return false
+	}
+	c.conns[conn] = true
+	c.wg.Add(1)
+	return true
 }
 
 func (c *control) serve(conn net.Conn) {
@@ -154,6 +165,7 @@ func (c *control) stop() {
 	for conn := range c.conns {
 		conn.Close()
 	}
+	c.conns = nil
 	c.mu.Unlock()
 	c.wg.Wait()
 	_ = os.Remove(filepath.Join(c.folder, SocketFile))

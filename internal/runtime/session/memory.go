@@ -21,7 +21,7 @@ type memory struct {
 	bound    map[string]journal.Bind // by track
 	speaking map[string]bool
 	chats    map[string]bool
-	spoke    bool   // the entry message was posted
+	spoke    bool   // the entry message is posted, or was about to be
 	leave    string // who told the bot to leave
 	lastAt   time.Time
 	end      *journal.End
@@ -30,8 +30,11 @@ type memory struct {
 	done     *journal.Done
 }
 
-// entryNote marks in the journal that the entry message was posted.
-const entryNote = "entry message posted"
+// The commands in a journal.
+const (
+	commandLeave = "leave"
+	commandSay   = "say" // post the entry message
+)
 
 func recall(entries []journal.Entry) *memory {
 	m := &memory{
@@ -63,12 +66,8 @@ func (m *memory) apply(e journal.Entry) {
 		m.speaking[e.Speech.Person] = e.Speech.On
 	case e.Chat != nil:
 		m.chats[e.Chat.ID] = true
-	case e.Note != nil:
-		m.spoke = m.spoke || e.Note.Text == entryNote
 	case e.Command != nil:
-		if e.Command.Name == "leave" && m.leave == "" {
-			m.leave = e.Command.From
-		}
+		m.applyCommand(*e.Command)
 	default:
 		m.applyEnd(e)
 	}
@@ -83,6 +82,15 @@ func (m *memory) applyState(e journal.Entry) {
 		}
 	case bot.InCall:
 		m.admitted = e.At
+	}
+}
+
+func (m *memory) applyCommand(c journal.Command) {
+	switch {
+	case c.Name == commandSay:
+		m.spoke = true
+	case c.Name == commandLeave && m.leave == "":
+		m.leave = c.From
 	}
 }
 

@@ -110,7 +110,7 @@ func signal(code bot.EndCode) (bot.Status, bool) {
 		return bot.BotRemoved, true
 	case bot.EndRemovedTooEarly:
 		return bot.BotRemovedTooEarly, true
-	case bot.EndAPIRequest, bot.EndExitBeforeRecord:
+	case bot.EndAPIRequest:
 		return bot.APIRequestStop, true
 	case bot.EndInvalidURL:
 		return bot.InvalidMeetingURL, true

@@ -1,0 +1,103 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	composeTries = 3
+	composeNice  = 15
+	composeLog   = "compose.log"
+)
+
+// composer keeps one child process that composes the folder, in the
+// background of the meeting, and starts it again when it dies.
+//
+// start begins it; a second start does nothing. wait returns when it is
+// through. stop kills it if it runs; it may be called at any time.
+type composer struct {
+	folder  string
+	command func(folder string) *exec.Cmd
+	log     *slog.Logger
+
+	once    sync.Once
+	done    chan struct{}
+	err     error // valid when done is closed
+	stopped chan struct{}
+	halt    sync.Once
+}
+
+func newComposer(folder string, command func(string) *exec.Cmd, log *slog.Logger) *composer {
+	return &composer{folder: folder, command: command, log: log, done: make(chan struct{}), stopped: make(chan struct{})}
+}
+
+func (c *composer) start() {
+	c.once.Do(func() { go c.keep() })
+}
+
+// wait returns nil when the artifacts are there.
+func (c *composer) wait() error {
+	c.start()
+	<-c.done
+	return c.err
+}
+
+func (c *composer) stop() {
+	c.halt.Do(func() { close(c.stopped) })
+	c.once.Do(func() { close(c.done) }) // never started
+	<-c.done
+}
+
+func (c *composer) keep() {
+	defer close(c.done)
+	for try := 1; ; try++ {
+		c.err = c.runOnce()
+		if c.err == nil || try == composeTries {
+			return
+		}
+		c.log.Warn("composer died", "try", try, "error", c.err)
+		select {
+		case <-c.stopped:
+			return
+		case <-time.After(time.Duration(try) * time.Second):
+		}
+	}
+}
+
+func (c *composer) runOnce() error {
+	cmd := c.command(c.folder)
+	out, err := os.OpenFile(filepath.Join(c.folder, composeLog), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err == nil {
+		defer out.Close()
+		cmd.Stdout, cmd.Stderr = out, out
+	}
+	// The composer must not outlive the bot: the next one starts its own.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start composer: %w", err)
+	}
+	_ = unix.Setpriority(unix.PRIO_PGRP, cmd.Process.Pid, composeNice)
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			return fmt.Errorf("compose: %w, see %s", err, composeLog)
+		}
+		return nil
+	case <-c.stopped:
+		_ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
+		<-ended
+		return errors.New("compose: stopped")
+	}
+}

@@ -1,0 +1,59 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"steno/internal/bot"
+)
+
+const (
+	evidenceLimit = 4 * time.Second
+	evidenceMax   = 20 // files; a bot that fails over and over must not fill the disk
+)
+
+// keepEvidence saves what the page looked like when something went wrong.
+func (v *visit) keepEvidence(ctx context.Context, result verdict, err error) {
+	wrong := err != nil || outcome(result.code, v.s.diary.recorded()) == bot.Failed
+	if !wrong || result.code == bot.EndAPIRequest || result.code == bot.EndSIGTERM {
+		return
+	}
+	dir := filepath.Join(v.s.opt.Folder, EvidenceDir)
+	have, _ := os.ReadDir(dir)
+	if len(have) >= evidenceMax || os.MkdirAll(dir, 0o700) != nil {
+		return
+	}
+	stem := v.s.clock.Now().Format("150405.000")
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), evidenceLimit)
+	defer cancel()
+	if lines := v.page.Console(); len(lines) > 0 {
+		v.save(stem+"-console.log", []byte(strings.Join(lines, "\n")+"\n"))
+	}
+	select {
+	case <-v.page.Done():
+		return
+	case <-v.page.Crashed():
+		return
+	default:
+	}
+	if png, err := v.page.Screenshot(ctx); err == nil {
+		v.save(stem+"-page.png", png)
+	}
+	var html string
+	if err := v.page.Eval(ctx, "document.documentElement.outerHTML", &html); err == nil {
+		v.save(stem+"-page.html", []byte(html))
+	}
+}
+
+func (v *visit) save(name string, content []byte) {
+	path := filepath.Join(EvidenceDir, name)
+	if err := os.WriteFile(filepath.Join(v.s.opt.Folder, path), content, 0o600); err != nil {
+		v.s.log.Warn("cannot keep evidence", "error", err)
+		return
+	}
+	v.s.diary.note(fmt.Sprintf("evidence: %s", name), path)
+}

@@ -1,0 +1,135 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"steno/internal/bot"
+	"steno/internal/platform"
+	"steno/internal/record/journal"
+)
+
+// take writes down what a look at the page showed. It returns a verdict when
+// the page says that the bot is out, and a loss when it is out without the
+// platform having said so.
+func (v *visit) take(ctx context.Context, o platform.Observation, now time.Time) (verdict, bool, error) {
+	s := v.s
+	switch o.Stage {
+	case platform.StageEnded:
+		if o.Code == bot.EndUnknown || o.Code == "" {
+			return verdict{}, false, &loss{"reconnect", errors.New("the connection to the meeting was lost: " + o.Reason)}
+		}
+		return verdict{o.Code, o.Reason}, true, nil
+	case platform.StageLobby:
+		s.diary.state(bot.InWaitingRoom, "")
+		if s.facts.asked.IsZero() {
+			s.facts.asked = now
+		}
+	case platform.StageInCall:
+		v.arrive(ctx, now)
+	}
+	if v.inCall() {
+		v.takePeople(o, now)
+		s.diary.chat(o.Messages)
+	}
+	return verdict{}, false, nil
+}
+
+// arrive is called at each look that finds the bot in the call.
+func (v *visit) arrive(ctx context.Context, now time.Time) {
+	s := v.s
+	if v.inCall() {
+		return
+	}
+	v.entered = now
+	if s.facts.admitted.IsZero() {
+		s.facts.admitted = now
+	} else {
+		s.facts.back = now
+	}
+	s.diary.state(bot.InCall, "")
+	v.greet(ctx)
+}
+
+// greet posts the entry message, once in the life of the bot: it is noted
+// before it is posted, because twice is worse than never.
+func (v *visit) greet(ctx context.Context) {
+	s := v.s
+	var spoke bool
+	s.diary.look(func(m *memory) { spoke = m.spoke })
+	if s.spec.EntryMessage == "" || spoke {
+		return
+	}
+	s.diary.write(journal.Entry{Command: &journal.Command{Name: commandSay, From: "spec"}})
+	saying, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	if err := v.adapter.Say(saying, v.page, s.spec.EntryMessage); err != nil {
+		s.log.Warn("could not post the entry message", "error", err)
+		s.diary.note("could not post the entry message: "+err.Error(), "")
+	}
+}
+
+func (v *visit) takePeople(o platform.Observation, now time.Time) {
+	s := v.s
+	s.diary.roster(o.Roster)
+	s.diary.speech(o.Speaking, "page")
+	if o.Roster != nil {
+		s.facts.others = v.others(o.Roster)
+	}
+	if s.facts.others > 0 {
+		s.facts.company = now
+	}
+	if len(o.Bindings) == 0 {
+		return
+	}
+	byMedia := map[string]string{}
+	for _, t := range v.rec.Tracks() {
+		byMedia[t.MediaID] = t.ID // the last one counts
+	}
+	for _, b := range o.Bindings {
+		if track, ok := byMedia[b.MediaID]; ok {
+			s.diary.bind(track, b.Person, "roster", b.Screen)
+		}
+	}
+}
+
+// others counts the people beside bots.
+func (v *visit) others(roster []platform.Person) (n int) {
+	v.s.diary.look(func(m *memory) {
+		for _, p := range roster {
+			if !p.Self && !p.Bot && !m.self(p.ID) {
+				n++
+			}
+		}
+	})
+	return n
+}
+
+// follow keeps account of the media while the bot is in the call.
+func (v *visit) follow(now time.Time) {
+	s := v.s
+	a := v.rec.Activity()
+	v.lastKnown = latest(v.lastKnown, a.LastFrame, v.lastSeen)
+	s.facts.sound = latest(s.facts.sound, a.LastSound)
+	s.facts.company = latest(s.facts.company, a.LastSound)
+
+	var first time.Time
+	if at := v.first.Load(); at != 0 {
+		first = time.UnixMicro(at)
+	}
+	if first.IsZero() && now.Sub(v.entered) < settle {
+		return
+	}
+	s.closeGap(first, v.entered)
+	if s.facts.recording.IsZero() {
+		begin := first
+		if begin.IsZero() {
+			begin = v.entered
+		}
+		s.facts.recording = begin
+		s.diary.epoch(begin.UnixMicro())
+		s.diary.state(bot.Recording, "")
+		s.composer.start()
+	}
+}

@@ -1,0 +1,74 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+
+	"steno/internal/bot"
+	"steno/internal/browser"
+	"steno/internal/meeting"
+	"steno/internal/platform"
+	"steno/internal/platform/all"
+	"steno/internal/record/tracks"
+)
+
+// Browser is one browser with one page, as the session needs it.
+type Browser interface {
+	platform.Page
+	Ping(ctx context.Context) error
+	Done() <-chan struct{}
+	Crashed() <-chan struct{}
+	Console() []string
+	PID() int
+	Usage() (browser.Usage, error)
+	Close() error
+}
+
+// Recorder is what captures the media of one page.
+type Recorder interface {
+	Script() string
+	Tracks() []tracks.TrackInfo
+	Activity() tracks.Activity
+	Err() error
+	Close() error
+}
+
+// Tools are the hands of a session; tests replace them.
+type Tools struct {
+	// Open launches a browser for the bot.
+	Open func(ctx context.Context, spec bot.Spec, folder string, log *slog.Logger) (Browser, error)
+	// Record begins to record into a folder.
+	Record func(tracks.Options) (Recorder, error)
+	// Adapter returns the adapter of a platform.
+	Adapter func(meeting.Platform) (platform.Adapter, error)
+	// Composer returns the command that composes a folder's artifacts while
+	// its meeting runs. It exits when they are there and the journal has an
+	// End entry.
+	Composer func(folder string) *exec.Cmd
+}
+
+// Live returns the real tools. Program is the path of steno, which composes
+// in a process of its own.
+func Live(program string) Tools {
+	return Tools{
+		Open: func(ctx context.Context, spec bot.Spec, folder string, log *slog.Logger) (Browser, error) {
+			return browser.Launch(ctx, browser.Options{Path: spec.Browser, Dir: folder, InsecureTLS: spec.InsecureTLS, Log: log})
+		},
+		Record: func(o tracks.Options) (Recorder, error) { return tracks.New(o) },
+		Adapter: func(p meeting.Platform) (platform.Adapter, error) {
+			a := all.Adapter(p)
+			if a == nil {
+				return nil, fmt.Errorf("this version of steno cannot join meetings of %s", p)
+			}
+			return a, nil
+		},
+		Composer: func(folder string) *exec.Cmd {
+			cmd := exec.Command(program, "compose", "--folder", folder, "--follow")
+			cmd.Env = os.Environ()
+			return cmd
+		},
+	}
+}

@@ -1,0 +1,203 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"steno/internal/bot"
+	"steno/internal/platform"
+	"steno/internal/record/tracks"
+)
+
+const (
+	lookIdle    = 500 * time.Millisecond // until the bot is in the call
+	lookInCall  = time.Second
+	lookTimeout = 5 * time.Second
+	blindLimit  = 20 * time.Second // looks fail for so long: the page is of no use
+	leaveLimit  = 5 * time.Second
+	// settle: how long after being let in the bot waits for a first frame
+	// before it says that it records silence.
+	settle    = 3 * time.Second
+	diskEvery = 5 * time.Second
+)
+
+// visit is one life of a browser in the meeting.
+type visit struct {
+	s        *session
+	deadline time.Time // for being in the call, if the bot has been there before
+	adapter  platform.Adapter
+	page     Browser
+	rec      Recorder
+
+	first     atomic.Int64 // arrival of the first frame, Unix microseconds
+	entered   time.Time    // in the call; zero before
+	lastKnown time.Time    // the last moment at which all was well
+	lastSeen  time.Time    // the last look that succeeded
+	lastDisk  time.Time
+}
+
+func (s *session) newVisit(deadline time.Time) *visit {
+	return &visit{s: s, deadline: deadline, lastKnown: s.clock.Now()}
+}
+
+func (v *visit) inCall() bool { return !v.entered.IsZero() }
+
+// run makes the visit. It returns a verdict when the bot is out for good, or
+// an error: a loss, or why the bot could not get in.
+func (v *visit) run(ctx context.Context) (verdict, error) {
+	if err := v.prepare(ctx); err != nil {
+		v.close()
+		return verdict{}, err
+	}
+	defer v.close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	guard := v.watch(ctx, cancel)
+	defer guard()
+	result, err := v.attend(ctx)
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+		if errors.Is(cause, errWished) {
+			result, err = v.s.told(), nil
+		}
+	}
+	v.keepEvidence(ctx, result, err)
+	if err == nil {
+		v.leave(ctx)
+	}
+	return result, err
+}
+
+// prepare opens a browser with the engine's and the platform's scripts in it.
+func (v *visit) prepare(ctx context.Context) error {
+	s := v.s
+	var err error
+	if v.adapter, err = s.opt.Tools.Adapter(s.spec.Platform); err != nil {
+		return &platform.Refusal{Code: bot.EndInvalidURL, Reason: err.Error()}
+	}
+	if v.page, err = s.opt.Tools.Open(ctx, s.spec, s.opt.Folder, s.log); err != nil {
+		return fmt.Errorf("open browser: %w", err)
+	}
+	s.setBrowser(v.page)
+	v.rec, err = s.opt.Tools.Record(tracks.Options{
+		Folder: s.opt.Folder, Journal: s.journal, Clock: s.clock, Log: s.log,
+		AudioOnly:  s.spec.Mode == bot.AudioOnly,
+		FirstFrame: func(at int64) { v.first.CompareAndSwap(0, at) },
+	})
+	if err != nil {
+		return fmt.Errorf("begin to record: %w", err)
+	}
+	for _, script := range append([]string{v.rec.Script()}, v.adapter.Scripts(v.join())...) {
+		if err := v.page.AddScript(ctx, script); err != nil {
+			return fmt.Errorf("prepare page: %w", err)
+		}
+	}
+	return nil
+}
+
+func (v *visit) join() platform.Join {
+	return platform.Join{URL: v.s.spec.URL, Name: v.s.spec.Name, Mode: v.s.spec.Mode, Rejoin: !v.s.facts.admitted.IsZero()}
+}
+
+func (v *visit) close() {
+	v.s.setBrowser(nil)
+	if v.rec != nil {
+		if err := v.rec.Close(); err != nil {
+			v.s.log.Warn("the recorder's end", "error", err)
+		}
+	}
+	if v.page != nil {
+		if err := v.page.Close(); err != nil {
+			v.s.log.Warn("the browser's end", "error", err)
+		}
+	}
+}
+
+// attend enters and then looks and decides, again and again.
+func (v *visit) attend(ctx context.Context) (verdict, error) {
+	enter, cancel := context.WithTimeout(ctx, v.s.limits.Enter)
+	err := v.adapter.Enter(enter, v.page, v.join())
+	cancel()
+	if err != nil {
+		if out, no := refused(err); no {
+			return out, nil
+		}
+		return verdict{}, fmt.Errorf("enter: %w", err)
+	}
+	v.lastSeen = v.s.clock.Now()
+	for {
+		if out, over, err := v.look(ctx); over || err != nil {
+			return out, err
+		}
+		pause := lookInCall
+		if !v.inCall() {
+			pause = lookIdle
+		}
+		select {
+		case <-ctx.Done():
+			return verdict{}, context.Cause(ctx)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// look observes the page once and decides whether to stay.
+func (v *visit) look(ctx context.Context) (verdict, bool, error) {
+	looking, cancel := context.WithTimeout(ctx, lookTimeout)
+	seen, err := v.adapter.Observe(looking, v.page)
+	cancel()
+	now := v.s.clock.Now()
+	if err != nil {
+		if now.Sub(v.lastSeen) > blindLimit {
+			return verdict{}, false, &loss{"page_frozen", fmt.Errorf("cannot look at the page: %w", err)}
+		}
+		v.s.log.Debug("cannot look at the page", "error", err)
+	} else {
+		v.lastSeen = now
+		if out, over, err := v.take(ctx, seen, now); over || err != nil {
+			return out, over, err
+		}
+	}
+	if v.inCall() {
+		v.follow(now)
+	} else if !v.s.facts.admitted.IsZero() && now.After(v.deadline) {
+		return verdict{bot.EndInternalError, "was not let in again"}, true, nil
+	}
+	if out, over := v.disk(now); over {
+		return out, true, nil
+	}
+	out, over := decide(v.s.spec.Timeouts, v.s.facts, now)
+	return out, over, nil
+}
+
+// disk stops the recording before the disk is full, so that there is room left
+// to make artifacts of it.
+func (v *visit) disk(now time.Time) (verdict, bool) {
+	if err := v.rec.Err(); errors.Is(err, tracks.ErrDiskFull) {
+		return verdict{bot.EndDiskFull, err.Error()}, true
+	}
+	if err := v.s.diary.failure(); err != nil {
+		return verdict{bot.EndDiskFull, err.Error()}, true
+	}
+	if now.Sub(v.lastDisk) < diskEvery {
+		return verdict{}, false
+	}
+	v.lastDisk = now
+	free, size, err := freeSpace(v.s.opt.Folder)
+	if err == nil && free < minFree(v.s.limits.MinFree, size) {
+		return verdict{bot.EndDiskFull, fmt.Sprintf("only %d MB of disk are left", free>>20)}, true
+	}
+	return verdict{}, false
+}
+
+// leave leaves the call on the page, as far as the page still does anything.
+func (v *visit) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveLimit)
+	defer cancel()
+	if err := v.adapter.Leave(ctx, v.page); err != nil {
+		v.s.log.Info("could not leave by the page", "error", err)
+	}
+}

@@ -1,0 +1,97 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	pingEvery = time.Second
+	// Before the bot is in the call the page loads megabytes of script, and a
+	// slow start is no hang.
+	answerJoining = 20 * time.Second
+	// A page whose main thread is stuck while media still flow is left alone
+	// for so long: the recording is fine.
+	stuckLimit = 30 * time.Second
+	usageEvery = 10 * time.Second
+)
+
+// watch cancels the visit when the browser dies, hangs or grows too large, or
+// when the bot shall leave. The function it returns ends the watch.
+func (v *visit) watch(ctx context.Context, cancel context.CancelCauseFunc) func() {
+	ctx, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-v.s.wished:
+			cancel(errWished)
+		case <-v.page.Done():
+			cancel(&loss{"browser_died", errors.New("the browser's process is gone")})
+		case <-v.page.Crashed():
+			cancel(&loss{"browser_died", errors.New("the page crashed")})
+		}
+	})
+	wg.Go(func() { v.ping(ctx, cancel) })
+	wg.Go(func() { v.weigh(ctx, cancel) })
+	return func() { stop(); wg.Wait() }
+}
+
+// ping asks the page for a sign of life, over and over.
+func (v *visit) ping(ctx context.Context, cancel context.CancelCauseFunc) {
+	answered := v.s.clock.Now()
+	for {
+		limit := v.s.limits.Answer
+		if !v.everRecorded() {
+			limit = answerJoining
+		}
+		asking, done := context.WithTimeout(ctx, limit)
+		err := v.page.Ping(asking)
+		done()
+		now := v.s.clock.Now()
+		if err == nil {
+			answered = now
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if silent := now.Sub(answered); silent >= limit && (!v.flowing(now) || silent >= stuckLimit) {
+			cancel(&loss{"page_frozen", fmt.Errorf("the page does not answer: %w", err)})
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pingEvery):
+		}
+	}
+}
+
+// everRecorded reports whether a frame has come in this visit.
+func (v *visit) everRecorded() bool { return v.first.Load() != 0 }
+
+// flowing reports whether frames came lately.
+func (v *visit) flowing(now time.Time) bool {
+	last := v.rec.Activity().LastFrame
+	return !last.IsZero() && now.Sub(last) < v.s.limits.Answer
+}
+
+// weigh replaces a browser that has grown too large before the machine's
+// memory is gone.
+func (v *visit) weigh(ctx context.Context, cancel context.CancelCauseFunc) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(usageEvery):
+		}
+		u, err := v.page.Usage()
+		if err == nil && u.PSS > v.s.limits.Memory {
+			cancel(&loss{"browser_died", fmt.Errorf("the browser took %d MB of memory", u.PSS>>20)})
+			return
+		}
+	}
+}
