@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,12 +34,9 @@ func (v *visit) keepEvidence(ctx context.Context, result verdict, err error) {
 	if lines := v.page.Console(); len(lines) > 0 {
 		v.save(stem+"-console.log", []byte(strings.Join(lines, "\n")+"\n"))
 	}
-	select {
-	case <-v.page.Done():
-		return
-	case <-v.page.Crashed():
-		return
-	default:
+	var l *loss
+	if errors.As(err, &l) {
+		return // the page is gone or hangs, and the bot must be back soon
 	}
 	if png, err := v.page.Screenshot(ctx); err == nil {
 		v.save(stem+"-page.png", png)

@@ -48,11 +48,13 @@ func (v *visit) inCall() bool { return !v.entered.IsZero() }
 // run makes the visit. It returns a verdict when the bot is out for good, or
 // an error: a loss, or why the bot could not get in.
 func (v *visit) run(ctx context.Context) (verdict, error) {
+	defer v.close()
 	if err := v.prepare(ctx); err != nil {
-		v.close()
+		if out, no := refused(err); no {
+			return out, nil
+		}
 		return verdict{}, err
 	}
-	defer v.close()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	guard := v.watch(ctx, cancel)
