@@ -18,3 +18,35 @@ func WebhookSecret(team, endpoint string) Context {
 func OldWebhookSecret(team, endpoint string) Context {
 	return Context{Team: team, Table: "webhook_endpoints", Row: endpoint, Column: "old_secret"}
 }
+
+// Webhooks seals and opens the secrets of webhook endpoints and callbacks; it
+// is what the rooms see of a Sealer.
+type Webhooks struct{ *Sealer }
+
+// SealWebhookSecret seals an endpoint's present secret.
+func (w Webhooks) SealWebhookSecret(team, endpoint, secret string) (string, error) {
+	return w.Seal(WebhookSecret(team, endpoint), []byte(secret))
+}
+
+// SealOldWebhookSecret seals an endpoint's former secret.
+func (w Webhooks) SealOldWebhookSecret(team, endpoint, secret string) (string, error) {
+	return w.Seal(OldWebhookSecret(team, endpoint), []byte(secret))
+}
+
+// OpenWebhookSecret opens what SealWebhookSecret returned.
+func (w Webhooks) OpenWebhookSecret(team, endpoint, sealed string) (string, error) {
+	b, err := w.Open(WebhookSecret(team, endpoint), sealed)
+	return string(b), err
+}
+
+// OpenOldWebhookSecret opens what SealOldWebhookSecret returned.
+func (w Webhooks) OpenOldWebhookSecret(team, endpoint, sealed string) (string, error) {
+	b, err := w.Open(OldWebhookSecret(team, endpoint), sealed)
+	return string(b), err
+}
+
+// OpenCallbackSecret opens a bot's callback secret.
+func (w Webhooks) OpenCallbackSecret(team, bot, sealed string) (string, error) {
+	b, err := w.Open(CallbackSecret(team, bot), sealed)
+	return string(b), err
+}

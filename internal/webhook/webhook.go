@@ -1,0 +1,106 @@
+// Package webhook is the room of account webhooks and per-bot callbacks: what
+// an endpoint is, what is sent to it and how it is signed, when it is tried
+// again and when it is given up. The rules follow digest 9.2 and 9.3.
+//
+// It must not send anything, and knows no SQL. Payloads are built by the rooms
+// that own the facts; here they are bytes.
+package webhook
+
+import (
+	"slices"
+	"time"
+
+	"steno/internal/ident"
+)
+
+// EventType names what happened (digest 9.1).
+type EventType string
+
+// The events.
+const (
+	BotStatusChange EventType = "bot.status_change"
+	BotCompleted    EventType = "bot.completed"
+	BotFailed       EventType = "bot.failed"
+	BotChatMessage  EventType = "bot.chat_message"
+	CalendarCreated EventType = "calendar.connection_created"
+	CalendarUpdated EventType = "calendar.connection_updated"
+	CalendarDeleted EventType = "calendar.connection_deleted"
+	CalendarError   EventType = "calendar.connection_error"
+	EventsSynced    EventType = "calendar.events_synced"
+	EventCreated    EventType = "calendar.event_created"
+	EventUpdated    EventType = "calendar.event_updated"
+	EventCancelled  EventType = "calendar.event_cancelled"
+)
+
+// EventTypes lists every event.
+var EventTypes = []EventType{
+	BotStatusChange, BotCompleted, BotFailed, BotChatMessage,
+	CalendarCreated, CalendarUpdated, CalendarDeleted, CalendarError,
+	EventsSynced, EventCreated, EventUpdated, EventCancelled,
+}
+
+// Format is how people appear in bot.completed and bot.failed (decision C51).
+type Format string
+
+// The formats.
+const (
+	Names   Format = "names"   // "Ada": a list of strings, or null
+	Objects Format = "objects" // {"name":"Ada","id":1}
+)
+
+// Endpoint is a team's address for webhooks.
+type Endpoint struct {
+	ID             string
+	TeamID         string
+	Name           string
+	URL            string
+	Events         []EventType // empty: all, also those that come to exist later
+	Participants   Format
+	Enabled        bool
+	DisabledReason string     // why it was disabled; empty while enabled
+	FailingSince   *time.Time // first failure since the last success
+	CreatedAt      time.Time
+
+	// Secret signs; OldSecret signs too until OldSecretUntil, so that receivers
+	// can change over. Both are sealed.
+	Secret         string
+	OldSecret      string
+	OldSecretUntil time.Time
+}
+
+// Wants reports whether the endpoint is to be told of the event.
+func (e Endpoint) Wants(t EventType) bool {
+	return e.Enabled && (len(e.Events) == 0 || slices.Contains(e.Events, t))
+}
+
+// Event is something to tell a team's endpoints. Emitting it is part of the
+// transaction that makes it true.
+type Event struct {
+	TeamID string
+	Type   EventType
+	BotID  string // empty if it is not about a bot
+	// Payload is the body as it will be sent, see Marshal. PayloadObjects is
+	// the same with people as objects, for the endpoints that ask for it; nil
+	// if that makes no difference.
+	Payload        []byte
+	PayloadObjects []byte
+	At             time.Time
+}
+
+// Callback is a message to the address that one bot was given.
+type Callback struct {
+	TeamID string
+	BotID  string
+	Type   EventType // bot.completed or bot.failed
+	URL    string
+	Method string // POST or PUT
+	// SealedSecret is what goes into x-mb-secret, sealed for the cell
+	// seal.CallbackSecret(TeamID, BotID); empty: no header.
+	SealedSecret string
+	Payload      []byte // in the participants format that the bot asked for
+	At           time.Time
+}
+
+// NewMessageID returns the id of a new message. Every retry carries the same
+// id, so that a receiver can drop repetitions.
+func NewMessageID() string { return "msg_" + ident.New() }
