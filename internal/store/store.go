@@ -12,6 +12,7 @@ import (
 	"database/sql"
 	"errors"
 	"path/filepath"
+	"sync/atomic"
 
 	"steno/internal/job"
 	"steno/internal/store/postgres"
@@ -37,6 +38,7 @@ type DB struct {
 	sqlite      bool
 	step        func(n int)
 	close       func() error
+	onDelivery  atomic.Pointer[func()]
 }
 
 // Open opens the database and brings its tables up to date. Several processes

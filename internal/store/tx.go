@@ -28,6 +28,8 @@ type Tx struct {
 	steps int
 	wake  map[string]struct{}
 	after []func()
+	// nudged: the sender of webhooks is already among after
+	nudged bool
 }
 
 // tries bounds how often a transaction is run when others are in its way.

@@ -117,11 +117,9 @@ func callbackRetries(a Answer) bool {
 	return false
 }
 
-// MustDisable reports whether an endpoint that has been failing since then,
-// without a single success, is to be disabled now.
-func MustDisable(failingSince, now time.Time) bool {
-	return !failingSince.IsZero() && now.Sub(failingSince) >= DisableAfter
-}
+// FailedBefore returns the moment since when an endpoint must have been
+// failing, without a single success, to be disabled now.
+func FailedBefore(now time.Time) time.Time { return now.Add(-DisableAfter) }
 
 // ParseRetryAfter reads a Retry-After header: seconds or an HTTP date (RFC
 // 9110, section 10.2.3). Anything else, and a date in the past, is 0.

@@ -1,0 +1,291 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"steno/internal/webhook"
+)
+
+// Lane is a receiver with deliveries that are not done.
+type Lane struct {
+	Name string
+	Next time.Time // when the first of them is due
+}
+
+// DeliveryLanes returns all lanes with pending deliveries. Its cost grows with
+// the number of lanes, not of deliveries: it jumps from one lane to the next
+// in the index.
+func (db *DB) DeliveryLanes(ctx context.Context) ([]Lane, error) {
+	var out []Lane
+	err := db.Read(ctx, func(q Querier) error {
+		rows, err := q.Query(ctx, `WITH RECURSIVE lanes (lane) AS (
+				SELECT MIN(lane) FROM webhook_deliveries WHERE state = 'pending'
+				UNION ALL
+				SELECT (SELECT MIN(d.lane) FROM webhook_deliveries d WHERE d.state = 'pending' AND d.lane > lanes.lane)
+				FROM lanes WHERE lanes.lane IS NOT NULL)
+			SELECT lane, next_at FROM (
+				SELECT lanes.lane AS lane, (SELECT MIN(d.next_at) FROM webhook_deliveries d
+					WHERE d.state = 'pending' AND d.lane = lanes.lane) AS next_at
+				FROM lanes WHERE lanes.lane IS NOT NULL) AS found
+			WHERE next_at IS NOT NULL`)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var l Lane
+			var at int64
+			if err := rows.Scan(&l.Name, &at); err != nil {
+				return err
+			}
+			l.Next = time.UnixMilli(at).UTC()
+			out = append(out, l)
+		}
+		return rows.Err()
+	})
+	return out, err
+}
+
+// Claim is a delivery that a sender has leased.
+type Claim struct {
+	DeliveryID string
+	MessageID  string
+	TeamID     string
+	BotID      string
+	Kind       webhook.Kind
+	Lane       string
+	Attempt    int // attempts made so far
+	Payload    []byte
+	CreatedAt  time.Time
+
+	EndpointID     string // of an account webhook
+	URL            string
+	Method         string
+	Secret         string // sealed; as are the old ones
+	OldSecret      string
+	OldSecretUntil time.Time
+}
+
+// Lease says who claims, and until when it is theirs alone.
+type Lease struct {
+	By    string
+	Now   time.Time
+	Until time.Time
+}
+
+// ClaimDeliveries leases up to limit due deliveries of a lane.
+func (tx *Tx) ClaimDeliveries(ctx context.Context, lane string, limit int, l Lease) ([]Claim, error) {
+	rows, err := tx.Query(ctx, `UPDATE webhook_deliveries SET next_at = $1, lease_by = $2 WHERE id IN (
+			SELECT id FROM webhook_deliveries WHERE state = 'pending' AND lane = $3 AND next_at <= $4 ORDER BY next_at LIMIT $5)
+		AND state = 'pending' AND next_at <= $4 RETURNING id`,
+		l.Until.UnixMilli(), l.By, lane, l.Now.UnixMilli(), limit)
+	if err != nil {
+		return nil, err
+	}
+	var ids []any
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			_ = rows.Close()
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	if err := rows.Close(); err != nil || rows.Err() != nil || len(ids) == 0 {
+		return nil, firstError(rows.Err(), err)
+	}
+	return tx.readClaims(ctx, ids)
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) readClaims(ctx context.Context, ids []any) ([]Claim, error) {
+	rows, err := tx.Query(ctx, `SELECT d.id, d.message_id, d.team_id, m.bot_id, d.kind, d.lane, d.attempt, d.created_at, d.endpoint_id,
+			CASE WHEN e.participants = 'objects' AND m.payload_objects <> '' THEN m.payload_objects ELSE m.payload END,
+			COALESCE(e.url, d.url), d.method, COALESCE(e.secret, d.secret), COALESCE(e.old_secret, ''), COALESCE(e.old_secret_until, 0)
+		FROM webhook_deliveries d JOIN webhook_messages m ON m.id = d.message_id
+		LEFT JOIN webhook_endpoints e ON e.id = d.endpoint_id
+		WHERE d.id IN (`+placeholders(1, len(ids))+`) ORDER BY d.id`, ids...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := make([]Claim, 0, len(ids))
+	for rows.Next() {
+		var c Claim
+		var created, oldUntil int64
+		err := rows.Scan(&c.DeliveryID, &c.MessageID, &c.TeamID, &c.BotID, &c.Kind, &c.Lane, &c.Attempt, &created, &c.EndpointID,
+			&c.Payload, &c.URL, &c.Method, &c.Secret, &c.OldSecret, &oldUntil)
+		if err != nil {
+			return nil, err
+		}
+		c.CreatedAt, c.OldSecretUntil = time.UnixMilli(created).UTC(), time.UnixMilli(oldUntil).UTC()
+		out = append(out, c)
+	}
+	return out, rows.Err()
+}
+
+// placeholders returns $first, …, n of them.
+func placeholders(first, n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "$%d", first+i)
+	}
+	return b.String()
+}
+
+// ReleaseLeases makes the deliveries due that a dead sender had claimed: those
+// of the sender with that name, or all if by is empty.
+func (tx *Tx) ReleaseLeases(ctx context.Context, by string, now time.Time) (int64, error) {
+	const set = `UPDATE webhook_deliveries SET next_at = $1, lease_by = '' WHERE state = 'pending' AND `
+	if by == "" {
+		return execN(ctx, tx, set+`lease_by <> ''`, now.UnixMilli())
+	}
+	return execN(ctx, tx, set+`lease_by = $2`, now.UnixMilli(), by)
+}
+
+// Attempt is one try to deliver, and what follows from it.
+type Attempt struct {
+	DeliveryID string
+	EndpointID string
+	N          int // from 1
+	At         time.Time
+	Duration   time.Duration
+	Status     int // HTTP status; 0 if there was no answer
+	Failure    webhook.Failure
+	Error      string
+	Response   string // the head of the answer
+
+	State   webhook.State
+	NextAt  time.Time // if pending
+	Disable bool      // the receiver is gone for good
+}
+
+// RecordAttempts stores attempts and what follows from them. It may be repeated
+// with the same attempts. failedBefore is the time since when an endpoint must
+// have been failing to be disabled. It returns the endpoints that it disabled.
+func (tx *Tx) RecordAttempts(ctx context.Context, all []Attempt, now, failedBefore time.Time) ([]string, error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
+	if err := tx.insertAttempts(ctx, all); err != nil {
+		return nil, err
+	}
+	if err := tx.moveDeliveries(ctx, all, now); err != nil {
+		return nil, err
+	}
+	return tx.moveEndpoints(ctx, all, now, failedBefore)
+}
+
+// attemptsPerInsert bounds one statement's parameters.
+const attemptsPerInsert = 200
+
+func (tx *Tx) insertAttempts(ctx context.Context, all []Attempt) error {
+	for len(all) > 0 {
+		batch := all[:min(len(all), attemptsPerInsert)]
+		all = all[len(batch):]
+		values := make([]string, len(batch))
+		args := make([]any, 0, 8*len(batch))
+		for i, a := range batch {
+			values[i] = "(" + placeholders(8*i+1, 8) + ")"
+			args = append(args, a.DeliveryID, a.N, a.At.UnixMilli(), a.Duration.Milliseconds(), a.Status, string(a.Failure), a.Error, a.Response)
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO webhook_attempts (delivery_id, n, at, duration_ms, status, failure, error, response)
+			VALUES `+strings.Join(values, ", ")+` ON CONFLICT (delivery_id, n) DO NOTHING`, args...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moveDeliveries moves the delivered ones in one statement, as nearly all are,
+// and the others one by one.
+func (tx *Tx) moveDeliveries(ctx context.Context, all []Attempt, now time.Time) error {
+	delivered := []any{now.UnixMilli()}
+	for _, a := range all {
+		if a.State == webhook.Delivered {
+			delivered = append(delivered, a.DeliveryID)
+			continue
+		}
+		next, finished := a.NextAt.UnixMilli(), any(nil)
+		if a.State != webhook.Pending {
+			next, finished = now.UnixMilli(), any(now.UnixMilli())
+		}
+		_, err := tx.Exec(ctx, `UPDATE webhook_deliveries SET state = $1, attempt = $2, next_at = $3, finished_at = $4, lease_by = ''
+			WHERE id = $5 AND state = 'pending'`, string(a.State), a.N, next, finished, a.DeliveryID)
+		if err != nil {
+			return err
+		}
+	}
+	if len(delivered) == 1 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `UPDATE webhook_deliveries SET state = 'delivered', attempt = attempt + 1, finished_at = $1, lease_by = ''
+		WHERE id IN (`+placeholders(2, len(delivered)-1)+`) AND state = 'pending'`, delivered...)
+	return err
+}
+
+// moveEndpoints keeps the clock of each endpoint: a success resets it, the
+// first failure after one starts it, and it disables what failed for too long.
+func (tx *Tx) moveEndpoints(ctx context.Context, all []Attempt, now, failedBefore time.Time) ([]string, error) {
+	type tally struct{ ok, gone bool }
+	seen := map[string]*tally{}
+	var order []string
+	for _, a := range all {
+		if a.EndpointID == "" {
+			continue
+		}
+		t := seen[a.EndpointID]
+		if t == nil {
+			t = &tally{}
+			seen[a.EndpointID], order = t, append(order, a.EndpointID)
+		}
+		t.ok = t.ok || a.State == webhook.Delivered
+		t.gone = t.gone || a.Disable
+	}
+	var disabled []string
+	for _, id := range order {
+		off, err := tx.moveEndpoint(ctx, id, seen[id].ok, seen[id].gone, now, failedBefore)
+		if err != nil {
+			return nil, err
+		}
+		if off {
+			disabled = append(disabled, id)
+		}
+	}
+	return disabled, nil
+}
+
+func (tx *Tx) moveEndpoint(ctx context.Context, id string, ok, gone bool, now, failedBefore time.Time) (bool, error) {
+	switch {
+	case gone:
+		return tx.disableWebhook(ctx, id, "the receiver answered 410 Gone")
+	case ok:
+		_, err := tx.Exec(ctx, `UPDATE webhook_endpoints SET failing_since = NULL WHERE id = $1 AND failing_since IS NOT NULL`, id)
+		return false, err
+	}
+	n, err := execN(ctx, tx, `UPDATE webhook_endpoints SET failing_since = $1 WHERE id = $2 AND failing_since IS NULL`, now.UnixMilli(), id)
+	if err != nil || n > 0 {
+		return false, err
+	}
+	var tooLong int
+	err = tx.QueryRow(ctx, `SELECT COUNT(*) FROM webhook_endpoints WHERE id = $1 AND enabled AND failing_since <= $2`, id, failedBefore.UnixMilli()).Scan(&tooLong)
+	if err != nil || tooLong == 0 {
+		return false, err
+	}
+	return tx.disableWebhook(ctx, id, "no message was accepted for five days")
+}

@@ -1,0 +1,150 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"steno/internal/fail"
+	"steno/internal/webhook"
+)
+
+const webhookColumns = `id, team_id, name, url, events, participants, enabled, disabled_reason, failing_since,
+	secret, old_secret, old_secret_until, created_at`
+
+// AddWebhook stores a new endpoint.
+func (db *DB) AddWebhook(ctx context.Context, e webhook.Endpoint) error {
+	events, err := json.Marshal(append([]webhook.EventType{}, e.Events...))
+	if err != nil {
+		return err
+	}
+	return db.InTx(ctx, func(tx *Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO webhook_endpoints (`+webhookColumns+`)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, $9, '', 0, $10)`,
+			e.ID, e.TeamID, e.Name, e.URL, string(events), string(e.Participants), e.Enabled, e.DisabledReason, e.Secret, e.CreatedAt.UnixMilli())
+		return err
+	})
+}
+
+// Webhooks returns a team's endpoints, oldest first.
+func (db *DB) Webhooks(ctx context.Context, team string) (out []webhook.Endpoint, err error) {
+	err = db.Read(ctx, func(q Querier) error {
+		out, err = webhooks(ctx, q, `WHERE team_id = $1 ORDER BY created_at, id`, team)
+		return err
+	})
+	return out, err
+}
+
+// Webhook returns one endpoint of a team.
+func (db *DB) Webhook(ctx context.Context, team, id string) (webhook.Endpoint, error) {
+	var found []webhook.Endpoint
+	err := db.Read(ctx, func(q Querier) (err error) {
+		found, err = webhooks(ctx, q, `WHERE team_id = $1 AND id = $2`, team, id)
+		return err
+	})
+	if err != nil {
+		return webhook.Endpoint{}, err
+	}
+	if len(found) == 0 {
+		return webhook.Endpoint{}, noWebhook(id)
+	}
+	return found[0], nil
+}
+
+func noWebhook(id string) error {
+	return fail.New(fail.NotFound, webhook.CodeNotFound, "there is no webhook %s", id)
+}
+
+func webhooks(ctx context.Context, q Querier, where string, args ...any) ([]webhook.Endpoint, error) {
+	rows, err := q.Query(ctx, `SELECT `+webhookColumns+` FROM webhook_endpoints `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []webhook.Endpoint
+	for rows.Next() {
+		e, err := scanWebhook(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, e)
+	}
+	return out, rows.Err()
+}
+
+func scanWebhook(rows *sql.Rows) (webhook.Endpoint, error) {
+	var e webhook.Endpoint
+	var events string
+	var failing sql.NullInt64
+	var oldUntil, created int64
+	err := rows.Scan(&e.ID, &e.TeamID, &e.Name, &e.URL, &events, &e.Participants, &e.Enabled, &e.DisabledReason, &failing,
+		&e.Secret, &e.OldSecret, &oldUntil, &created)
+	if err != nil {
+		return e, err
+	}
+	if err := json.Unmarshal([]byte(events), &e.Events); err != nil {
+		return e, fmt.Errorf("read the events of webhook %s: %w", e.ID, err)
+	}
+	if failing.Valid {
+		at := time.UnixMilli(failing.Int64).UTC()
+		e.FailingSince = &at
+	}
+	e.OldSecretUntil, e.CreatedAt = time.UnixMilli(oldUntil).UTC(), time.UnixMilli(created).UTC()
+	return e, nil
+}
+
+// changeWebhook runs one UPDATE or DELETE and reports an unknown endpoint.
+func (tx *Tx) changeWebhook(ctx context.Context, id, statement string, args ...any) error {
+	n, err := execN(ctx, tx, statement, args...)
+	if err == nil && n == 0 {
+		return noWebhook(id)
+	}
+	return err
+}
+
+// RemoveWebhook removes an endpoint and drops what was still to be sent to it.
+// The messages and attempts stay as a record.
+func (db *DB) RemoveWebhook(ctx context.Context, team, id string) error {
+	return db.InTx(ctx, func(tx *Tx) error {
+		if err := tx.changeWebhook(ctx, id, `DELETE FROM webhook_endpoints WHERE team_id = $1 AND id = $2`, team, id); err != nil {
+			return err
+		}
+		return tx.dropPending(ctx, id)
+	})
+}
+
+// EnableWebhook enables an endpoint and resets its failure clock.
+func (db *DB) EnableWebhook(ctx context.Context, team, id string) error {
+	return db.InTx(ctx, func(tx *Tx) error {
+		return tx.changeWebhook(ctx, id, `UPDATE webhook_endpoints SET enabled = TRUE, disabled_reason = '', failing_since = NULL
+			WHERE team_id = $1 AND id = $2`, team, id)
+	})
+}
+
+// RotateWebhook stores a new secret and keeps the old one until oldUntil; both
+// are sealed.
+func (db *DB) RotateWebhook(ctx context.Context, team, id, secret, oldSecret string, oldUntil time.Time) error {
+	return db.InTx(ctx, func(tx *Tx) error {
+		return tx.changeWebhook(ctx, id, `UPDATE webhook_endpoints SET secret = $1, old_secret = $2, old_secret_until = $3
+			WHERE team_id = $4 AND id = $5`, secret, oldSecret, oldUntil.UnixMilli(), team, id)
+	})
+}
+
+// disableWebhook disables an endpoint and drops what was still to be sent to
+// it. It reports whether the endpoint was enabled before.
+func (tx *Tx) disableWebhook(ctx context.Context, id, reason string) (bool, error) {
+	n, err := execN(ctx, tx, `UPDATE webhook_endpoints SET enabled = FALSE, disabled_reason = $1 WHERE id = $2 AND enabled`, reason, id)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	return true, tx.dropPending(ctx, id)
+}
+
+// dropPending gives up what is still to be sent to an endpoint. An attempt in
+// flight goes on; its result changes nothing any more.
+func (tx *Tx) dropPending(ctx context.Context, endpoint string) error {
+	_, err := tx.Exec(ctx, `UPDATE webhook_deliveries SET state = 'dropped', lease_by = '' WHERE state = 'pending' AND lane = $1`, endpoint)
+	return err
+}
