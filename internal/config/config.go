@@ -1,0 +1,116 @@
+// Package config is the table of options: what each is called, what it means,
+// its default, whether it is a secret. Each is a flag (--data), an environment
+// variable (STENO_DATA) and a key of the configuration file (data:). The help
+// is printed from the same table.
+//
+// It only reads; it opens nothing.
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"steno/internal/meeting"
+)
+
+// Storage says where state lives. All commands that touch state share it.
+type Storage struct {
+	Data        string `placeholder:"DIR" default:"${data}" help:"Folder for everything that Steno keeps."`
+	DatabaseURL string `placeholder:"URL" name:"database-url" help:"PostgreSQL, as postgres://user:password@host/name. Default: SQLite in the data folder."`
+	StorageURL  string `placeholder:"URL" name:"storage-url" help:"Where artifacts go: s3://bucket?region=…&endpoint=…, or file:///folder. Default: files in the data folder."`
+	SecretKey   string `placeholder:"KEY" name:"secret-key" help:"32 random bytes in base64 that encrypt what is secret in the database. Default: the file secret.key in the data folder, made at the first start."`
+}
+
+// Tools are the programs that bots need.
+type Tools struct {
+	Browser string `placeholder:"FILE" help:"Chromium to use. Default: the headless shell, then Chromium, where Debian puts them."`
+	FFmpeg  string `placeholder:"FILE" name:"ffmpeg" help:"ffmpeg to use. Default: the one on PATH."`
+}
+
+// Hosts are the meeting services beside the well-known ones.
+type Hosts struct {
+	GaleneHost     []string `placeholder:"HOST" name:"galene-host" help:"Galène server whose meetings bots may join, as host or host:port; may be repeated."`
+	GaleneInsecure bool     `name:"galene-insecure" help:"Accept any TLS certificate of the Galène servers."`
+	LabHost        []string `placeholder:"HOST" name:"lab-host" help:"Server of test meetings (steno lab), as host:port; may be repeated."`
+}
+
+// Log says how the program speaks to its operator.
+type Log struct {
+	LogLevel  slog.Level `name:"log-level" default:"info" help:"debug, info, warn or error."`
+	LogFormat string     `name:"log-format" enum:"text,json" default:"text" help:"text or json."`
+}
+
+// Serve is the configuration of `steno serve`.
+type Serve struct {
+	Storage `embed:""`
+	Tools   `embed:""`
+	Hosts   `embed:""`
+	Log     `embed:""`
+
+	Listen    string   `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address of the API, as host:port."`
+	PublicURL string   `placeholder:"URL" name:"public-url" help:"How clients reach the API, for links to artifacts. Default: http:// and the listening address."`
+	Roles     []string `enum:"api,worker,bots" default:"api,worker,bots" help:"What this process does: api, worker, bots."`
+	MaxBots   int      `name:"max-bots" default:"0" help:"Bots at a time on this machine. 0: as many as its cores and memory carry."`
+
+	AllowPrivateTargets []string `placeholder:"CIDR" name:"allow-private-targets" help:"Private networks that webhooks and callbacks may reach, as 10.0.0.0/8; may be repeated. Default: none."`
+}
+
+// Meetings returns the hosts in the form that package meeting takes.
+func (h Hosts) Meetings() meeting.Hosts {
+	return meeting.Hosts{Galene: lower(h.GaleneHost), Lab: lower(h.LabHost)}
+}
+
+// Has reports whether the process has a role.
+func (s *Serve) Has(role string) bool {
+	for _, r := range s.Roles {
+		if r == role {
+			return true
+		}
+	}
+	return false
+}
+
+// Validate checks what can be checked without touching anything. Kong calls it
+// after parsing; the error names the option.
+func (s *Serve) Validate() error {
+	if s.PublicURL != "" {
+		u, err := url.Parse(s.PublicURL)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+			return fmt.Errorf("--public-url: %q is not an http:// or https:// URL", s.PublicURL)
+		}
+	}
+	if s.MaxBots < 0 {
+		return fmt.Errorf("--max-bots: %d is less than none", s.MaxBots)
+	}
+	_, err := s.PrivateTargets()
+	return err
+}
+
+// PrivateTargets returns the allowed private networks. A plain address counts
+// as a network of one.
+func (s *Serve) PrivateTargets() ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for _, text := range s.AllowPrivateTargets {
+		text = strings.TrimSpace(text)
+		p, err := netip.ParsePrefix(text)
+		if addr, aerr := netip.ParseAddr(text); aerr == nil {
+			p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--allow-private-targets: %q is no network such as 10.0.0.0/8", text)
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+func lower(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = strings.ToLower(s)
+	}
+	return out
+}
