@@ -1,0 +1,59 @@
+package lab
+
+import (
+	"embed"
+	"io/fs"
+	"net/http"
+)
+
+//go:embed page
+var pageFiles embed.FS
+
+// policy is as strict as that of a real meeting page: no workers or scripts
+// but the page's own, connections only home.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+	"media-src 'self' blob: mediastream:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+func (s *Server) routes() http.Handler {
+	assets, err := fs.Sub(pageFiles, "page")
+	if err != nil {
+		panic(err) // the folder is part of the program
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /meet/{code}", s.servePage)
+	mux.Handle("GET /assets/", http.StripPrefix("/assets/", http.FileServerFS(assets)))
+	mux.HandleFunc("GET /meet/{code}/signal", s.outliving(s.serveSignal))
+	mux.HandleFunc("GET /freeze", s.serveFreeze)
+	s.control(mux)
+	return mux
+}
+
+// outliving lets Close wait for a handler that has taken its connection.
+func (s *Server) outliving(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		if s.closed {
+			s.mu.Unlock()
+			http.Error(w, "the lab is closed", http.StatusServiceUnavailable)
+			return
+		}
+		s.conns.Add(1)
+		s.mu.Unlock()
+		defer s.conns.Done()
+		h(w, r)
+	}
+}
+
+func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Security-Policy", policy)
+	w.Header().Set("Cache-Control", "no-store")
+	http.ServeFileFS(w, r, pageFiles, "page/index.html")
+}
+
+// serveFreeze never answers: a page that waits for it stands still.
+func (s *Server) serveFreeze(_ http.ResponseWriter, r *http.Request) {
+	select {
+	case <-r.Context().Done():
+	case <-s.ctx.Done():
+	}
+}
