@@ -42,7 +42,7 @@ func NewReceiver() (*Receiver, error) {
 	}
 	r := &Receiver{url: "http://" + l.Addr().String() + "/hook", events: make(chan Event, 256), ids: map[string]int{}}
 	r.server = &http.Server{Handler: http.HandlerFunc(r.serve), ReadHeaderTimeout: 5 * time.Second}
-	go r.server.Serve(l)
+	go func() { _ = r.server.Serve(l) }() // ends with Close
 	return r, nil
 }
 

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -15,7 +17,7 @@ import (
 // otherwise be passed over in silence.
 func YAML(r io.Reader) (kong.Resolver, error) {
 	var values map[string]any
-	if err := yaml.NewDecoder(r).Decode(&values); err != nil && err != io.EOF {
+	if err := yaml.NewDecoder(r).Decode(&values); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("configuration file: %w", err)
 	}
 	f := file{}
@@ -44,7 +46,13 @@ func (f file) Validate(app *kong.Application) error {
 	return nil
 }
 
-// Resolve returns the value for a flag, nil if the file has none.
+// Resolve returns the value for a flag, nil if the file has none or if the
+// environment has one: kong would let the file win over it.
 func (f file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, name := range flag.Envs {
+		if _, set := os.LookupEnv(name); set {
+			return nil, nil
+		}
+	}
 	return f[flag.Name], nil
 }

@@ -222,7 +222,8 @@ func Open(folder string, clk clock.Clock) (*Writer, []Entry, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("open journal: %w", err)
 	}
-	if err := f.Truncate(good); err == nil {
+	err = f.Truncate(good)
+	if err == nil {
 		_, err = f.Seek(good, io.SeekStart)
 	}
 	if err != nil {
