@@ -19,7 +19,11 @@ const (
 
 // keepEvidence saves what the page looked like when something went wrong.
 func (v *visit) keepEvidence(ctx context.Context, result verdict, err error) {
-	wrong := err != nil || outcome(result.code, v.s.diary.recorded()) == bot.Failed
+	code, recorded := result.code, v.s.diary.recorded()
+	if !recorded {
+		code = early(code)
+	}
+	wrong := err != nil || outcome(code, recorded) == bot.Failed
 	if !wrong || result.code == bot.EndAPIRequest || result.code == bot.EndSIGTERM {
 		return
 	}

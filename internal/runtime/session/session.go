@@ -39,6 +39,7 @@ type Options struct {
 
 // Limits are the session's own patience. Zero fields take the defaults.
 type Limits struct {
+	Look    time.Duration // between two looks at the page while in the call; 1 s
 	Answer  time.Duration // a page that does not answer for so long hangs; 4 s
 	Enter   time.Duration // from the browser's start to having asked to join; 60 s
 	Rejoin  time.Duration // to be back in the call after losing it; 60 s
@@ -48,6 +49,7 @@ type Limits struct {
 }
 
 func (l Limits) withDefaults() Limits {
+	set(&l.Look, time.Second)
 	set(&l.Answer, 4*time.Second)
 	set(&l.Enter, 60*time.Second)
 	set(&l.Rejoin, 60*time.Second)

@@ -13,8 +13,6 @@ import (
 )
 
 const (
-	lookIdle    = 500 * time.Millisecond // until the bot is in the call
-	lookInCall  = time.Second
 	lookTimeout = 5 * time.Second
 	blindLimit  = 20 * time.Second // looks fail for so long: the page is of no use
 	leaveLimit  = 5 * time.Second
@@ -134,9 +132,9 @@ func (v *visit) attend(ctx context.Context) (verdict, error) {
 		if out, over, err := v.look(ctx); over || err != nil {
 			return out, err
 		}
-		pause := lookInCall
+		pause := v.s.limits.Look
 		if !v.inCall() {
-			pause = lookIdle
+			pause /= 2 // being let in should be noticed soon
 		}
 		select {
 		case <-ctx.Done():

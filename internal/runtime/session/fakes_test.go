@@ -1,0 +1,325 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"steno/internal/bot"
+	"steno/internal/browser"
+	"steno/internal/clock"
+	"steno/internal/meeting"
+	"steno/internal/platform"
+	"steno/internal/record/compose"
+	"steno/internal/record/journal"
+	"steno/internal/record/tracks"
+)
+
+// TestMain makes the test binary play the composer, as a child process.
+func TestMain(m *testing.M) {
+	if folder := os.Getenv("STENO_TEST_COMPOSE"); folder != "" {
+		os.Exit(playComposer(folder, os.Getenv("STENO_TEST_COMPOSE_DIES")))
+	}
+	os.Exit(m.Run())
+}
+
+// playComposer waits for the End entry and leaves a manifest. It dies at once
+// as long as it has not done so as often as told by the length of dies.
+func playComposer(folder, dies string) int {
+	deaths, _ := filepath.Glob(filepath.Join(folder, "death-*"))
+	if len(deaths) < len(dies) {
+		f, err := os.CreateTemp(folder, "death-*")
+		if err == nil {
+			f.Close()
+		}
+		return 1
+	}
+	for {
+		entries, err := journal.Read(folder)
+		if err != nil {
+			return 1
+		}
+		for _, e := range entries {
+			if e.End != nil {
+				return manifest(folder)
+			}
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func manifest(folder string) int {
+	out := compose.Output{
+		Artifacts: []journal.Artifact{{Kind: compose.KindAudio, Path: "out/audio.flac", Bytes: 3, SHA256: "aa"}},
+		Result:    journal.Result{DurationMS: 1000},
+	}
+	b, err := json.Marshal(out)
+	if err != nil || os.MkdirAll(filepath.Join(folder, compose.OutDir), 0o700) != nil ||
+		os.WriteFile(filepath.Join(folder, compose.Manifest), b, 0o600) != nil {
+		return 1
+	}
+	return 0
+}
+
+// world is the meeting and the machine as the fakes see them.
+type world struct {
+	t      *testing.T
+	folder string
+	tools  Tools
+	limits Limits
+
+	mu       sync.Mutex
+	scene    platform.Observation
+	enter    error // what Enter returns
+	noFrames bool
+	full     bool
+	opened   int
+	said     []string
+	left     int
+	browser  *fakeBrowser // the latest
+	noOpen   error
+}
+
+func newWorld(t *testing.T, change func(*bot.Spec)) *world {
+	t.Helper()
+	w := &world{t: t, folder: t.TempDir(), scene: platform.Observation{Stage: platform.StageJoining}}
+	spec := bot.Spec{
+		BotID: "b1", Name: "Steno", Platform: meeting.Meet, URL: "https://meet.example/abc-defg-hij",
+		Mode: bot.AudioOnly, Timeouts: bot.DefaultTimeouts(),
+	}
+	if change != nil {
+		change(&spec)
+	}
+	if err := WriteSpec(w.folder, spec); err != nil {
+		t.Fatal(err)
+	}
+	w.limits = Limits{Look: 20 * time.Millisecond, Answer: 300 * time.Millisecond, MinFree: 1}
+	w.tools = Tools{
+		Open: func(context.Context, bot.Spec, string, *slog.Logger) (Browser, error) { return w.open() },
+		Record: func(o tracks.Options) (Recorder, error) {
+			return &fakeRecorder{w: w, first: o.FirstFrame, begun: time.Now()}, nil
+		},
+		Adapter:  func(meeting.Platform) (platform.Adapter, error) { return fakeAdapter{w}, nil },
+		Composer: w.composer(""),
+	}
+	return w
+}
+
+func (w *world) composer(dies string) func(string) *exec.Cmd {
+	return func(folder string) *exec.Cmd {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "STENO_TEST_COMPOSE="+folder, "STENO_TEST_COMPOSE_DIES="+dies)
+		return cmd
+	}
+}
+
+func (w *world) open() (Browser, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.opened++
+	if w.noOpen != nil {
+		return nil, w.noOpen
+	}
+	w.browser = &fakeBrowser{done: make(chan struct{}), crashed: make(chan struct{})}
+	return w.browser, nil
+}
+
+func (w *world) set(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
+func (w *world) show(o platform.Observation) { w.set(func() { w.scene = o }) }
+
+// inCall is a scene with two people beside the bot, which has that id.
+func inCall(self string) platform.Observation {
+	return platform.Observation{Stage: platform.StageInCall, Roster: []platform.Person{
+		{ID: self, Name: "Steno", Self: true}, {ID: "p1", Name: "Ann"}, {ID: "p2", Name: "Ben"},
+	}}
+}
+
+// process is one bot process on the world's folder.
+type process struct {
+	w     *world
+	stop  context.CancelFunc
+	leave chan string
+	ended chan error
+}
+
+func (w *world) start() *process {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	p := &process{w: w, stop: cancel, leave: make(chan string, 1), ended: make(chan error, 1)}
+	go func() {
+		p.ended <- Run(ctx, Options{
+			Folder: w.folder, Tools: w.tools, Limits: w.limits, Leave: p.leave,
+			Clock: clock.System{}, Log: slog.New(slog.DiscardHandler),
+		})
+	}()
+	return p
+}
+
+// wait returns what Run returned.
+func (p *process) wait() error {
+	p.w.t.Helper()
+	select {
+	case err := <-p.ended:
+		return err
+	case <-time.After(30 * time.Second):
+		p.w.t.Fatalf("the bot does not end; journal: %s", p.w.story())
+		return nil
+	}
+}
+
+// until waits for a journal of which ok holds.
+func (w *world) until(what string, ok func([]journal.Entry) bool) []journal.Entry {
+	w.t.Helper()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if entries := w.entries(); ok(entries) {
+			return entries
+		}
+	}
+	w.t.Fatalf("no %s in the journal: %s", what, w.story())
+	return nil
+}
+
+func (w *world) untilState(code bot.Status) {
+	w.t.Helper()
+	w.until(string(code), func(entries []journal.Entry) bool {
+		for _, e := range entries {
+			if e.State != nil && e.State.Code == code {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func (w *world) entries() []journal.Entry {
+	w.t.Helper()
+	entries, err := journal.Read(w.folder)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return entries
+}
+
+func (w *world) story() string {
+	b, _ := os.ReadFile(filepath.Join(w.folder, journal.File))
+	return string(b)
+}
+
+func states(entries []journal.Entry) (codes []bot.Status) {
+	for _, e := range entries {
+		if e.State != nil {
+			codes = append(codes, e.State.Code)
+		}
+	}
+	return codes
+}
+
+func gaps(entries []journal.Entry) (list []journal.Gap) {
+	for _, e := range entries {
+		if e.Gap != nil {
+			list = append(list, *e.Gap)
+		}
+	}
+	return list
+}
+
+type fakeBrowser struct {
+	platform.Page // only what is used is there
+	mu            sync.Mutex
+	hung          bool
+	done, crashed chan struct{}
+	once          sync.Once
+}
+
+func (b *fakeBrowser) Ping(ctx context.Context) error {
+	b.mu.Lock()
+	hung := b.hung
+	b.mu.Unlock()
+	if hung {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+func (b *fakeBrowser) hang()                                      { b.mu.Lock(); b.hung = true; b.mu.Unlock() }
+func (b *fakeBrowser) die()                                       { b.once.Do(func() { close(b.done) }) }
+func (b *fakeBrowser) Done() <-chan struct{}                      { return b.done }
+func (b *fakeBrowser) Crashed() <-chan struct{}                   { return b.crashed }
+func (b *fakeBrowser) Console() []string                          { return []string{"a line"} }
+func (b *fakeBrowser) PID() int                                   { return 1 }
+func (b *fakeBrowser) Usage() (browser.Usage, error)              { return browser.Usage{PSS: 1}, nil }
+func (b *fakeBrowser) Close() error                               { b.die(); return nil }
+func (b *fakeBrowser) AddScript(context.Context, string) error    { return nil }
+func (b *fakeBrowser) Eval(context.Context, string, any) error    { return errors.New("no page") }
+func (b *fakeBrowser) Screenshot(context.Context) ([]byte, error) { return []byte("png"), nil }
+
+type fakeRecorder struct {
+	w     *world
+	first func(int64)
+	once  sync.Once
+	begun time.Time
+}
+
+func (r *fakeRecorder) Script() string { return "" }
+func (r *fakeRecorder) Tracks() []tracks.TrackInfo {
+	return []tracks.TrackInfo{{ID: "t1", Kind: "audio", MediaID: "m1"}}
+}
+func (r *fakeRecorder) Activity() tracks.Activity {
+	r.w.mu.Lock()
+	defer r.w.mu.Unlock()
+	if r.w.noFrames || r.w.scene.Stage != platform.StageInCall || r.w.browser.silent() {
+		return tracks.Activity{}
+	}
+	now := time.Now()
+	r.once.Do(func() { r.first(now.UnixMicro()) })
+	return tracks.Activity{LastFrame: now, LastSound: now}
+}
+func (r *fakeRecorder) Err() error {
+	r.w.mu.Lock()
+	defer r.w.mu.Unlock()
+	if r.w.full {
+		return tracks.ErrDiskFull
+	}
+	return nil
+}
+func (r *fakeRecorder) Close() error { return nil }
+
+func (b *fakeBrowser) silent() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.hung }
+
+type fakeAdapter struct{ w *world }
+
+func (a fakeAdapter) Scripts(platform.Join) []string { return nil }
+func (a fakeAdapter) Enter(context.Context, platform.Page, platform.Join) error {
+	a.w.mu.Lock()
+	defer a.w.mu.Unlock()
+	return a.w.enter
+}
+func (a fakeAdapter) Observe(context.Context, platform.Page) (platform.Observation, error) {
+	a.w.mu.Lock()
+	defer a.w.mu.Unlock()
+	return a.w.scene, nil
+}
+func (a fakeAdapter) Say(_ context.Context, _ platform.Page, text string) error {
+	a.w.set(func() { a.w.said = append(a.w.said, text) })
+	return nil
+}
+func (a fakeAdapter) Leave(context.Context, platform.Page) error {
+	a.w.set(func() { a.w.left++ })
+	return nil
+}
+
+var (
+	system = clock.System{}
+	quiet  = slog.New(slog.DiscardHandler)
+)
