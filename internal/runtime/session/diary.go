@@ -133,6 +133,12 @@ func (d *diary) bind(track, person, source string, screen bool) {
 	}
 }
 
+// carries returns the person whom a track carries, if that is known.
+func (d *diary) carries(track string) (person string) {
+	d.look(func(m *memory) { person = m.bound[track].Person })
+	return person
+}
+
 // speech notes who began and who stopped speaking. Nil means: not known.
 func (d *diary) speech(people []string, source string) {
 	if people == nil {

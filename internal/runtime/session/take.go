@@ -10,6 +10,10 @@ import (
 	"steno/internal/record/journal"
 )
 
+// hearing is how long after the last sound of a track its person counts as
+// speaking, in the live view: longer than the pauses between sentences.
+const hearing = 900 * time.Millisecond
+
 // take writes down what a look at the page showed. It returns a verdict when
 // the page says that the bot is out, and a loss when it is out without the
 // platform having said so.
@@ -73,7 +77,11 @@ func (v *visit) greet(ctx context.Context) {
 func (v *visit) takePeople(o platform.Observation, now time.Time) {
 	s := v.s
 	s.diary.roster(o.Roster)
-	s.diary.speech(o.Speaking, "page")
+	if o.Speaking != nil {
+		s.diary.speech(o.Speaking, "page")
+	} else {
+		s.diary.speech(v.heard(now), "audio")
+	}
 	if o.Roster != nil {
 		s.facts.others = v.others(o.Roster)
 	}
@@ -92,6 +100,20 @@ func (v *visit) takePeople(o platform.Observation, now time.Time) {
 			s.diary.bind(track, b.Person, "roster", b.Screen)
 		}
 	}
+}
+
+// heard lists the people whose tracks carry sound just now.
+func (v *visit) heard(now time.Time) []string {
+	people := []string{}
+	for _, t := range v.rec.Tracks() {
+		if t.Kind != "audio" || t.Ended || t.LastSound.IsZero() || now.Sub(t.LastSound) > hearing {
+			continue
+		}
+		if person := v.s.diary.carries(t.ID); person != "" {
+			people = append(people, person)
+		}
+	}
+	return people
 }
 
 // others counts the people beside bots.
