@@ -1,0 +1,165 @@
+// Runs in every document of the page before the page's own scripts. It taps
+// each remote media receiver once and leaves the handling of frames to a
+// worker, so that a busy page does not delay them.
+//
+// config: {url, audioOnly, fallbackMs}; workerSource: text of worker.js.
+(config, workerSource) => {
+  'use strict';
+  const Native = window.RTCPeerConnection;
+  if (!Native) return;
+
+  // ---- the worker, started with the first receiver ----
+  const NativeWorker = window.Worker, NativeBlob = window.Blob;
+  const createObjectURL = URL.createObjectURL.bind(URL);
+  const NativeTransform = window.RTCRtpScriptTransform;
+  const NativeProcessor = window.MediaStreamTrackProcessor;
+  let worker = null;
+
+  function theWorker() {
+    if (worker) return worker;
+    worker = new NativeWorker(createObjectURL(new NativeBlob([workerSource], {type: 'text/javascript'})));
+    worker.onmessage = e => { for (const [n, frames] of e.data.flowed) { const tap = taps[n]; if (tap) tap.frames = frames; } };
+    worker.onerror = e => console.warn('recorder: worker failed:', e.message);
+    worker.postMessage({url: config.url});
+    return worker;
+  }
+
+  const note = text => theWorker().postMessage({say: {type: 'note', text}});
+
+  // ---- taps ----
+  // A tap: {n, receiver, track, frames: encoded frames that came, mode:
+  // encoded | decoded | none, packets, stuck}. Its index in taps is its number.
+  const taps = [];
+  const tapOf = new WeakMap();
+  const transform = Object.getOwnPropertyDescriptor(RTCRtpReceiver.prototype, 'transform');
+
+  // SFUs announce the same receiver again and again; only what is known about
+  // it may have changed.
+  function tap(receiver, track, stream) {
+    if (config.audioOnly && track.kind === 'video') return;
+    let t = tapOf.get(receiver);
+    const known = !!t;
+    if (!known) {
+      t = {n: taps.length, receiver, track, frames: 0, mode: 'encoded', packets: 0, stuck: 0};
+      taps.push(t);
+      tapOf.set(receiver, t);
+    }
+    t.track = track;
+    theWorker().postMessage({say: {type: 'track', track: t.n, kind: track.kind, media_id: track.id, stream_id: stream ? stream.id : ''}});
+    if (known) return;
+    try {
+      transform.set.call(receiver, new NativeTransform(theWorker(), {n: t.n, kind: track.kind}));
+    } catch (err) {
+      fallBack(t, 'no encoded frames: ' + err);
+    }
+    watch();
+  }
+
+  // ---- the ladder: what does not give encoded frames is taken decoded ----
+  function fallBack(t, why) {
+    if (t.mode !== 'encoded') return;
+    t.mode = 'none';
+    note(`${t.track.kind} track ${t.track.id}: ${why}`);
+    try { transform.set.call(t.receiver, null); } catch { /* it never had one */ }
+    if (t.track.kind === 'video') {
+      theWorker().postMessage({say: {type: 'needs_screen', track: t.n}});
+      return;
+    }
+    try {
+      // Chromium decodes remote audio only while somebody plays it.
+      t.sink = new Audio();
+      t.sink.muted = true;
+      t.sink.srcObject = new MediaStream([t.track]);
+      t.sink.play().catch(() => {});
+      const {readable} = new NativeProcessor({track: t.track});
+      theWorker().postMessage({decoded: t.n, readable}, [readable]);
+      t.mode = 'decoded';
+    } catch (err) {
+      note(`audio track ${t.track.id}: no decoded frames either: ${err}`);
+    }
+  }
+
+  // A receiver that gets packets for config.fallbackMs without a frame reaching
+  // the worker is stuck. Statistics cost something, so they are only asked for
+  // as long as that can be the case.
+  let watching = null;
+  const look = config.fallbackMs / 4;
+  function watch() { watching ??= setInterval(() => taps.forEach(inspect), look); }
+
+  async function inspect(t) {
+    if (t.ended) return;
+    if (t.track.readyState === 'ended') {
+      t.ended = true;
+      theWorker().postMessage({say: {type: 'ended', track: t.n}});
+      return;
+    }
+    if (t.mode !== 'encoded' || t.frames > 0 || t.track.muted) return;
+    let packets = 0;
+    for (const s of (await t.receiver.getStats()).values()) {
+      if (s.type === 'inbound-rtp') packets += s.packetsReceived;
+    }
+    // The first packets may still be on their way through the worker.
+    t.stuck = packets > t.packets && t.packets > 0 ? t.stuck + 1 : 0;
+    t.packets = packets;
+    if (t.stuck >= 3) fallBack(t, `${packets} packets came, but no encoded frames`);
+  }
+
+  // A page that wants the encoded frames for itself (end-to-end encryption)
+  // gets them; we step aside.
+  function stepAside(receiver) {
+    const t = tapOf.get(receiver);
+    if (t) fallBack(t, 'the page takes the encoded frames itself');
+  }
+  if (transform) Object.defineProperty(RTCRtpReceiver.prototype, 'transform', {
+    ...transform,
+    set(value) {
+      if (value) stepAside(this);
+      transform.set.call(this, value);
+    },
+  });
+  const createEncodedStreams = RTCRtpReceiver.prototype.createEncodedStreams;
+  if (createEncodedStreams) {
+    RTCRtpReceiver.prototype.createEncodedStreams = function () {
+      stepAside(this);
+      return createEncodedStreams.call(this);
+    };
+  }
+
+  // ---- every connection of the page ----
+  const Wrapped = new Proxy(Native, {
+    construct(target, args, newTarget) {
+      const pc = Reflect.construct(target, args, newTarget);
+      pc.addEventListener('track', e => tap(e.receiver, e.track, e.streams[0]));
+      return pc;
+    },
+  });
+  Native.prototype.constructor = Wrapped;
+  window.RTCPeerConnection = Wrapped;
+  if ('webkitRTCPeerConnection' in window) window.webkitRTCPeerConnection = Wrapped;
+
+  // ---- audio only: video is refused in the negotiation ----
+  if (!config.audioOnly) return;
+
+  function refuseVideo(pc) {
+    for (const t of pc.getTransceivers()) {
+      if (t.receiver.track.kind !== 'video' || t.stopped) continue;
+      if (t.direction === 'recvonly') t.direction = 'inactive';
+      else if (t.direction === 'sendrecv') t.direction = t.sender.track ? 'sendonly' : 'inactive';
+    }
+  }
+  // For pages that write their descriptions themselves.
+  function refuseVideoIn(sdp) {
+    return sdp.split(/^(?=m=)/m).map(section => !section.startsWith('m=video') ? section :
+      section.replace(/^a=sendrecv/m, 'a=sendonly').replace(/^a=recvonly/m, 'a=inactive')).join('');
+  }
+  for (const name of ['createOffer', 'createAnswer', 'setLocalDescription']) {
+    const native = Native.prototype[name];
+    Native.prototype[name] = function (...args) {
+      refuseVideo(this);
+      const first = args[0];
+      if (name === 'createOffer' && first && first.offerToReceiveVideo) args[0] = {...first, offerToReceiveVideo: false};
+      if (name === 'setLocalDescription' && first && first.sdp) args[0] = {type: first.type, sdp: refuseVideoIn(first.sdp)};
+      return native.apply(this, args);
+    };
+  }
+}
