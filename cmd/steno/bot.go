@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -8,12 +9,16 @@ import (
 	"syscall"
 
 	"steno/internal/clock"
+	"steno/internal/config"
 	"steno/internal/runtime/session"
 )
 
 // exitUnfinished is the status of a bot whose artifacts could not be made yet.
 // It is EX_TEMPFAIL of sysexits.h: try again later.
-const exitUnfinished = 75
+const exitUnfinished exitStatus = 75
+
+// processLog is the log of the processes that the server starts.
+var processLog = config.Log{LogFormat: "json"}
 
 type botCmd struct {
 	Folder   string `required:"" type:"existingdir" help:"The bot's folder, with its spec.json."`
@@ -21,7 +26,8 @@ type botCmd struct {
 }
 
 // Run runs one bot to its end. SIGTERM makes it leave the meeting and finish.
-func (c *botCmd) Run(s surroundings) error {
+func (c *botCmd) Run(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx) // a signal is a wish to leave, not the end
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find own program: %w", err)
@@ -34,12 +40,14 @@ func (c *botCmd) Run(s surroundings) error {
 			leave <- "signal"
 		}
 	}()
-	err = session.Run(s.ctx, session.Options{
+	log := logger(processLog)
+	err = session.Run(ctx, session.Options{
 		Folder: c.Folder, Finalise: c.Finalise, Tools: session.Live(program), Leave: leave,
-		Clock: clock.System{}, Log: s.jsonLog(), Version: version,
+		Clock: clock.System{}, Log: log, Version: version,
 	})
 	if errors.Is(err, session.ErrUnfinished) {
-		return &exitError{exitUnfinished, err}
+		log.Error("unfinished", "error", err)
+		return exitUnfinished
 	}
 	return err
 }

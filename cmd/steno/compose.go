@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"steno/internal/clock"
 	"steno/internal/record/compose"
 	"steno/internal/runtime/session"
@@ -12,14 +14,14 @@ type composeCmd struct {
 }
 
 // Run composes the folder's artifacts as its spec.json says.
-func (c *composeCmd) Run(s surroundings) error {
+func (c *composeCmd) Run(ctx context.Context) error {
 	spec, err := session.ReadSpec(c.Folder)
 	if err != nil {
 		return err
 	}
-	_, err = compose.Run(s.ctx, compose.Options{
+	_, err = compose.Run(ctx, compose.Options{
 		Folder: c.Folder, Mode: spec.Mode, FFmpeg: spec.FFmpeg, Follow: c.Follow,
-		Log: s.jsonLog(), Clock: clock.System{},
+		Log: logger(processLog), Clock: clock.System{},
 	})
 	return err
 }

@@ -1,21 +1,28 @@
-// Command steno records meetings: as a server with an API, or one meeting from
-// the command line. Each subcommand is a file in this folder.
+// Command steno sends bots to meetings, records them and serves the API. Each
+// subcommand is a file of its own; this one only reads the command line.
 package main
 
 import (
 	"context"
-	"io"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"steno/internal/config"
 )
 
-// version is set by the linker for releases.
+// version is set by the build.
 var version = "dev"
 
-// cli lists the subcommands.
 type cli struct {
+	Config kong.ConfigFlag `placeholder:"FILE" env:"STENO_CONFIG" help:"Configuration file (YAML); its keys are the names of the flags."`
+
 	Record  recordCmd  `cmd:"" help:"Record one meeting into a folder; needs no server."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
@@ -23,38 +30,73 @@ type cli struct {
 	Compose composeCmd `cmd:"" hidden:"" help:"Compose the artifacts of a bot's folder (started by the bot)."`
 }
 
-// surroundings are what a subcommand may use of the outside.
-type surroundings struct {
-	ctx    context.Context
-	stdout io.Writer
-	stderr io.Writer
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:]))
 }
 
-// jsonLog writes structured logs to standard error.
-func (s surroundings) jsonLog() *slog.Logger {
-	return slog.New(slog.NewJSONHandler(s.stderr, nil))
+// run returns the exit status: 0, 1 for a failure, 2 for a wrong command line.
+func run(ctx context.Context, args []string) int {
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("steno"),
+		kong.Description("Bots that join meetings, record them and say who spoke when."),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Vars{"data": dataDir()},
+		kong.DefaultEnvars("STENO"),
+		kong.Configuration(config.YAML),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err != nil {
+		panic(err) // a mistake in the struct tags
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "steno:", err)
+		fmt.Fprintln(os.Stderr, "steno: try steno --help")
+		return 2
+	}
+	if err := parsed.Run(); err != nil {
+		var status exitStatus
+		if errors.As(err, &status) {
+			return int(status)
+		}
+		fmt.Fprintln(os.Stderr, "steno:", err)
+		return 1
+	}
+	return 0
 }
 
-// exitError ends the program with that status, and says why if err is set.
-type exitError struct {
-	status int
-	err    error
+// exitStatus is returned by commands that have said all there is to say.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// dataDir is the default of --data: /var/lib/steno for root, else a folder in
+// the user's home.
+func dataDir() string {
+	home, err := os.UserHomeDir()
+	if os.Geteuid() == 0 || err != nil {
+		return "/var/lib/steno"
+	}
+	return filepath.Join(home, ".local", "share", "steno")
 }
 
-func (e *exitError) Error() string { return e.err.Error() }
-func (e *exitError) Unwrap() error { return e.err }
-func (e *exitError) ExitCode() int { return e.status }
+// logger makes the logger of a command; it writes to standard error.
+func logger(o config.Log) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: o.LogLevel}
+	if o.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, opts))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, opts))
+}
 
 type versionCmd struct{}
 
 // Run prints the version.
-func (versionCmd) Run(s surroundings) error {
-	_, err := io.WriteString(s.stdout, "steno "+version+"\n")
-	return err
-}
-
-func main() {
-	var c cli
-	parsed := kong.Parse(&c, kong.Name("steno"), kong.Description("Records meetings, on a machine of your own."), kong.UsageOnError())
-	parsed.FatalIfErrorf(parsed.Run(surroundings{ctx: context.Background(), stdout: os.Stdout, stderr: os.Stderr}))
+func (versionCmd) Run() error {
+	fmt.Println("steno", version)
+	return nil
 }

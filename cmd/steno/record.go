@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -14,6 +15,7 @@ import (
 
 	"steno/internal/bot"
 	"steno/internal/clock"
+	"steno/internal/config"
 	"steno/internal/ident"
 	"steno/internal/meeting"
 	"steno/internal/record/journal"
@@ -39,18 +41,15 @@ type recordCmd struct {
 	SilenceTimeout      time.Duration `default:"10m" help:"Leave when nobody was heard for this time."`
 	EveryoneLeftTimeout time.Duration `default:"1m" help:"How long to stay when all others have left."`
 
-	GaleneHost []string `placeholder:"HOST" help:"A Galène server (host or host:port). May be repeated."`
-	LabHost    []string `placeholder:"HOST" help:"A server of test meetings (steno lab). May be repeated."`
-	Insecure   bool     `help:"Accept any TLS certificate of the meeting's server."`
-	Browser    string   `type:"path" help:"The browser to run; looked for if not given."`
-	FFmpeg     string   `name:"ffmpeg" type:"path" help:"The ffmpeg to run; looked for if not given."`
+	config.Hosts `embed:""`
+	config.Tools `embed:""`
 }
 
 // Run records one meeting, or finishes a recording that was cut off.
-func (c *recordCmd) Run(s surroundings) error {
+func (c *recordCmd) Run(ctx context.Context) error {
 	out, err := c.prepare()
 	if err != nil {
-		return &exitError{2, err}
+		return err
 	}
 	work := filepath.Join(out, workFolder)
 	program, err := os.Executable()
@@ -63,22 +62,22 @@ func (c *recordCmd) Run(s surroundings) error {
 	}
 	defer logFile.Close()
 
-	ctx, quit := context.WithCancel(s.ctx)
+	ctx, quit := context.WithCancel(context.WithoutCancel(ctx)) // signals are dealt with here
 	defer quit()
-	leave := interrupts(ctx, quit, s)
-	shown := show(ctx, work, s.stdout)
+	leave := interrupts(ctx, quit)
+	shown := show(ctx, work, os.Stdout)
 	err = session.Run(ctx, session.Options{
 		Folder: work, Finalise: c.Resume != "", Tools: session.Live(program), Leave: leave,
 		Clock: clock.System{}, Log: slog.New(slog.NewJSONHandler(logFile, nil)), Version: version,
 	})
 	shown()
 	if ctx.Err() != nil {
-		return &exitError{130, fmt.Errorf("stopped; to make files of what was recorded, run: steno record --resume %s", out)}
+		return fmt.Errorf("stopped; to make files of what was recorded, run: steno record --resume %s", out)
 	}
 	if err != nil {
 		return err
 	}
-	return deliver(out, s)
+	return deliver(out, os.Stdout)
 }
 
 // prepare returns the folder of the recording, with the bot's folder in it.
@@ -92,7 +91,7 @@ func (c *recordCmd) prepare() (string, error) {
 	if c.URL == "" {
 		return "", errors.New("which meeting? Give its URL, or --resume DIR")
 	}
-	m, err := meeting.Parse(c.URL, meeting.Hosts{Galene: c.GaleneHost, Lab: c.LabHost})
+	m, err := meeting.Parse(c.URL, c.Meetings())
 	if err != nil {
 		return "", err
 	}
@@ -113,7 +112,7 @@ func (c *recordCmd) prepare() (string, error) {
 func (c *recordCmd) spec(m meeting.Meeting) bot.Spec {
 	return bot.Spec{
 		BotID: ident.New(), Name: c.Name, Platform: m.Platform, URL: m.URL, Mode: bot.RecordingMode(c.Mode),
-		EntryMessage: c.EntryMessage, Browser: c.Browser, FFmpeg: c.FFmpeg, InsecureTLS: c.Insecure,
+		EntryMessage: c.EntryMessage, Browser: c.Browser, FFmpeg: c.FFmpeg, InsecureTLS: m.Platform == meeting.Galene && c.GaleneInsecure,
 		Timeouts: bot.Timeouts{
 			WaitingRoom: c.WaitingRoomTimeout, NoOneJoined: c.NoOneJoinedTimeout, Silence: c.SilenceTimeout,
 			EveryoneLeft: c.EveryoneLeftTimeout, MaxRecording: c.MaxDuration,
@@ -135,7 +134,7 @@ func freshFolder(key string, now time.Time) string {
 
 // interrupts makes the first Ctrl-C (or SIGTERM) leave the meeting and the
 // second one quit.
-func interrupts(ctx context.Context, quit func(), s surroundings) <-chan string {
+func interrupts(ctx context.Context, quit func()) <-chan string {
 	leave := make(chan string)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
@@ -151,7 +150,7 @@ func interrupts(ctx context.Context, quit func(), s surroundings) <-chan string 
 				quit()
 				return
 			}
-			fmt.Fprintln(s.stderr, "\nLeaving the meeting. Once more to quit at once.")
+			fmt.Fprintln(os.Stderr, "\nLeaving the meeting. Once more to quit at once.")
 			select {
 			case leave <- "terminal":
 			case <-ctx.Done():
@@ -162,7 +161,7 @@ func interrupts(ctx context.Context, quit func(), s surroundings) <-chan string 
 }
 
 // deliver moves the artifacts out of the bot's folder and says how it went.
-func deliver(out string, s surroundings) error {
+func deliver(out string, w io.Writer) error {
 	work := filepath.Join(out, workFolder)
 	entries, err := journal.Read(work)
 	if err != nil {
@@ -189,12 +188,12 @@ func deliver(out string, s surroundings) error {
 		}
 	}
 	if done.Status != bot.Completed {
-		return &exitError{1, fmt.Errorf("%s%s; the bot's folder is kept in %s", failureText(done.Code), because(end.Message), work)}
+		return fmt.Errorf("%s%s; the bot's folder is kept in %s", failureText(done.Code), because(end.Message), work)
 	}
 	if err := os.RemoveAll(work); err != nil {
 		return fmt.Errorf("clear up: %w", err)
 	}
-	summary(s.stdout, out, files, result, end)
+	summary(w, out, files, result, end)
 	return nil
 }
 
