@@ -24,6 +24,7 @@ type cli struct {
 	Config kong.ConfigFlag `placeholder:"FILE" env:"STENO_CONFIG" help:"Configuration file (YAML); its keys are the names of the flags."`
 
 	Record  recordCmd  `cmd:"" help:"Record one meeting into a folder; needs no server."`
+	Lab     labCmd     `cmd:"" help:"Serve test meetings with scripted people."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
 	Bot     botCmd     `cmd:"" hidden:"" help:"Run one bot in its folder (started by the server)."`
