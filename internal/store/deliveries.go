@@ -289,3 +289,53 @@ func (tx *Tx) moveEndpoint(ctx context.Context, id string, ok, gone bool, now, f
 	}
 	return tx.disableWebhook(ctx, id, "no message was accepted for five days")
 }
+
+// Turn is one step of a sender: what it has done, and what it wants to do next.
+type Turn struct {
+	Attempts     []Attempt
+	FailedBefore time.Time // see RecordAttempts
+	Lease        Lease
+	Want         []Want
+}
+
+// Want asks for up to Limit due deliveries of a lane.
+type Want struct {
+	Lane  string
+	Limit int
+}
+
+// TurnResult is what came of a Turn.
+type TurnResult struct {
+	Claims   []Claim
+	Disabled []string // endpoints that were disabled
+}
+
+// DeliveryTurn records attempts and claims the next deliveries in one
+// transaction, so that a busy sender needs one commit for hundreds of them.
+func (db *DB) DeliveryTurn(ctx context.Context, t Turn) (TurnResult, error) {
+	var out TurnResult
+	err := db.InTx(ctx, func(tx *Tx) (err error) {
+		out = TurnResult{} // the transaction may be run again
+		if out.Disabled, err = tx.RecordAttempts(ctx, t.Attempts, t.Lease.Now, t.FailedBefore); err != nil {
+			return err
+		}
+		for _, w := range t.Want {
+			claims, err := tx.ClaimDeliveries(ctx, w.Lane, w.Limit, t.Lease)
+			if err != nil {
+				return err
+			}
+			out.Claims = append(out.Claims, claims...)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// ReleaseDeliveries is ReleaseLeases in a transaction of its own.
+func (db *DB) ReleaseDeliveries(ctx context.Context, by string, now time.Time) (n int64, err error) {
+	err = db.InTx(ctx, func(tx *Tx) error {
+		n, err = tx.ReleaseLeases(ctx, by, now)
+		return err
+	})
+	return n, err
+}

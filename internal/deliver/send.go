@@ -1,0 +1,154 @@
+package deliver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"steno/internal/netguard"
+	"steno/internal/store"
+	"steno/internal/webhook"
+)
+
+// Limits of what is kept of an answer or an error.
+const (
+	maxResponse = 1 << 10
+	maxError    = 300
+	// bodyTime bounds the reading of an answer whose status is known already.
+	bodyTime = 5 * time.Second
+)
+
+// userAgent is what receivers see.
+const userAgent = "Steno-Webhooks/1"
+
+// attempt makes one try and says what follows from it.
+func (s *Sender) attempt(calls context.Context, c store.Claim) result {
+	ctx, cancel := context.WithTimeout(calls, webhook.Timeout)
+	defer cancel()
+	at := s.Clock.Now()
+	answer, text, err := s.call(ctx, c)
+	end := s.Clock.Now()
+	d := c.Kind.Next(c.Attempt+1, answer, s.Random())
+	aborted := calls.Err() != nil && answer.Status == 0
+	return result{lane: c.Lane, kind: c.Kind, ok: answer.OK(), aborted: aborted, attempt: store.Attempt{
+		DeliveryID: c.DeliveryID, EndpointID: c.EndpointID, N: c.Attempt + 1, At: at, Duration: end.Sub(at),
+		Status: answer.Status, Failure: answer.Failure, Error: errorText(err), Response: text,
+		State: d.State, NextAt: end.Add(d.Delay), Disable: d.DisableEndpoint,
+	}}
+}
+
+// call sends the message and returns the answer and the head of its body.
+func (s *Sender) call(ctx context.Context, c store.Claim) (webhook.Answer, string, error) {
+	req, err := s.request(ctx, c)
+	if err != nil {
+		return webhook.Answer{Failure: webhook.Misconfig}, "", err
+	}
+	res, err := s.Client.Do(req)
+	if err != nil {
+		return webhook.Answer{Failure: failureOf(err)}, "", err
+	}
+	// The status is the answer; a body that trickles must not hold the socket.
+	stop := time.AfterFunc(bodyTime, func() { res.Body.Close() })
+	body, _ := netguard.ReadBody(res)
+	stop.Stop()
+	return webhook.Answer{
+		Status:     res.StatusCode,
+		RetryAfter: webhook.ParseRetryAfter(res.Header.Get("Retry-After"), s.Clock.Now()),
+	}, storable(string(body), maxResponse), nil
+}
+
+// request builds the call: signed for an account webhook, with the bot's secret
+// for a callback.
+func (s *Sender) request(ctx context.Context, c store.Claim) (*http.Request, error) {
+	method := http.MethodPost
+	if c.Kind == webhook.ToCallback && webhook.ValidMethod(c.Method) {
+		method = c.Method
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.URL, bytes.NewReader(c.Payload))
+	if err != nil {
+		return nil, errors.New("the address is no URL")
+	}
+	if err := s.authenticate(req.Header, c); err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", userAgent)
+	return req, nil
+}
+
+func (s *Sender) authenticate(h http.Header, c store.Claim) error {
+	if c.Kind == webhook.ToCallback {
+		if c.Secret == "" {
+			return nil
+		}
+		secret, err := s.Secrets.OpenCallbackSecret(c.TeamID, c.BotID, c.Secret)
+		if err != nil {
+			return err
+		}
+		if strings.ContainsAny(secret, "\r\n\x00") {
+			return errors.New("the callback secret cannot be a header")
+		}
+		h.Set("x-mb-secret", secret)
+		return nil
+	}
+	secret, err := s.Secrets.OpenWebhookSecret(c.TeamID, c.EndpointID, c.Secret)
+	if err != nil {
+		return err
+	}
+	secrets := []string{secret}
+	now := s.Clock.Now()
+	if c.OldSecret != "" && now.Before(c.OldSecretUntil) {
+		old, err := s.Secrets.OpenOldWebhookSecret(c.TeamID, c.EndpointID, c.OldSecret)
+		if err != nil {
+			return err
+		}
+		secrets = append(secrets, old)
+	}
+	signed, err := webhook.Sign(c.MessageID, now, c.Payload, secrets...)
+	if err != nil {
+		return err
+	}
+	for k, v := range signed {
+		h[k] = v
+	}
+	return nil
+}
+
+// failureOf says why there was no answer.
+func failureOf(err error) webhook.Failure {
+	if netguard.RefusalIn(err) != nil {
+		return webhook.NotAllowed
+	}
+	var n net.Error
+	if errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &n) && n.Timeout()) {
+		return webhook.TimedOut
+	}
+	return webhook.Network
+}
+
+// errorText drops the URL that the HTTP client puts into its errors: it may
+// hold a token.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return storable(fmt.Sprint(err), maxError)
+}
+
+// storable cuts text and removes what PostgreSQL does not take in a TEXT.
+func storable(text string, most int) string {
+	if len(text) > most {
+		text = text[:most]
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
