@@ -41,3 +41,28 @@ func (c EndCode) Normal() bool {
 	}
 	return false
 }
+
+// texts explains the failures to people.
+var texts = map[EndCode]string{
+	EndNotAccepted:      "The bot was not let into the meeting.",
+	EndTimeoutWaiting:   "The bot waited too long to be let in or for somebody to join.",
+	EndCannotJoin:       "The meeting does not exist or cannot be reached.",
+	EndRemovedTooEarly:  "The bot was removed before there was anything worth keeping.",
+	EndInvalidURL:       "The meeting URL leads to no meeting.",
+	EndLoginRequired:    "The meeting admits signed-in users only.",
+	EndInternalError:    "The recording stopped because of an unexpected error.",
+	EndOOMKilled:        "The bot ran out of memory.",
+	EndSIGTERM:          "The bot was told to terminate by its host.",
+	EndForceKilled:      "The bot was killed.",
+	EndGeneralError:     "The bot ended with an error.",
+	EndExitBeforeRecord: "The bot left the meeting before it recorded anything.",
+	EndDiskFull:         "The disk of the bot's host is full.",
+}
+
+// Text explains the code in a sentence, for ends that came without their own.
+func (c EndCode) Text() string {
+	if t, ok := texts[c]; ok {
+		return t
+	}
+	return "The bot ended for an unknown reason."
+}

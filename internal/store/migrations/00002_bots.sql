@@ -3,6 +3,7 @@ CREATE TABLE bots (
     id TEXT NOT NULL PRIMARY KEY,
     team_id TEXT NOT NULL REFERENCES teams (id),
     name TEXT NOT NULL,
+    name_folded TEXT NOT NULL,
     meeting_url TEXT NOT NULL,
     meeting_key TEXT NOT NULL,
     platform TEXT NOT NULL,
@@ -30,12 +31,14 @@ CREATE INDEX bots_by_status ON bots (team_id, status, created_at, id);
 CREATE INDEX bots_by_ended ON bots (team_id, ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX bots_live ON bots (host, id) WHERE ended_at IS NULL;
 
--- The parts of a bot that lists do not show. secrets is sealed.
+-- The parts of a bot that lists do not show. The last three are sealed.
 CREATE TABLE bot_configs (
     bot_id TEXT NOT NULL PRIMARY KEY REFERENCES bots (id),
     team_id TEXT NOT NULL,
     config TEXT NOT NULL,
-    secrets TEXT NOT NULL DEFAULT ''
+    callback_secret TEXT NOT NULL DEFAULT '',
+    transcription_key TEXT NOT NULL DEFAULT '',
+    zoom_obf_token TEXT NOT NULL DEFAULT ''
 );
 
 CREATE TABLE bot_transitions (
@@ -53,6 +56,7 @@ CREATE TABLE participants (
     n BIGINT NOT NULL,
     team_id TEXT NOT NULL,
     name TEXT NOT NULL,
+    name_folded TEXT NOT NULL,
     display_name TEXT NOT NULL DEFAULT '',
     picture TEXT NOT NULL DEFAULT '',
     talk_ms BIGINT NOT NULL DEFAULT 0,
@@ -69,6 +73,7 @@ CREATE TABLE artifacts (
     bytes BIGINT NOT NULL,
     sha256 TEXT NOT NULL,
     created_at BIGINT NOT NULL,
+    deleted_at BIGINT,
     PRIMARY KEY (bot_id, kind, name)
 );
 

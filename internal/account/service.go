@@ -1,0 +1,237 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"math/big"
+	"strings"
+	"sync"
+	"time"
+
+	"steno/internal/clock"
+	"steno/internal/fail"
+	"steno/internal/ident"
+)
+
+// Codes of this package's errors besides those of a refused key.
+const (
+	CodeTeamExists = "TEAM_ALREADY_EXISTS"
+	CodeNoTeam     = "TEAM_NOT_FOUND"
+	CodeNoKey      = "API_KEY_NOT_FOUND"
+	CodeBadInput   = "FST_ERR_VALIDATION"
+)
+
+// Store keeps teams and keys. Lookups return fail.NotFound errors.
+type Store interface {
+	AddTeam(ctx context.Context, t Team) error
+	Teams(ctx context.Context) ([]Team, error)
+	AddKey(ctx context.Context, k Key) error
+	Keys(ctx context.Context, team string) ([]Key, error)
+	KeyByHash(ctx context.Context, hash string) (Key, error)
+	RevokeKey(ctx context.Context, id string, at time.Time) error
+	TouchKey(ctx context.Context, id string, at time.Time) error
+}
+
+const (
+	// remember is how long a looked-up key is trusted without asking again: the
+	// time for which a key that another process revoked may still work.
+	remember = 2 * time.Second
+	// touchEvery is how often the time of last use is written.
+	touchEvery = time.Minute
+)
+
+// Service manages teams and keys and recognises callers. It is safe for
+// concurrent use.
+type Service struct {
+	store Store
+	clock clock.Clock
+	log   *slog.Logger
+
+	mu    sync.Mutex
+	known map[string]*entry // by hash
+}
+
+type entry struct {
+	caller  Caller
+	checked time.Time
+	touched time.Time
+}
+
+// New returns a service.
+func New(store Store, c clock.Clock, log *slog.Logger) *Service {
+	return &Service{store: store, clock: c, log: log, known: map[string]*entry{}}
+}
+
+// CreateTeam adds a team; its name must be new.
+func (s *Service) CreateTeam(ctx context.Context, name string) (Team, error) {
+	name = strings.TrimSpace(name)
+	if name == "" || len(name) > 255 {
+		return Team{}, fail.New(fail.Invalid, CodeBadInput, "a team's name has 1 to 255 characters")
+	}
+	t := Team{ID: ident.New(), Name: name, CreatedAt: s.clock.Now()}
+	return t, s.store.AddTeam(ctx, t)
+}
+
+// Teams returns all teams, oldest first.
+func (s *Service) Teams(ctx context.Context) ([]Team, error) { return s.store.Teams(ctx) }
+
+// FindTeam returns the team with that name or id. An empty name means the only
+// team there is.
+func (s *Service) FindTeam(ctx context.Context, name string) (Team, error) {
+	teams, err := s.store.Teams(ctx)
+	if err != nil {
+		return Team{}, err
+	}
+	if name == "" {
+		if len(teams) == 1 {
+			return teams[0], nil
+		}
+		return Team{}, fail.New(fail.NotFound, CodeNoTeam, "there are %d teams; say which one with --team", len(teams))
+	}
+	for _, t := range teams {
+		if t.Name == name || t.ID == name {
+			return t, nil
+		}
+	}
+	return Team{}, fail.New(fail.NotFound, CodeNoTeam, "there is no team %q", name)
+}
+
+// CreateKey makes a key of a team and returns it in clear: the only time that
+// anybody sees it.
+func (s *Service) CreateKey(ctx context.Context, team, name string, p Permission) (plain string, k Key, err error) {
+	if !p.Valid() {
+		return "", Key{}, fail.New(fail.Invalid, CodeBadInput, "a key's permission is %q or %q", Full, Sending)
+	}
+	plain = newKey()
+	k = Key{ID: ident.New(), TeamID: team, Name: name, Permission: p, Hash: hash(plain), Hint: plain[:8], CreatedAt: s.clock.Now()}
+	return plain, k, s.store.AddKey(ctx, k)
+}
+
+// Keys returns a team's keys, oldest first.
+func (s *Service) Keys(ctx context.Context, team string) ([]Key, error) {
+	return s.store.Keys(ctx, team)
+}
+
+// RevokeKey makes a key useless: at once in this process, within seconds in
+// others.
+func (s *Service) RevokeKey(ctx context.Context, id string) error {
+	if err := s.store.RevokeKey(ctx, id, s.clock.Now()); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for h, e := range s.known {
+		if e.caller.KeyID == id {
+			delete(s.known, h)
+		}
+	}
+	return nil
+}
+
+// Authenticate recognises the caller by the key of a request. It returns
+// fail.Unauthorized for a key that is missing, unknown or revoked, and the
+// store's own error when it cannot know.
+func (s *Service) Authenticate(ctx context.Context, key string) (Caller, error) {
+	if key == "" {
+		return Caller{}, fail.New(fail.Unauthorized, CodeUnauthorized, "the API key is missing; send it in the header x-meeting-baas-api-key")
+	}
+	if !wellFormed(key) {
+		return Caller{}, unknownKey()
+	}
+	h := hash(key)
+	now := s.clock.Now()
+	if c, ok := s.recall(h, now); ok {
+		return c, nil
+	}
+	k, err := s.store.KeyByHash(ctx, h)
+	if fail.Is(err, fail.NotFound) || (err == nil && k.RevokedAt != nil) {
+		s.forget(h)
+		return Caller{}, unknownKey()
+	}
+	if err != nil {
+		return Caller{}, err
+	}
+	c := Caller{TeamID: k.TeamID, KeyID: k.ID, Permission: k.Permission}
+	if s.learn(h, c, now) {
+		// That a key was used is worth less than the request that used it.
+		if err := s.store.TouchKey(ctx, k.ID, now); err != nil && !errors.Is(err, context.Canceled) {
+			s.log.Warn("time of last use not stored", "key_id", k.ID, "error", err)
+		}
+	}
+	return c, nil
+}
+
+func unknownKey() error {
+	return fail.New(fail.Unauthorized, CodeUnauthorized, "this API key is unknown or revoked")
+}
+
+func (s *Service) recall(h string, now time.Time) (Caller, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, ok := s.known[h]
+	if !ok || now.Sub(e.checked) > remember {
+		return Caller{}, false
+	}
+	return e.caller, true
+}
+
+func (s *Service) forget(h string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.known, h)
+}
+
+// learn remembers a caller and reports whether its last use should be written.
+func (s *Service) learn(h string, c Caller, now time.Time) (touch bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, ok := s.known[h]
+	if !ok {
+		e = &entry{}
+		s.known[h] = e
+	}
+	e.caller, e.checked = c, now
+	if now.Sub(e.touched) < touchEvery {
+		return false
+	}
+	e.touched = now
+	return true
+}
+
+// A key is "stn_" and 256 random bits in 43 digits of base 62. The prefix lets
+// people and secret scanners recognise one.
+const (
+	keyPrefix = "stn_"
+	keyDigits = 43
+	alphabet  = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)
+
+func newKey() string {
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw) // never fails, see crypto/rand
+	n := new(big.Int).SetBytes(raw)
+	digits := make([]byte, keyDigits)
+	base, rest := big.NewInt(int64(len(alphabet))), new(big.Int)
+	for i := keyDigits - 1; i >= 0; i-- {
+		n.DivMod(n, base, rest)
+		digits[i] = alphabet[rest.Int64()]
+	}
+	return keyPrefix + string(digits)
+}
+
+func wellFormed(key string) bool {
+	digits, ok := strings.CutPrefix(key, keyPrefix)
+	return ok && len(digits) == keyDigits && strings.Trim(digits, alphabet) == ""
+}
+
+// hash is what is stored of a key. A key has 256 random bits, so it needs no
+// salt and no slow hash; and a look-up by hash tells an attacker's stopwatch
+// nothing about the key.
+func hash(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:])
+}

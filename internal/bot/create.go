@@ -1,0 +1,195 @@
+package bot
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"steno/internal/fail"
+	"steno/internal/meeting"
+)
+
+// Request asks for a bot. Pointers that are nil take the contract's default.
+type Request struct {
+	Name          string
+	MeetingURL    string
+	Images        []string
+	ImageConfig   json.RawMessage
+	AllowMultiple *bool
+	Mode          RecordingMode
+	EntryMessage  string
+	Timeouts      TimeoutRequest
+	Zoom          *Zoom
+	ZoomOBFToken  string
+	Extra         json.RawMessage
+
+	StreamingEnabled     bool
+	Streaming            *Streaming
+	TranscriptionEnabled bool
+	Transcription        *TranscriptionRequest
+	CallbackEnabled      bool
+	Callback             *CallbackRequest
+}
+
+// TimeoutRequest holds timeouts in seconds (digest 2.1).
+type TimeoutRequest struct{ WaitingRoom, NoOneJoined, Silence, Grace *int }
+
+// TranscriptionRequest asks for a transcript.
+type TranscriptionRequest struct {
+	Provider string
+	APIKey   string
+	Custom   json.RawMessage
+}
+
+// CallbackRequest asks for a call when the bot has ended.
+type CallbackRequest struct {
+	URL, Secret, Method string
+	Objects             bool
+}
+
+// CodeValidation is the code of a request that breaks a rule.
+const CodeValidation = "FST_ERR_VALIDATION"
+
+// Issue is one broken rule: a JSON pointer to the field, the rule, and what
+// was there.
+type Issue struct {
+	Pointer string `json:"pointer"`
+	Rule    string `json:"rule"`
+	Value   any    `json:"value,omitempty"`
+}
+
+// Invalid makes the error of broken rules. Its Details are the issues as JSON.
+func Invalid(issues ...Issue) error {
+	e := fail.New(fail.Invalid, CodeValidation, "%s: %s", issues[0].Pointer, issues[0].Rule)
+	if len(issues) > 1 {
+		e.Message += fmt.Sprintf(" (and %d more)", len(issues)-1)
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(issues); err == nil { // a value that cannot be shown leaves Details empty
+		e.Details = string(bytes.TrimSpace(b.Bytes()))
+	}
+	return e
+}
+
+const (
+	maxName  = 255
+	maxEntry = 500 // digest 2.1
+	maxExtra = 64 << 10
+)
+
+// check applies the rules that a schema cannot express, and those of callers
+// that are not the API.
+func (r Request) check(validURL func(string) error) error {
+	var bad []Issue
+	broke := func(pointer, rule string, value any) { bad = append(bad, Issue{pointer, rule, value}) }
+	if n := utf8.RuneCountInString(r.Name); n < 1 || n > maxName {
+		broke("/bot_name", fmt.Sprintf("must have 1 to %d characters", maxName), nil)
+	}
+	if utf8.RuneCountInString(r.EntryMessage) > maxEntry {
+		broke("/entry_message", fmt.Sprintf("must have at most %d characters", maxEntry), nil)
+	}
+	if len(r.Extra) > maxExtra {
+		broke("/extra", fmt.Sprintf("must have at most %d bytes as JSON", maxExtra), nil)
+	}
+	switch r.Mode {
+	case "", SpeakerView, GalleryView, AudioOnly:
+	default:
+		broke("/recording_mode", "must be audio_only, speaker_view or gallery_view", string(r.Mode))
+	}
+	for _, t := range r.Timeouts.fields() {
+		if t.value != nil && (*t.value < t.low || *t.value > t.high) {
+			broke("/timeout_config/"+t.name, fmt.Sprintf("must be %d to %d seconds", t.low, t.high), *t.value)
+		}
+	}
+	if r.CallbackEnabled {
+		bad = append(bad, r.Callback.check(validURL)...)
+	}
+	if len(bad) > 0 {
+		return Invalid(bad...)
+	}
+	return nil
+}
+
+func (c *CallbackRequest) check(validURL func(string) error) []Issue {
+	if c == nil || c.URL == "" {
+		return []Issue{{"/callback_config/url", "is required when callback_enabled is true", nil}}
+	}
+	var bad []Issue
+	if err := validURL(c.URL); err != nil {
+		bad = append(bad, Issue{"/callback_config/url", err.Error(), nil}) // the URL may hold a token
+	}
+	if c.Method != "" && c.Method != "POST" && c.Method != "PUT" {
+		bad = append(bad, Issue{"/callback_config/method", "must be POST or PUT", c.Method})
+	}
+	return bad
+}
+
+type timeoutField struct {
+	name      string
+	value     *int
+	low, high int
+	set       func(*Timeouts, time.Duration)
+}
+
+func (t TimeoutRequest) fields() []timeoutField {
+	return []timeoutField{
+		{"waiting_room_timeout", t.WaitingRoom, 120, 1800, func(o *Timeouts, d time.Duration) { o.WaitingRoom = d }},
+		{"no_one_joined_timeout", t.NoOneJoined, 120, 1800, func(o *Timeouts, d time.Duration) { o.NoOneJoined = d }},
+		{"silence_timeout", t.Silence, 300, 1800, func(o *Timeouts, d time.Duration) { o.Silence = d }},
+		{"grace_period", t.Grace, 0, 600, func(o *Timeouts, d time.Duration) { o.Grace = d }},
+	}
+}
+
+// config returns what the request asks for, defaults filled in.
+func (r Request) config() (Config, Secrets) {
+	c := Config{
+		Images: r.Images, ImageConfig: r.ImageConfig, AllowMultiple: r.AllowMultiple == nil || *r.AllowMultiple,
+		EntryMessage: r.EntryMessage, Timeouts: DefaultTimeouts(), Zoom: r.Zoom,
+	}
+	s := Secrets{ZoomOBF: r.ZoomOBFToken}
+	for _, t := range r.Timeouts.fields() {
+		if t.value != nil {
+			t.set(&c.Timeouts, time.Duration(*t.value)*time.Second)
+		}
+	}
+	if r.StreamingEnabled {
+		c.Streaming = &Streaming{}
+		if r.Streaming != nil {
+			*c.Streaming = *r.Streaming
+		}
+		if c.Streaming.Frequency == 0 {
+			c.Streaming.Frequency = 24000
+		}
+	}
+	if r.TranscriptionEnabled {
+		c.Transcription = &Transcription{Provider: "gladia"}
+		if t := r.Transcription; t != nil {
+			c.Transcription.OwnKey, c.Transcription.Custom = t.APIKey != "", t.Custom
+			s.Transcription = t.APIKey
+		}
+	}
+	if r.CallbackEnabled {
+		c.Callback = &Callback{URL: r.Callback.URL, Method: r.Callback.Method, Objects: r.Callback.Objects}
+		if c.Callback.Method == "" {
+			c.Callback.Method = "POST"
+		}
+		s.Callback = r.Callback.Secret
+	}
+	return c, s
+}
+
+// bot returns the new bot of the request, without id, team and times.
+func (r Request) bot(m meeting.Meeting) Bot {
+	b := Bot{Name: r.Name, MeetingURL: r.MeetingURL, MeetingKey: m.Key, Platform: m.Platform, Mode: r.Mode, Status: Queued, Extra: r.Extra}
+	if b.Mode == "" {
+		b.Mode = SpeakerView
+	}
+	if string(bytes.TrimSpace(b.Extra)) == "null" {
+		b.Extra = nil
+	}
+	return b
+}

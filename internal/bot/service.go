@@ -1,0 +1,191 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"steno/internal/clock"
+	"steno/internal/fail"
+	"steno/internal/ident"
+	"steno/internal/meeting"
+)
+
+// Codes of this package's errors (digest 1.5).
+const (
+	CodeNotFound      = "FST_ERR_BOT_NOT_FOUND_BY_ID"
+	CodeStatus        = "FST_ERR_BOT_STATUS"
+	CodeAlreadyExists = "FST_ERR_BOT_ALREADY_EXISTS"
+)
+
+// Store keeps bots. Every read names the team first and finds nothing of
+// another team; what is not there is fail.NotFound with CodeNotFound.
+type Store interface {
+	InTx(ctx context.Context, fn func(tx Tx) error) error
+	Bot(ctx context.Context, team, id string) (Bot, error)
+	Details(ctx context.Context, team, id string) (Details, error)
+	List(ctx context.Context, team string, q Query) ([]Bot, error)
+}
+
+// Tx is a write transaction: rows, jobs and messages commit together.
+type Tx interface {
+	Insert(ctx context.Context, b Bot, c Config, s Secrets) error
+	// Claim notes that the team sends a bot to the meeting. If exclusive, it
+	// does not when one was sent since the given time, and returns false.
+	Claim(ctx context.Context, b Bot, exclusive bool, since time.Time) (bool, error)
+	// Lock reads a bot and keeps others from changing it until the commit. An
+	// empty team finds the bot of any team.
+	Lock(ctx context.Context, team, id string) (Locked, error)
+	// Update stores the fields of a bot that change in its life, and seq.
+	Update(ctx context.Context, b Bot, seq int64) error
+	AddTransition(ctx context.Context, b Bot, t Transition) error
+	PutPeople(ctx context.Context, b Bot, people []Participant, speakers []Participant) error
+	PutArtifacts(ctx context.Context, b Bot, a []StoredArtifact, at time.Time) error
+	// DropArtifacts has no URL of the bot's files handed out any more.
+	DropArtifacts(ctx context.Context, b Bot, at time.Time) error
+	// Details adds what belongs to a locked bot.
+	Details(ctx context.Context, b Bot) (Details, error)
+
+	EnqueueLaunch(ctx context.Context, botID string) error
+	EnqueueDelete(ctx context.Context, botID string) error
+	// Emit queues a message to the endpoints of the bot's team that want it.
+	Emit(ctx context.Context, m Message) error
+	// CallBack queues a message to the address that the bot was given.
+	CallBack(ctx context.Context, b Bot, c Callback, m Message) error
+	AfterCommit(f func())
+}
+
+// Locked is a bot inside a transaction, with the journal sequence number up to
+// which it is known.
+type Locked struct {
+	Bot
+	Seq int64
+}
+
+// Signer makes URLs under which a stored file can be read for some hours.
+type Signer interface {
+	URL(ctx context.Context, key string) (string, error)
+}
+
+// Service is what may be done with bots.
+type Service struct {
+	Store  Store
+	Clock  clock.Clock
+	Signer Signer
+	Hosts  meeting.Hosts
+	// ValidURL refuses addresses that may not be called back.
+	ValidURL func(string) error
+	// Nudge tells the supervisor of this process that a bot has a wish to leave.
+	// May be nil.
+	Nudge func(botID string)
+}
+
+// dedupWindow: a second bot for the same meeting is refused for so long (C28).
+const dedupWindow = 5 * time.Minute
+
+// Create queues a bot and returns its id. The bot, its first status, the job
+// that launches it and the webhooks that tell of it are one transaction.
+func (s *Service) Create(ctx context.Context, team string, r Request) (id string, err error) {
+	if err := r.check(s.ValidURL); err != nil {
+		return "", err
+	}
+	m, err := meeting.Parse(r.MeetingURL, s.Hosts)
+	if err != nil {
+		return "", err
+	}
+	config, secrets := r.config()
+	b := r.bot(m)
+	b.ID, b.TeamID = ident.New(), team
+	b.CreatedAt = s.Clock.Now()
+	b.UpdatedAt = b.CreatedAt
+	err = s.Store.InTx(ctx, func(tx Tx) error {
+		free, err := tx.Claim(ctx, b, !config.AllowMultiple, b.CreatedAt.Add(-dedupWindow))
+		if err != nil {
+			return err
+		}
+		if !free {
+			return fail.New(fail.Conflict, CodeAlreadyExists,
+				"a bot was sent to this meeting less than %d minutes ago; set allow_multiple_bots to send another", int(dedupWindow.Minutes()))
+		}
+		if err := tx.Insert(ctx, b, config, secrets); err != nil {
+			return err
+		}
+		if err := s.enter(ctx, tx, &b, Transition{Status: Queued, At: b.CreatedAt}); err != nil {
+			return err
+		}
+		return tx.EnqueueLaunch(ctx, b.ID)
+	})
+	return b.ID, err
+}
+
+// Details returns everything that the API shows of a bot.
+func (s *Service) Details(ctx context.Context, team, id string) (Details, error) {
+	return s.Store.Details(ctx, team, id)
+}
+
+// Get returns a bot without participants and artifacts.
+func (s *Service) Get(ctx context.Context, team, id string) (Bot, error) {
+	return s.Store.Bot(ctx, team, id)
+}
+
+// URLs returns a fresh signed URL of each artifact that the API has a field
+// for, by kind.
+func (s *Service) URLs(ctx context.Context, artifacts []StoredArtifact) (map[string]string, error) {
+	urls := map[string]string{}
+	for _, a := range artifacts {
+		if a.Name != "" {
+			continue // one of several; they are listed elsewhere
+		}
+		u, err := s.Signer.URL(ctx, a.Key)
+		if err != nil {
+			return nil, fmt.Errorf("sign the URL of %s: %w", a.Kind, err)
+		}
+		urls[a.Kind] = u
+	}
+	return urls, nil
+}
+
+// Leave asks a bot to leave its meeting (C7). A bot that was not launched yet
+// ends here and now.
+func (s *Service) Leave(ctx context.Context, team, id string) error {
+	return s.Store.InTx(ctx, func(tx Tx) error {
+		b, err := tx.Lock(ctx, team, id)
+		if err != nil {
+			return err
+		}
+		if b.Status.Terminal() {
+			return fail.New(fail.Conflict, CodeStatus, "Status of bot '%s' is: %s. Operation not permitted in this state.", id, b.Status)
+		}
+		if b.LeaveRequestedAt != nil {
+			return nil
+		}
+		now := s.Clock.Now()
+		b.LeaveRequestedAt = &now
+		if b.LaunchedAt == nil {
+			return s.endUnlaunched(ctx, tx, b, EndExitBeforeRecord, "the bot was asked to leave before it joined", Transition{Status: APIRequestStop, At: now})
+		}
+		if s.Nudge != nil {
+			tx.AfterCommit(func() { s.Nudge(id) })
+		}
+		return tx.Update(ctx, b.Bot, b.Seq)
+	})
+}
+
+// DeleteData removes a bot's files and marks them as deleted (C8). No URL is
+// handed out any more from now on; a job removes the files.
+func (s *Service) DeleteData(ctx context.Context, team, id string) error {
+	return s.Store.InTx(ctx, func(tx Tx) error {
+		b, err := tx.Lock(ctx, team, id)
+		if err != nil {
+			return err
+		}
+		b.ArtifactsDeleted = true
+		if err := tx.Update(ctx, b.Bot, b.Seq); err != nil {
+			return err
+		}
+		if err := tx.DropArtifacts(ctx, b.Bot, s.Clock.Now()); err != nil {
+			return err
+		}
+		return tx.EnqueueDelete(ctx, id)
+	})
+}

@@ -1,0 +1,92 @@
+package store
+
+import (
+	"strconv"
+	"strings"
+
+	"steno/internal/bot"
+)
+
+// where collects the terms of a WHERE clause, written with question marks that
+// number turns into $1, $2, … in the end.
+type where struct {
+	sqlite bool
+	terms  []string
+	args   []any
+}
+
+func (w *where) add(term string, args ...any) {
+	w.terms = append(w.terms, term)
+	w.args = append(w.args, args...)
+}
+
+func (w *where) number(query string) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range query {
+		if r != '?' {
+			b.WriteRune(r)
+			continue
+		}
+		n++
+		b.WriteString("$" + strconv.Itoa(n))
+	}
+	return b.String()
+}
+
+func (w *where) filter(f bot.Filter) {
+	// Folded in Go: SQLite lowers ASCII letters only.
+	w.contains("name_folded", strings.ToLower(f.Name))
+	w.contains("id", strings.ToLower(f.ID))
+	w.contains("LOWER(meeting_url)", strings.ToLower(f.MeetingURL))
+	if f.Participant != "" {
+		w.add(`EXISTS (SELECT 1 FROM participants p WHERE p.bot_id = bots.id AND p.name_folded LIKE ? ESCAPE '\')`,
+			pattern(strings.ToLower(f.Participant)))
+	}
+	in(w, "platform", f.Platforms)
+	in(w, "status", f.Statuses)
+	if !f.CreatedAfter.IsZero() {
+		w.add("created_at >= ?", f.CreatedAfter.UnixMilli())
+	}
+	if !f.CreatedBefore.IsZero() {
+		w.add("created_at < ?", f.CreatedBefore.UnixMilli())
+	}
+	if !f.EndedAfter.IsZero() {
+		w.add("ended_at >= ?", f.EndedAfter.UnixMilli())
+	}
+	for _, p := range f.Extra {
+		w.extra(p)
+	}
+}
+
+func (w *where) contains(column, text string) {
+	if text != "" {
+		w.add(column+` LIKE ? ESCAPE '\'`, pattern(text))
+	}
+}
+
+func pattern(text string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(text) + "%"
+}
+
+func in[T ~string](w *where, column string, values []T) {
+	if len(values) == 0 {
+		return
+	}
+	args := make([]any, 0, len(values))
+	for _, v := range values {
+		args = append(args, string(v))
+	}
+	w.add(column+" IN ("+strings.TrimSuffix(strings.Repeat("?, ", len(args)), ", ")+")", args...)
+}
+
+// extra compares one member of the JSON object as text, the one thing for which
+// the two databases have no common words.
+func (w *where) extra(p bot.Pair) {
+	if w.sqlite {
+		// -> gives JSON text: true, 5 or "five".
+		w.add("extra -> ? IN (?, json_quote(?))", "$."+strconv.Quote(p.Key), p.Value, p.Value)
+		return
+	}
+	w.add("extra::jsonb ->> ?::text = ?", p.Key, p.Value)
+}
