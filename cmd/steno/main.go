@@ -25,6 +25,7 @@ type cli struct {
 
 	Record  recordCmd  `cmd:"" help:"Record one meeting into a folder; needs no server."`
 	Lab     labCmd     `cmd:"" help:"Serve test meetings with scripted people."`
+	Doctor  doctorCmd  `cmd:"" help:"Look at this machine and say what is missing and what to do."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
 	Bot     botCmd     `cmd:"" hidden:"" help:"Run one bot in its folder (started by the server)."`
