@@ -57,7 +57,6 @@ type toPage struct {
 	People  []rosterEntry  `json:"people,omitempty"`
 	Levels  map[string]int `json:"levels,omitempty"`
 	Message *message       `json:"message,omitempty"`
-	Chat    []message      `json:"chat,omitempty"`
 }
 
 // fromPage is a message from the page to the lab.

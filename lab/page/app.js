@@ -27,7 +27,6 @@ const handlers = {
   lobby() { lobbyView(leave); },
   admitted(msg) {
     call = new Call(msg.id, socket, leave);
-    for (const m of msg.chat || []) call.message(m);
     show(call.view);
     if (msg.consent) call.consent();
   },

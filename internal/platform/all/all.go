@@ -6,10 +6,12 @@ import (
 	"steno/internal/meeting"
 	"steno/internal/platform"
 	"steno/internal/platform/galene"
+	"steno/internal/platform/meet"
 )
 
 var adapters = map[meeting.Platform]func() platform.Adapter{
 	meeting.Galene: func() platform.Adapter { return galene.New() },
+	meeting.Meet:   func() platform.Adapter { return meet.New() },
 }
 
 // Adapter returns a fresh adapter of the platform, or nil if there is none.

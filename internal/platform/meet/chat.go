@@ -1,0 +1,98 @@
+package meet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"steno/internal/platform"
+)
+
+var errNoChat = errors.New("the page shows no chat")
+
+// openChat opens the chat panel once, so that messages are in the page. That
+// it does not work is no reason to end anything.
+func (a *Adapter) openChat(ctx context.Context, page platform.Page, s snapshot) {
+	if a.chatTried || s.Consent != nil || s.Info != nil {
+		return
+	}
+	a.chatTried = true
+	if s.ChatField == "" && s.ChatOpen != "" {
+		_ = page.Click(ctx, s.ChatOpen)
+	}
+}
+
+// Say posts a chat message; a long one in several.
+func (a *Adapter) Say(ctx context.Context, page platform.Page, text string) error {
+	for _, part := range split(text, chatLimit) {
+		if err := a.post(ctx, page, part); err != nil {
+			return fmt.Errorf("say: %w", err)
+		}
+	}
+	return nil
+}
+
+func (a *Adapter) post(ctx context.Context, page platform.Page, text string) error {
+	s, err := a.look(ctx, page)
+	if err != nil {
+		return err
+	}
+	if s.ChatField == "" {
+		if s.ChatOpen == "" {
+			return errNoChat
+		}
+		if err := page.Click(ctx, s.ChatOpen); err != nil {
+			return err
+		}
+	}
+	for s.ChatField == "" {
+		if err := wait(ctx, pollEvery); err != nil {
+			return fmt.Errorf("%w: %w", errNoChat, err)
+		}
+		if s, err = a.look(ctx, page); err != nil {
+			return err
+		}
+	}
+	if err := page.Type(ctx, s.ChatField, text); err != nil {
+		return err
+	}
+	// The button comes to life with the text.
+	if s, err = a.look(ctx, page); err != nil {
+		return err
+	}
+	if s.ChatSend == "" {
+		return errNoChat
+	}
+	return page.Click(ctx, s.ChatSend)
+}
+
+// split cuts a text into pieces of at most n characters, at spaces if it can.
+// Line ends become spaces: typed, they would send the message.
+func split(text string, n int) []string {
+	words := strings.Fields(text)
+	var out []string
+	line := []rune{}
+	flush := func() {
+		if len(line) > 0 {
+			out = append(out, string(line))
+		}
+		line = line[:0]
+	}
+	for _, w := range words {
+		r := []rune(w)
+		if len(line) > 0 && len(line)+1+len(r) > n {
+			flush()
+		}
+		for len(r) > n {
+			out = append(out, string(r[:n]))
+			r = r[n:]
+		}
+		if len(line) > 0 {
+			line = append(line, ' ')
+		}
+		line = append(line, r...)
+	}
+	flush()
+	return out
+}
