@@ -150,5 +150,5 @@ func storable(text string, most int) string {
 	if len(text) > most {
 		text = text[:most]
 	}
-	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "?"), "\x00", "?")
 }

@@ -50,3 +50,8 @@ func (w Webhooks) OpenCallbackSecret(team, bot, sealed string) (string, error) {
 	b, err := w.Open(CallbackSecret(team, bot), sealed)
 	return string(b), err
 }
+
+// SealCallbackSecret seals a bot's callback secret.
+func (w Webhooks) SealCallbackSecret(team, bot, secret string) (string, error) {
+	return w.Seal(CallbackSecret(team, bot), []byte(secret))
+}
