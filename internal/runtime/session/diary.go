@@ -111,7 +111,7 @@ func (d *diary) roster(people []platform.Person) {
 	for _, p := range people {
 		here[p.ID] = true
 		now := journal.Person{ID: p.ID, Name: p.Name, Picture: p.Picture, Self: p.Self || d.mem.self(p.ID)}
-		if was, known := d.mem.people[p.ID]; !known || was != now {
+		if !d.mem.told[p.ID] || d.mem.people[p.ID] != now {
 			d.writeLocked(journal.Entry{Person: &now})
 		}
 	}

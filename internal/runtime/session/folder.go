@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -71,11 +72,12 @@ func ReadSpec(folder string) (bot.Spec, error) {
 
 // Alive reports whether a process holds the folder's lock.
 func Alive(folder string) bool {
-	f, err := lock(folder)
-	if err == nil {
-		f.Close()
+	f, err := os.OpenFile(filepath.Join(folder, LockFile), os.O_RDWR, 0)
+	if err != nil {
+		return false // never locked
 	}
-	return errors.Is(err, ErrBusy)
+	defer f.Close()
+	return errors.Is(flock(f, unix.LOCK_EX|unix.LOCK_NB), unix.EWOULDBLOCK)
 }
 
 // lock takes the folder's lock until the file is closed or the process dies.
@@ -85,7 +87,13 @@ func lock(folder string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock bot folder: %w", err)
 	}
-	if err := flock(f, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	err = flock(f, unix.LOCK_EX|unix.LOCK_NB)
+	// Alive holds the lock for an instant; that is no other bot.
+	for try := 0; errors.Is(err, unix.EWOULDBLOCK) && try < 10; try++ {
+		time.Sleep(10 * time.Millisecond)
+		err = flock(f, unix.LOCK_EX|unix.LOCK_NB)
+	}
+	if err != nil {
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, ErrBusy
@@ -93,20 +101,6 @@ func lock(folder string) (*os.File, error) {
 		return nil, fmt.Errorf("lock bot folder: %w", err)
 	}
 	return f, nil
-}
-
-// AwaitDeath blocks until no process holds the folder's lock.
-func AwaitDeath(folder string) error {
-	f, err := os.OpenFile(filepath.Join(folder, LockFile), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return fmt.Errorf("wait for bot: %w", err)
-	}
-	defer f.Close()
-	// A shared lock, so that several may wait; it is given up at once.
-	if err := flock(f, unix.LOCK_SH); err != nil {
-		return fmt.Errorf("wait for bot: %w", err)
-	}
-	return nil
 }
 
 func flock(f *os.File, how int) error {

@@ -18,6 +18,7 @@ type memory struct {
 	admitted time.Time
 	epoch    int64 // Unix microseconds; 0: recording has not begun
 	people   map[string]journal.Person
+	told     map[string]bool         // people of whom this process wrote
 	bound    map[string]journal.Bind // by track
 	speaking map[string]bool
 	chats    map[string]bool
@@ -38,7 +39,7 @@ const (
 
 func recall(entries []journal.Entry) *memory {
 	m := &memory{
-		seen: map[bot.Status]bool{}, people: map[string]journal.Person{}, bound: map[string]journal.Bind{},
+		seen: map[bot.Status]bool{}, people: map[string]journal.Person{}, told: map[string]bool{}, bound: map[string]journal.Bind{},
 		speaking: map[string]bool{}, chats: map[string]bool{}, files: map[string]bool{},
 	}
 	for _, e := range entries {
@@ -52,6 +53,7 @@ func (m *memory) apply(e journal.Entry) {
 	switch {
 	case e.Session != nil:
 		m.sessions = e.Session.N
+		m.told = map[string]bool{} // readers start the roster anew here
 	case e.State != nil:
 		m.applyState(e)
 	case e.Epoch != nil:
@@ -60,6 +62,7 @@ func (m *memory) apply(e journal.Entry) {
 		}
 	case e.Person != nil:
 		m.people[e.Person.ID] = *e.Person
+		m.told[e.Person.ID] = true
 	case e.Bind != nil:
 		m.bound[e.Bind.Track] = *e.Bind
 	case e.Speech != nil:

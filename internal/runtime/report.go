@@ -1,0 +1,102 @@
+package runtime
+
+import (
+	"time"
+
+	"steno/internal/bot"
+	"steno/internal/record/journal"
+)
+
+// reducer turns journal entries into reports. It must be fed a bot's whole
+// journal in order, also what was reported before it existed.
+type reducer struct {
+	people  []bot.Participant
+	index   map[string]int // by the platform's id, into people
+	present []int          // how many of a participant's ids are here
+	joined  bool
+	end     journal.End
+}
+
+func newReducer() *reducer { return &reducer{index: map[string]int{}} }
+
+// reduce adds what an entry says to the report. Artifacts are left to the
+// caller, who has to store them first.
+func (r *reducer) reduce(p *bot.Progress, e journal.Entry) {
+	p.Seq = e.Seq
+	switch {
+	case e.State != nil:
+		p.Transitions = append(p.Transitions, bot.Transition{Status: e.State.Code, At: e.At, Message: e.State.Message})
+		if e.State.Code == bot.InCall && !r.joined {
+			r.joined = true
+			at := e.At
+			p.JoinedAt = &at
+		}
+	case e.Person != nil:
+		if r.meet(*e.Person) {
+			p.People = append([]bot.Participant(nil), r.people...)
+		}
+	case e.End != nil:
+		r.end = *e.End
+		if r.joined {
+			at := e.At
+			p.ExitedAt = &at
+		}
+	case e.Result != nil:
+		p.Result = &bot.Result{
+			Duration:     time.Duration(e.Result.DurationMS) * time.Millisecond,
+			Participants: speakers(e.Result.Participants), Speakers: speakers(e.Result.Speakers),
+		}
+	case e.Done != nil:
+		p.Done = &bot.Done{Status: e.Done.Status, Code: e.Done.Code, Message: r.end.Message, At: e.At}
+	}
+}
+
+// meet takes in a roster entry and reports whether the list of participants
+// changed. Somebody who is back under the same name is the same participant;
+// two who are there at once are two.
+func (r *reducer) meet(p journal.Person) bool {
+	i, known := r.index[p.ID]
+	switch {
+	case p.Self:
+		return false
+	case known && p.Left:
+		r.present[i] = max(0, r.present[i]-1)
+		return false
+	case !known:
+		i = r.returned(p)
+		r.index[p.ID] = i
+	}
+	r.present[i] = 1
+	now := bot.Participant{N: i + 1, Name: p.Name, DisplayName: p.DisplayName, Picture: p.Picture}
+	if r.people[i] == now {
+		return false
+	}
+	r.people[i] = now
+	return true
+}
+
+func (r *reducer) returned(p journal.Person) int {
+	for i, old := range r.people {
+		if p.Name != "" && old.Name == p.Name && r.present[i] == 0 {
+			return i
+		}
+	}
+	r.people = append(r.people, bot.Participant{})
+	r.present = append(r.present, 0)
+	return len(r.people) - 1
+}
+
+func speakers(list []journal.Speaker) []bot.Participant {
+	out := make([]bot.Participant, len(list))
+	for i, s := range list {
+		out[i] = bot.Participant{N: s.N, Name: s.Name, DisplayName: s.DisplayName, Picture: s.Picture, TalkMS: s.TalkMS}
+	}
+	return out
+}
+
+// says reports whether a report has anything that the world acts on. Most
+// journal entries (pulses, bindings, tracks) are for the composer alone.
+func says(p bot.Progress) bool {
+	return len(p.Transitions) > 0 || p.People != nil || p.JoinedAt != nil || p.ExitedAt != nil ||
+		len(p.Artifacts) > 0 || p.Result != nil || p.Done != nil
+}

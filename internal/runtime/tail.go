@@ -1,0 +1,157 @@
+package runtime
+
+import (
+	"context"
+	"mime"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"steno/internal/blob"
+	"steno/internal/bot"
+	"steno/internal/record/journal"
+)
+
+const (
+	pollJournal = time.Second
+	maxBackoff  = 30 * time.Second
+)
+
+// tail follows a bot's journal and reports it.
+type tail struct {
+	w       *worker
+	offset  int64
+	applied int64
+	reduce  *reducer
+	pending bot.Progress // read but not reported
+}
+
+func newTail(w *worker) *tail { return &tail{w: w, reduce: newReducer()} }
+
+// run reports until the bot is done; reported is false if ctx ended before.
+func (t *tail) run(ctx context.Context) (done bot.Done, reported bool) {
+	err := t.insist(ctx, "ask for the applied reports", func() (err error) {
+		t.applied, err = t.w.s.opt.Ledger.AppliedSeq(ctx, t.w.spec.BotID)
+		return err
+	})
+	if err != nil {
+		return bot.Done{}, false
+	}
+	for {
+		entries, offset, err := journal.ReadFrom(t.w.folder, t.offset)
+		if err != nil {
+			t.w.log.Error("cannot read journal", "error", err)
+		}
+		t.offset = offset
+		for _, e := range entries {
+			if err := t.take(ctx, e); err != nil {
+				return bot.Done{}, false
+			}
+		}
+		if t.pending.Done != nil {
+			done := *t.pending.Done
+			return done, t.report(ctx) == nil
+		}
+		if says(t.pending) && len(t.pending.Artifacts) == 0 {
+			if err := t.report(ctx); err != nil {
+				return bot.Done{}, false
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return bot.Done{}, false
+		case <-t.w.events:
+		case <-time.After(pollJournal):
+		}
+	}
+}
+
+// take adds an entry to what is pending. An artifact is stored first; what
+// came before it is reported before that, because storing may take long.
+func (t *tail) take(ctx context.Context, e journal.Entry) error {
+	old := e.Seq <= t.applied
+	switch {
+	case e.End != nil:
+		t.w.ended.Store(true)
+	case e.Gap != nil && !old:
+		t.w.s.metrics.gap(*e.Gap)
+	case e.Artifact != nil && !old:
+		if err := t.takeArtifact(ctx, *e.Artifact); err != nil {
+			return err
+		}
+	}
+	if !old {
+		t.reduce.reduce(&t.pending, e)
+		return nil
+	}
+	var known bot.Progress
+	t.reduce.reduce(&known, e)
+	if known.Done != nil { // reported, but the folder was not cleared
+		t.pending.Done = known.Done
+	}
+	return nil
+}
+
+func (t *tail) takeArtifact(ctx context.Context, a journal.Artifact) error {
+	if says(t.pending) && len(t.pending.Artifacts) == 0 {
+		if err := t.report(ctx); err != nil {
+			return err
+		}
+	}
+	key := t.w.spec.BotID + "/" + strings.TrimPrefix(a.Path, "out/")
+	file := filepath.Join(t.w.folder, filepath.FromSlash(a.Path))
+	var info blob.Info
+	err := t.insist(ctx, "store "+key, func() (err error) {
+		info, err = t.w.s.opt.Objects.Put(ctx, key, file, blob.PutOptions{ContentType: contentType(key), SHA256: a.SHA256})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	t.pending.Artifacts = append(t.pending.Artifacts, bot.StoredArtifact{
+		Kind: a.Kind, Name: a.Name, Key: key, Bytes: info.Bytes, SHA256: info.SHA256,
+	})
+	return nil
+}
+
+// types of files that not every system's table knows.
+var types = map[string]string{
+	".flac": "audio/flac", ".opus": "audio/ogg", ".mp4": "video/mp4", ".jsonl": "application/jsonl", ".json": "application/json",
+}
+
+func contentType(key string) string {
+	ext := path.Ext(key)
+	if t := types[ext]; t != "" {
+		return t
+	}
+	return mime.TypeByExtension(ext)
+}
+
+// report hands what is pending to the ledger, over and over until it is taken.
+func (t *tail) report(ctx context.Context) error {
+	err := t.insist(ctx, "report", func() error { return t.w.s.opt.Ledger.Apply(ctx, t.w.spec.BotID, t.pending) })
+	if err == nil {
+		t.applied, t.pending = max(t.applied, t.pending.Seq), bot.Progress{Seq: t.pending.Seq}
+	}
+	return err
+}
+
+// insist tries until f succeeds or ctx ends.
+func (t *tail) insist(ctx context.Context, what string, f func() error) error {
+	wait := 100 * time.Millisecond
+	for {
+		err := f()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() == nil {
+			t.w.log.Warn("cannot "+what+"; trying again", "error", err)
+			t.w.s.metrics.retries.Inc()
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+		wait = min(2*wait, maxBackoff)
+	}
+}
