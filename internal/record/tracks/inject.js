@@ -2,8 +2,9 @@
 // each remote media receiver once and leaves the handling of frames to a
 // worker, so that a busy page does not delay them.
 //
-// config: {url, audioOnly, fallbackMs}; workerSource: text of worker.js.
-(config, workerSource) => {
+// config: {url, audioOnly, fallbackMs}; workerSource: text of worker.js; quiet:
+// what quiet.js returns.
+(config, workerSource, quiet) => {
   'use strict';
   const Native = window.RTCPeerConnection;
   if (!Native) return;
@@ -49,6 +50,7 @@
     if (known) return;
     try {
       transform.set.call(receiver, new NativeTransform(theWorker(), {n: t.n, kind: track.kind}));
+      if (track.kind === 'audio') quiet.silence(track);
     } catch (err) {
       fallBack(t, 'no encoded frames: ' + err);
     }
@@ -65,6 +67,7 @@
       theWorker().postMessage({say: {type: 'needs_screen', track: t.n}});
       return;
     }
+    quiet.restore(t.track);
     try {
       // Chromium decodes remote audio only while somebody plays it.
       t.sink = new Audio();
@@ -136,30 +139,4 @@
   Native.prototype.constructor = Wrapped;
   window.RTCPeerConnection = Wrapped;
   if ('webkitRTCPeerConnection' in window) window.webkitRTCPeerConnection = Wrapped;
-
-  // ---- audio only: video is refused in the negotiation ----
-  if (!config.audioOnly) return;
-
-  function refuseVideo(pc) {
-    for (const t of pc.getTransceivers()) {
-      if (t.receiver.track.kind !== 'video' || t.stopped) continue;
-      if (t.direction === 'recvonly') t.direction = 'inactive';
-      else if (t.direction === 'sendrecv') t.direction = t.sender.track ? 'sendonly' : 'inactive';
-    }
-  }
-  // For pages that write their descriptions themselves.
-  function refuseVideoIn(sdp) {
-    return sdp.split(/^(?=m=)/m).map(section => !section.startsWith('m=video') ? section :
-      section.replace(/^a=sendrecv/m, 'a=sendonly').replace(/^a=recvonly/m, 'a=inactive')).join('');
-  }
-  for (const name of ['createOffer', 'createAnswer', 'setLocalDescription']) {
-    const native = Native.prototype[name];
-    Native.prototype[name] = function (...args) {
-      refuseVideo(this);
-      const first = args[0];
-      if (name === 'createOffer' && first && first.offerToReceiveVideo) args[0] = {...first, offerToReceiveVideo: false};
-      if (name === 'setLocalDescription' && first && first.sdp) args[0] = {type: first.type, sdp: refuseVideoIn(first.sdp)};
-      return native.apply(this, args);
-    };
-  }
 }

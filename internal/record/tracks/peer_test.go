@@ -29,7 +29,7 @@ type clip struct {
 
 // makeClip lets ffmpeg make seconds of a tone (steady, so that the loudness is
 // known) and of a moving picture.
-func makeClip(t *testing.T, seconds, tone int) clip {
+func makeClip(t testing.TB, seconds, tone int) clip {
 	t.Helper()
 	dir := t.TempDir()
 	ogg, ivf := filepath.Join(dir, "a.ogg"), filepath.Join(dir, "v.ivf")
@@ -40,7 +40,7 @@ func makeClip(t *testing.T, seconds, tone int) clip {
 	return clip{opus: readOgg(t, ogg), vp8: readIVF(t, ivf)}
 }
 
-func ffmpeg(t *testing.T, args ...string) {
+func ffmpeg(t testing.TB, args ...string) {
 	t.Helper()
 	cmd := exec.Command("ffmpeg", append([]string{"-v", "error", "-y"}, args...)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -48,7 +48,7 @@ func ffmpeg(t *testing.T, args ...string) {
 	}
 }
 
-func readOgg(t *testing.T, path string) (packets [][]byte) {
+func readOgg(t testing.TB, path string) (packets [][]byte) {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
@@ -74,7 +74,7 @@ func readOgg(t *testing.T, path string) (packets [][]byte) {
 	}
 }
 
-func readIVF(t *testing.T, path string) (frames [][]byte) {
+func readIVF(t testing.TB, path string) (frames [][]byte) {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
@@ -101,7 +101,7 @@ func readIVF(t *testing.T, path string) (frames [][]byte) {
 // come in, each an audio and a video track. The page answers its offers, or
 // makes the offer itself.
 type peer struct {
-	t    *testing.T
+	t    testing.TB
 	pc   *webrtc.PeerConnection
 	http *httptest.Server
 
@@ -153,7 +153,7 @@ window.stats = async () => {
 </script>`
 
 // newPeer starts a peer and the page's server.
-func newPeer(t *testing.T) *peer {
+func newPeer(t testing.TB) *peer {
 	t.Helper()
 	p := &peer{t: t, stop: make(chan struct{})}
 	var setting webrtc.SettingEngine
@@ -199,7 +199,7 @@ func newPeer(t *testing.T) *peer {
 	return p
 }
 
-func codecs(t *testing.T) *webrtc.MediaEngine {
+func codecs(t testing.TB) *webrtc.MediaEngine {
 	m := &webrtc.MediaEngine{}
 	for kind, c := range map[webrtc.RTPCodecType]webrtc.RTPCodecParameters{
 		webrtc.RTPCodecTypeAudio: {PayloadType: 111, RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1"}},

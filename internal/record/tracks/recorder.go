@@ -75,7 +75,7 @@ func New(o Options) (*Recorder, error) {
 		stop()
 		return nil, err
 	}
-	if r.script, err = script(r.socket.url(), o.AudioOnly, o.Fallback); err != nil {
+	if r.script, err = script(r.socket.url(), o); err != nil {
 		stop()
 		r.socket.close()
 		return nil, err

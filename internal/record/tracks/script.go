@@ -5,20 +5,26 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 )
 
-//go:embed inject.js
-var injectSource string
-
-//go:embed worker.js
-var workerSource string
+// The parts of the script. Each but the worker is one function expression
+// behind a comment.
+var (
+	//go:embed inject.js
+	injectSource string
+	//go:embed quiet.js
+	quietSource string
+	//go:embed refuse.js
+	refuseSource string
+	//go:embed worker.js
+	workerSource string
+)
 
 // script puts the page's script together. The worker travels as a string: a
 // page of another origin can only start it from a blob.
-func script(url string, audioOnly bool, fallback time.Duration) (string, error) {
+func script(url string, o Options) (string, error) {
 	config, err := json.Marshal(map[string]any{
-		"url": url, "audioOnly": audioOnly, "fallbackMs": fallback.Milliseconds(),
+		"url": url, "audioOnly": o.AudioOnly, "fallbackMs": o.Fallback.Milliseconds(),
 	})
 	if err != nil {
 		return "", fmt.Errorf("make script: %w", err)
@@ -27,14 +33,24 @@ func script(url string, audioOnly bool, fallback time.Duration) (string, error) 
 	if err != nil {
 		return "", fmt.Errorf("make script: %w", err)
 	}
-	return fmt.Sprintf("(\n%s\n)(%s, %s);", trimComment(injectSource), config, worker), nil
+	quiet := "{silence() {}, restore() {}}"
+	if !o.Playback {
+		quiet = call(quietSource)
+	}
+	s := fmt.Sprintf("(%s)(%s, %s, %s);\n", function(injectSource), config, worker, quiet)
+	if o.AudioOnly {
+		s = call(refuseSource) + ";\n" + s
+	}
+	return s, nil
 }
 
-// trimComment takes off the comment before the function, so that the rest is
-// an expression.
-func trimComment(source string) string {
-	if i := strings.Index(source, "(config"); i > 0 {
-		return source[i:]
+func call(source string) string { return "(" + function(source) + ")()" }
+
+// function takes off the comment before a function, so that the rest is an
+// expression.
+func function(source string) string {
+	for strings.HasPrefix(source, "//") {
+		_, source, _ = strings.Cut(source, "\n")
 	}
-	return source
+	return strings.TrimSpace(source)
 }

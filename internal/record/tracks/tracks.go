@@ -30,6 +30,10 @@ type Options struct {
 	// first frame that this Recorder takes, before the frame is on disk. It
 	// must not call the Recorder.
 	FirstFrame func(unixMicro int64)
+	// Playback lets the page play the audio that it receives, which is silence
+	// while encoded frames are taken, at the price of a third of a bot's
+	// processor time. For a page that takes offence otherwise.
+	Playback bool
 	// Fallback is how long a receiver may get packets without handing out
 	// encoded frames before its audio is taken decoded; 5 s if zero.
 	Fallback time.Duration

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -241,8 +240,4 @@ func checkJournal(t *testing.T, folder string) {
 	if pulses == 0 {
 		t.Error("no pulse in 6 s of media")
 	}
-}
-
-func TestMain(m *testing.M) {
-	os.Exit(m.Run())
 }
