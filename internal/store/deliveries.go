@@ -7,12 +7,23 @@ import (
 	"time"
 
 	"steno/internal/webhook"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Lane is a receiver with deliveries that are not done.
 type Lane struct {
 	Name string
 	Next time.Time // when the first of them is due
+}
+
+// planned has PostgreSQL plan a statement anew each time. The queue is often
+// empty: a plan that was made and kept then reads the whole table ever after.
+func (db *DB) planned(args ...any) []any {
+	if db.sqlite {
+		return args
+	}
+	return append([]any{pgx.QueryExecModeExec}, args...)
 }
 
 // DeliveryLanes returns all lanes with pending deliveries. Its cost grows with
@@ -30,7 +41,7 @@ func (db *DB) DeliveryLanes(ctx context.Context) ([]Lane, error) {
 				SELECT lanes.lane AS lane, (SELECT MIN(d.next_at) FROM webhook_deliveries d
 					WHERE d.state = 'pending' AND d.lane = lanes.lane) AS next_at
 				FROM lanes WHERE lanes.lane IS NOT NULL) AS found
-			WHERE next_at IS NOT NULL`)
+			WHERE next_at IS NOT NULL`, db.planned()...)
 		if err != nil {
 			return err
 		}
@@ -81,7 +92,7 @@ func (tx *Tx) ClaimDeliveries(ctx context.Context, lane string, limit int, l Lea
 	rows, err := tx.Query(ctx, `UPDATE webhook_deliveries SET next_at = $1, lease_by = $2 WHERE id IN (
 			SELECT id FROM webhook_deliveries WHERE state = 'pending' AND lane = $3 AND next_at <= $4 ORDER BY next_at LIMIT $5)
 		AND state = 'pending' AND next_at <= $4 RETURNING id`,
-		l.Until.UnixMilli(), l.By, lane, l.Now.UnixMilli(), limit)
+		tx.db.planned(l.Until.UnixMilli(), l.By, lane, l.Now.UnixMilli(), limit)...)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +126,7 @@ func (tx *Tx) readClaims(ctx context.Context, ids []any) ([]Claim, error) {
 			COALESCE(e.url, d.url), d.method, COALESCE(e.secret, d.secret), COALESCE(e.old_secret, ''), COALESCE(e.old_secret_until, 0)
 		FROM webhook_deliveries d JOIN webhook_messages m ON m.id = d.message_id
 		LEFT JOIN webhook_endpoints e ON e.id = d.endpoint_id
-		WHERE d.id IN (`+placeholders(1, len(ids))+`) ORDER BY d.id`, ids...)
+		WHERE d.id IN (`+placeholders(1, len(ids))+`) ORDER BY d.id`, tx.db.planned(ids...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +237,7 @@ func (tx *Tx) moveDeliveries(ctx context.Context, all []Attempt, now time.Time) 
 			next, finished = now.UnixMilli(), any(now.UnixMilli())
 		}
 		_, err := tx.Exec(ctx, `UPDATE webhook_deliveries SET state = $1, attempt = $2, next_at = $3, finished_at = $4, lease_by = ''
-			WHERE id = $5 AND state = 'pending'`, string(a.State), a.N, next, finished, a.DeliveryID)
+			WHERE id = $5 AND state = 'pending'`, tx.db.planned(string(a.State), a.N, next, finished, a.DeliveryID)...)
 		if err != nil {
 			return err
 		}
@@ -235,7 +246,7 @@ func (tx *Tx) moveDeliveries(ctx context.Context, all []Attempt, now time.Time) 
 		return nil
 	}
 	_, err := tx.Exec(ctx, `UPDATE webhook_deliveries SET state = 'delivered', attempt = attempt + 1, finished_at = $1, lease_by = ''
-		WHERE id IN (`+placeholders(2, len(delivered)-1)+`) AND state = 'pending'`, delivered...)
+		WHERE id IN (`+placeholders(2, len(delivered)-1)+`) AND state = 'pending'`, tx.db.planned(delivered...)...)
 	return err
 }
 
