@@ -3,6 +3,30 @@ package compose
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"steno/internal/bot"
+	"steno/internal/clock"
+	"steno/internal/record/journal"
+	"steno/internal/record/segment"
+)
+
+const (
+	poll  = 500 * time.Millisecond
+	stepW = 5_000_000 // µs of wall time that are worked on at a time
+	// slack is how long after the last sign of recording an End entry still
+	// tells when the recording ended; a later one was written by a rescuer.
+	slack = 15_000_000
+	// foresight is how far the speakers must be known to choose a picture, µs.
+	foresight = 1_400_000
 )
 
 // Run composes the folder's artifacts and returns when they are all in place
@@ -12,5 +36,223 @@ import (
 // work on one folder at the same time; the second returns an error at once.
 // When ctx ends, its child processes are killed and its error is returned.
 func Run(ctx context.Context, o Options) (Output, error) {
-	return Output{}, errors.New("compose: not there yet")
+	if o.Log == nil {
+		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	if o.FFmpeg == "" {
+		path, err := exec.LookPath("ffmpeg")
+		if err != nil {
+			return Output{}, fmt.Errorf("compose: ffmpeg is not installed: %w", err)
+		}
+		o.FFmpeg = path
+	}
+	work := filepath.Join(o.Folder, WorkDir)
+	for _, dir := range []string{work, filepath.Join(o.Folder, OutDir)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return Output{}, fmt.Errorf("compose: %w", err)
+		}
+	}
+	unlock, err := lock(filepath.Join(work, "lock"))
+	if err != nil {
+		return Output{}, err
+	}
+	defer unlock()
+	clean(work)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // children first
+	c := &composer{Options: o, work: work, story: newStory()}
+	return c.run(ctx)
+}
+
+// lock keeps a second composer out; the kernel lets go when the first dies.
+func lock(path string) (func(), error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("compose: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("compose: another composer works on this folder: %w", err)
+	}
+	return func() { f.Close() }, nil
+}
+
+type composer struct {
+	Options
+	work   string
+	offset int64 // read of the journal
+	story  *story
+	sound  *sound
+	film   *film // nil for audio_only
+	at     int64 // wall time up to which all is settled
+}
+
+func (c *composer) run(ctx context.Context) (Output, error) {
+	defer c.close()
+	for {
+		if err := c.read(); err != nil {
+			return Output{}, err
+		}
+		final := c.story.ended || !c.Follow
+		if final && !c.story.hasEpoch {
+			return Output{}, ErrNothing
+		}
+		if c.story.hasEpoch {
+			if err := c.advance(ctx, final); err != nil {
+				return Output{}, err
+			}
+		}
+		if final {
+			return c.finish(ctx)
+		}
+		t := time.NewTimer(poll)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return Output{}, ctx.Err()
+		}
+	}
+}
+
+// read takes in what is new in the journal.
+func (c *composer) read() error {
+	entries, offset, err := journal.ReadFrom(c.Folder, c.offset)
+	if err != nil {
+		return err
+	}
+	c.offset = offset
+	for _, e := range entries {
+		c.story.apply(e)
+	}
+	return nil
+}
+
+// advance settles all that can be settled now, step by step.
+func (c *composer) advance(ctx context.Context, final bool) error {
+	if c.sound == nil {
+		if err := c.start(ctx); err != nil {
+			return err
+		}
+	}
+	until := c.Clock.Now().UnixMicro() - late
+	if final {
+		end, err := c.end()
+		if err != nil {
+			return err
+		}
+		until = end
+	}
+	for c.at < until {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		next := min(c.at+stepW, until)
+		if err := c.step(ctx, next, false); err != nil {
+			return err
+		}
+		c.report(until)
+	}
+	if final {
+		return c.step(ctx, until, true)
+	}
+	return nil
+}
+
+func (c *composer) start(ctx context.Context) (err error) {
+	video := c.Mode != bot.AudioOnly
+	c.at = c.story.epoch
+	if c.sound, err = newSound(ctx, c.Options, c.story, c.work, video); err != nil {
+		return err
+	}
+	if video {
+		c.film, err = newFilm(c.Options, c.story, c.sound, c.work)
+	}
+	return err
+}
+
+// step settles everything up to a wall time; with last that is the end.
+func (c *composer) step(ctx context.Context, until int64, last bool) error {
+	c.at = until
+	if err := c.sound.step(ctx, until); err != nil {
+		return err
+	}
+	if c.film == nil {
+		return nil
+	}
+	us, _ := c.story.timeline().rec(until)
+	end := (us - foresight) / tickUS
+	if last {
+		end = ticks(us)
+	}
+	return c.film.step(ctx, until, end, last)
+}
+
+// ticks is the length of the video of a recording; even the shortest has one
+// frame.
+func ticks(us int64) int64 { return max((us+tickUS-1)/tickUS, 1) }
+
+func (c *composer) report(until int64) {
+	if c.Progress == nil {
+		return
+	}
+	tl := c.story.timeline()
+	known, _ := tl.rec(until)
+	done, _ := tl.rec(c.at)
+	if c.film != nil {
+		done = min(done, c.film.tick*tickUS)
+	}
+	c.Progress(max(done, 0)/1000, max(known, 0)/1000)
+}
+
+// end is the wall time at which the recording ended: when the bot left, or,
+// if it died before, the last that is known of it.
+func (c *composer) end() (int64, error) {
+	alive := c.story.alive
+	for _, t := range c.story.tracks {
+		at, err := lastArrival(c.Folder, t.ID)
+		if err != nil {
+			return 0, err
+		}
+		alive = max(alive, at)
+	}
+	if c.story.ended && c.story.endAt <= alive+slack {
+		return max(c.story.endAt, c.story.epoch), nil
+	}
+	return max(alive, c.story.epoch), nil
+}
+
+// lastArrival is when the last frame of a track came, 0 if none did.
+func lastArrival(folder, track string) (last int64, err error) {
+	files, err := segment.List(folder, track)
+	for i := len(files) - 1; i >= 0 && last == 0; i-- {
+		r, err := segment.Open(files[i])
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		for {
+			fr, err := r.Next()
+			if err != nil {
+				break
+			}
+			last = max(last, fr.Arrival)
+		}
+		r.Close()
+	}
+	return last, err
+}
+
+func (c *composer) close() {
+	if c.film != nil {
+		c.film.close()
+	}
+	if c.sound != nil {
+		c.sound.close()
+	}
 }

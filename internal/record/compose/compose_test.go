@@ -1,0 +1,222 @@
+package compose
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"math"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"steno/internal/bot"
+)
+
+// three is a meeting of three people with cameras who speak in turn.
+type three struct {
+	*made
+	truth []line
+}
+
+type line struct {
+	Speaker string  `json:"speaker"`
+	Start   float64 `json:"start_time"`
+	End     float64 `json:"end_time"`
+}
+
+var cast = []struct {
+	id, name string
+	pitch    float64
+	luma     byte
+	spoken   [][2]float64
+}{
+	{"p1", "Ada Lovelace", 130, 60, [][2]float64{{1, 6.5}, {18.2, 21}}},
+	{"p2", "Grace Hopper", 210, 100, [][2]float64{{7, 12.3}, {20, 24.4}}},
+	{"p3", "Dorothy Vaughan", 170, 140, [][2]float64{{12.8, 17.9}, {25, 29}}},
+}
+
+func newThree(tb testing.TB, seconds float64, nets []network) *three {
+	t := &three{made: newMade(tb)}
+	for i, c := range cast {
+		t.person(0.01, c.id, c.name)
+		net := network{delay: 30 * time.Millisecond}
+		if i < len(nets) {
+			net = nets[i]
+		}
+		t.audio(0.1, "a"+c.id, c.id, opusUnits(tb, voicePCM(seconds-0.2, c.pitch, shift(c.spoken, -0.1))), net)
+		net.rtp += 12345
+		t.video(0.1, "v"+c.id, c.id, "VP8", videoUnits(tb, "VP8", seconds-0.2, 640, 360, 90, c.luma), net)
+		for _, s := range c.spoken {
+			// The sound is heard when it arrives, not when it was said.
+			d := net.delay.Seconds()
+			t.truth = append(t.truth, line{c.name, s[0] + d, s[1] + d})
+		}
+	}
+	t.end(seconds)
+	return t
+}
+
+func shift(spans [][2]float64, by float64) (list [][2]float64) {
+	for _, s := range spans {
+		list = append(list, [2]float64{s[0] + by, s[1] + by})
+	}
+	return list
+}
+
+func testLog(tb testing.TB) *slog.Logger {
+	var w io.Writer = io.Discard
+	if testing.Verbose() {
+		w = tb.Output()
+	}
+	return slog.New(slog.NewTextHandler(w, nil))
+}
+
+func compose(tb testing.TB, folder string, mode bot.RecordingMode) Output {
+	tb.Helper()
+	o, err := Run(context.Background(), Options{Folder: folder, Mode: mode, Log: testLog(tb)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return o
+}
+
+func TestThreePeopleTalk(t *testing.T) {
+	for _, mode := range []bot.RecordingMode{bot.SpeakerView, bot.GalleryView} {
+		t.Run(string(mode), func(t *testing.T) {
+			m := newThree(t, 30, nil)
+			folder := m.all()
+			o := compose(t, folder, mode)
+			if d := os.Getenv("KEEP"); d != "" {
+				os.RemoveAll(d + "-" + string(mode))
+				os.CopyFS(d+"-"+string(mode), os.DirFS(folder))
+			}
+			if o.Result.DurationMS != 30000 {
+				t.Errorf("duration %d ms, want 30000", o.Result.DurationMS)
+			}
+			if e := der(m.truth, readLines(t, folder)); e > 0.01 {
+				t.Errorf("diarization error rate %.4f, want at most 0.01", e)
+			} else {
+				t.Logf("DER %.4f", e)
+			}
+		})
+	}
+}
+
+func readLines(tb testing.TB, folder string) (list []line) {
+	tb.Helper()
+	b, err := os.ReadFile(out(folder, "diarization.jsonl"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for l := range strings.Lines(string(b)) {
+		var v line
+		if err := json.Unmarshal([]byte(l), &v); err != nil {
+			tb.Fatal(err)
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+// der is the diarization error rate as md-eval computes it, without a collar:
+// missed, false and confused speech over all speech.
+func der(truth, got []line) float64 {
+	const step = 0.001
+	end := 0.0
+	for _, l := range append(append([]line(nil), truth...), got...) {
+		end = math.Max(end, l.End)
+	}
+	active := func(list []line, t float64) map[string]bool {
+		m := map[string]bool{}
+		for _, l := range list {
+			if t >= l.Start && t < l.End {
+				m[l.Speaker] = true
+			}
+		}
+		return m
+	}
+	var bad, all float64
+	for t := 0.0; t < end; t += step {
+		r, h := active(truth, t), active(got, t)
+		right := 0
+		for n := range r {
+			if h[n] {
+				right++
+			}
+		}
+		all += float64(len(r))
+		bad += float64(max(len(r), len(h)) - right)
+	}
+	return bad / all
+}
+
+// timecodes reads the frame number burnt into each frame of a file, looking at
+// a part of the picture ("w:h:x:y", whole if empty); -1 where there is none.
+func timecodes(tb testing.TB, path, crop string) []int {
+	tb.Helper()
+	filter := "scale=320:180:flags=area,format=gray"
+	if crop != "" {
+		filter = "crop=" + crop + "," + filter
+	}
+	raw := ff(tb, nil, "-i", path, "-an", "-vf", filter, "-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1")
+	const w, h = 320, 180
+	var codes []int
+	for at := 0; at+w*h <= len(raw); at += w * h {
+		frame := raw[at : at+w*h]
+		code := 0
+		for bit := range codeBits {
+			sum := 0
+			for y := 5; y < 20; y++ {
+				for x := bit*w/codeBits + 6; x < (bit+1)*w/codeBits-6; x++ {
+					sum += int(frame[y*w+x])
+				}
+			}
+			switch mean := sum / (15 * (w/codeBits - 12)); {
+			case mean > 160:
+				code |= 1 << bit
+			case mean > 75:
+				code = -1 << 20
+			}
+		}
+		codes = append(codes, max(code, -1))
+	}
+	return codes
+}
+
+// pcmOf decodes a file to mono samples at 48 kHz.
+func pcmOf(tb testing.TB, path string) []int16 {
+	tb.Helper()
+	raw := ff(tb, nil, "-i", path, "-vn", "-f", "s16le", "-ac", "1", "-ar", "48000", "pipe:1")
+	pcm := make([]int16, len(raw)/2)
+	for i := range pcm {
+		pcm[i] = int16(binary.LittleEndian.Uint16(raw[2*i:]))
+	}
+	return pcm
+}
+
+// offset is by how many milliseconds got is later than want around a moment,
+// found by correlation within ±200 ms.
+func offset(want, got []int16, at, length float64) float64 {
+	from, n := int(at*rate), int(length*rate)
+	const step, reach = 8, rate / 5
+	best, where := math.Inf(-1), 0
+	for lag := -reach; lag <= reach; lag += step {
+		var dot, ee float64
+		for i := from; i < from+n; i += 7 {
+			if j := i + lag; i < len(want) && j >= 0 && j < len(got) {
+				dot += float64(want[i]) * float64(got[j])
+				ee += float64(got[j]) * float64(got[j])
+			}
+		}
+		if v := dot / math.Sqrt(ee+1); v > best {
+			best, where = v, lag
+		}
+	}
+	return float64(where) * 1000 / rate
+}
+
+var _ = bytes.MinRead

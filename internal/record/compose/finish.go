@@ -1,0 +1,313 @@
+package compose
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+	"unicode"
+
+	"steno/internal/record/journal"
+	"steno/internal/record/speakers"
+)
+
+// finish puts all artifacts in place, the manifest last.
+func (c *composer) finish(ctx context.Context) (Output, error) {
+	us, _ := c.story.timeline().rec(c.at)
+	samples := us * rate / 1_000_000
+	turns := c.sound.turns(samples)
+	people := c.story.participants(func(p *person) bool {
+		return len(turns[p]) > 0 || c.sound.files[p] != nil || p.name != "" || c.filmed(p)
+	})
+	out := Output{Result: c.result(us, people, turns)}
+	if err := c.fresh(); err != nil {
+		return out, err
+	}
+	// What can be made while the encoders finish is made meanwhile.
+	steps := []func() ([]journal.Artifact, error){
+		func() ([]journal.Artifact, error) { return c.diarization(people, turns) },
+		func() ([]journal.Artifact, error) { return c.voices(people, samples) },
+		c.chat,
+		func() ([]journal.Artifact, error) { return c.mixed(us) },
+		func() ([]journal.Artifact, error) { return c.video(ctx) },
+	}
+	for _, step := range steps {
+		list, err := step()
+		if err != nil {
+			return out, err
+		}
+		out.Artifacts = append(out.Artifacts, list...)
+	}
+	b, err := json.MarshalIndent(out, "", "\t")
+	if err != nil {
+		return out, fmt.Errorf("write manifest: %w", err)
+	}
+	return out, c.put(filepath.Base(Manifest), func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
+}
+
+// filmed reports whether a person had a video track.
+func (c *composer) filmed(p *person) bool {
+	for _, t := range c.story.tracks {
+		if t.unknown == p && t.Kind == "video" {
+			return true
+		}
+	}
+	return false
+}
+
+// fresh empties the out folder of what an earlier composer finished.
+func (c *composer) fresh() error {
+	dir := filepath.Join(c.Folder, OutDir)
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("compose: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "participants"), 0o700); err != nil {
+		return fmt.Errorf("compose: %w", err)
+	}
+	return nil
+}
+
+func (c *composer) result(us int64, people []*participant, turns map[*person][]speakers.Turn) journal.Result {
+	r := journal.Result{DurationMS: us / 1000, Participants: []journal.Speaker{}, Speakers: []journal.Speaker{}}
+	for _, p := range people {
+		s := journal.Speaker{N: p.n, Name: p.name, DisplayName: p.display, Picture: p.picture}
+		for _, t := range turns[p.person] {
+			s.TalkMS += (t.To - t.From) * 1000 / rate
+		}
+		r.Participants = append(r.Participants, s)
+		if s.TalkMS > 0 {
+			r.Speakers = append(r.Speakers, s)
+		}
+	}
+	gaps := append([]span(nil), c.story.timeline().within(c.story.gaps, us)...)
+	sort.Slice(gaps, func(i, j int) bool { return gaps[i].from < gaps[j].from })
+	last := int64(0)
+	for _, g := range gaps {
+		if g.to > last {
+			r.LostMS += (g.to - max(g.from, last)) / 1000
+			last = g.to
+		}
+	}
+	return r
+}
+
+// diarization writes who spoke when.
+func (c *composer) diarization(people []*participant, turns map[*person][]speakers.Turn) ([]journal.Artifact, error) {
+	type line struct {
+		Speaker string  `json:"speaker"`
+		Start   float64 `json:"start_time"`
+		End     float64 `json:"end_time"`
+	}
+	var lines []line
+	seconds := func(n int64) float64 { return float64(n*1000/rate) / 1000 }
+	for _, p := range people {
+		for _, t := range turns[p.person] {
+			lines = append(lines, line{p.name, seconds(t.From), seconds(t.To)})
+		}
+	}
+	sort.SliceStable(lines, func(i, j int) bool { return lines[i].Start < lines[j].Start })
+	return c.artifact(KindDiarization, "diarization.jsonl", "", func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		for _, l := range lines {
+			if err := enc.Encode(l); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// chat writes the messages, if there were any (digest section 7).
+func (c *composer) chat() ([]journal.Artifact, error) {
+	type message struct {
+		ID         string    `json:"message_id"`
+		SenderName string    `json:"sender_name"`
+		SenderID   *int      `json:"sender_id"`
+		Text       string    `json:"text"`
+		Timestamp  time.Time `json:"timestamp"`
+	}
+	if len(c.story.chats) == 0 {
+		return nil, nil
+	}
+	list := []message{}
+	for _, m := range c.story.chats {
+		list = append(list, message{ID: m.ID, SenderName: m.Sender, Text: m.Text, Timestamp: m.SentAt})
+	}
+	return c.artifact(KindChat, "chat_messages.json", "", func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		return enc.Encode(list)
+	})
+}
+
+// voices finishes the people's own files.
+func (c *composer) voices(people []*participant, samples int64) ([]journal.Artifact, error) {
+	stale := c.sound.misattributed()
+	var list []journal.Artifact
+	for _, p := range people {
+		f := c.sound.files[p.person]
+		if stale {
+			var err error
+			if f, err = c.sound.rewrite(p.person, c.at); err != nil {
+				return nil, err
+			}
+		}
+		if f == nil {
+			continue
+		}
+		if err := f.finish(samples); err != nil {
+			return nil, fmt.Errorf("finish participant file: %w", err)
+		}
+		name := fmt.Sprintf("participants/%d-%s.opus", p.n, safe(p.name))
+		a, err := c.adopt(KindParticipantAudio, f.path, name, p.name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	return list, nil
+}
+
+// safe makes a file name of a person's: letters, digits, dots and dashes.
+func safe(name string) string {
+	s := strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '.' || r == '-' || r == '_' {
+			return r
+		}
+		return '_'
+	}, name)
+	s = strings.Trim(s, "._")
+	for len(s) > 80 {
+		r := []rune(s)
+		s = string(r[:len(r)-1])
+	}
+	if s == "" {
+		return "participant"
+	}
+	return s
+}
+
+// mixed finishes the mix. The encoders want at least a moment of sound.
+func (c *composer) mixed(us int64) ([]journal.Artifact, error) {
+	if err := c.sound.mix.settle(max(us, tickUS) * rate / 1_000_000); err != nil {
+		return nil, err
+	}
+	if err := c.sound.mix.finish(); err != nil {
+		return nil, err
+	}
+	a, err := c.adopt(KindAudio, c.sound.mix.temp[0], "output.flac", "")
+	return []journal.Artifact{a}, err
+}
+
+// video joins the chunks and the sound; nothing is encoded again.
+func (c *composer) video(ctx context.Context) ([]journal.Artifact, error) {
+	if c.film == nil {
+		return nil, nil
+	}
+	files, err := chunkFiles(c.work, (c.film.tick+chunkTicks-1)/chunkTicks)
+	if err != nil {
+		return nil, err
+	}
+	temp := filepath.Join(c.work, "video.mp4.tmp")
+	p, err := spawn(ctx, c.Log, c.FFmpeg, "join video", pipes{},
+		"-y", "-f", "h264", "-framerate", fmt.Sprint(fps), "-i", "pipe:0", "-i", c.sound.mix.temp[1],
+		"-map", "0:v", "-map", "1:a", "-c", "copy", "-movflags", "+faststart", "-f", "mp4", temp)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range files {
+		if err := pour(p.in, name); err != nil {
+			p.kill()
+			return nil, fmt.Errorf("join video: %w (%w)", err, p.wait())
+		}
+	}
+	if err := p.in.Close(); err != nil {
+		return nil, fmt.Errorf("join video: %w", err)
+	}
+	if err := p.wait(); err != nil {
+		return nil, err
+	}
+	a, err := c.adopt(KindVideo, temp, "video.mp4", "")
+	return []journal.Artifact{a}, err
+}
+
+func pour(w io.Writer, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(w, f)
+	return err
+}
+
+// artifact writes a file below out.
+func (c *composer) artifact(kind, name, who string, write func(io.Writer) error) ([]journal.Artifact, error) {
+	if err := c.put(name, write); err != nil {
+		return nil, err
+	}
+	a, err := c.describe(kind, name, who)
+	return []journal.Artifact{a}, err
+}
+
+// put writes a file below out, which is there whole or not at all.
+func (c *composer) put(name string, write func(io.Writer) error) error {
+	path := filepath.Join(c.Folder, OutDir, name)
+	f, err := os.Create(path + ".tmp")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	w := bufio.NewWriter(f)
+	if err = write(w); err == nil {
+		err = w.Flush()
+	}
+	if serr := f.Sync(); err == nil {
+		err = serr
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(path+".tmp", path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+// adopt moves a finished file below out.
+func (c *composer) adopt(kind, from, name, who string) (journal.Artifact, error) {
+	if err := os.Rename(from, filepath.Join(c.Folder, OutDir, name)); err != nil {
+		return journal.Artifact{}, fmt.Errorf("finish %s: %w", name, err)
+	}
+	return c.describe(kind, name, who)
+}
+
+func (c *composer) describe(kind, name, who string) (journal.Artifact, error) {
+	f, err := os.Open(filepath.Join(c.Folder, OutDir, name))
+	if err != nil {
+		return journal.Artifact{}, fmt.Errorf("read %s: %w", name, err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, bufio.NewReaderSize(f, 1<<20))
+	if err != nil {
+		return journal.Artifact{}, fmt.Errorf("read %s: %w", name, err)
+	}
+	return journal.Artifact{
+		Kind: kind, Path: filepath.Join(OutDir, name), Bytes: n, SHA256: hex.EncodeToString(h.Sum(nil)), Name: who,
+	}, nil
+}

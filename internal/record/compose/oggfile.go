@@ -1,0 +1,95 @@
+package compose
+
+import (
+	"fmt"
+	"os"
+)
+
+// oggFile is a participant's file in the making.
+type oggFile struct {
+	f    *os.File
+	w    *oggWriter
+	path string
+	pos  int64 // granule position: samples written, the pre-skip included
+	runs []oggRun
+}
+
+// oggRun notes whose packets went into the file, so that a later binding that
+// says otherwise is noticed.
+type oggRun struct {
+	t        *track
+	csrc     uint32
+	from, to int64 // wall time
+}
+
+func newOggFile(path string, channels int) (*oggFile, error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("create participant file: %w", err)
+	}
+	w, err := newOgg(f, channels, preSkip, 50, 1)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &oggFile{f: f, w: w, path: path}, nil
+}
+
+// put appends a packet at its place, with silence before it where nothing was
+// said. A packet that would overlap what is written by more than half its
+// length is dropped: two tracks of one person at a time.
+func (o *oggFile) put(t *track, p *packet) error {
+	at := p.pos + preSkip
+	if o.pos-at > int64(p.n)/2 {
+		return nil
+	}
+	if err := o.pad(at, silenceSamples/2); err != nil {
+		return err
+	}
+	if err := o.w.add(p.Payload, p.n); err != nil {
+		return err
+	}
+	o.pos += int64(p.n)
+	o.note(t, p)
+	return nil
+}
+
+func (o *oggFile) note(t *track, p *packet) {
+	csrc := source(p)
+	if n := len(o.runs); n > 0 && o.runs[n-1].t == t && o.runs[n-1].csrc == csrc {
+		o.runs[n-1].to = p.wall
+		return
+	}
+	o.runs = append(o.runs, oggRun{t, csrc, p.wall, p.wall})
+}
+
+// pad fills up with silence to a position if at least slack samples are
+// missing, to within 2.5 ms.
+func (o *oggFile) pad(to, slack int64) error {
+	if to-o.pos < slack {
+		return nil
+	}
+	for to-o.pos >= shortSilenceSamples {
+		p, n := silence, silenceSamples
+		if to-o.pos < silenceSamples {
+			p, n = shortSilence, shortSilenceSamples
+		}
+		if err := o.w.add(p, n); err != nil {
+			return err
+		}
+		o.pos += int64(n)
+	}
+	return nil
+}
+
+// finish pads the file to the length of the recording and closes it.
+func (o *oggFile) finish(samples int64) error {
+	err := o.pad(samples+preSkip+silenceSamples, 0)
+	if err == nil {
+		err = o.w.end(uint64(samples + preSkip))
+	}
+	if cerr := o.f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}

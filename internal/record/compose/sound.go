@@ -1,0 +1,271 @@
+package compose
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+
+	"steno/internal/record/speakers"
+)
+
+// late is how much later than the rest a packet may arrive and still be heard,
+// µs; lookahead of it is needed to know the time of the others.
+const late = 6_000_000
+
+// idleAfter is the silence, in samples, after which a decoder is closed.
+const idleAfter = 60 * rate
+
+// sound makes everything that is heard: the mix, the people's own files, and
+// who speaks when.
+type sound struct {
+	folder, work, ffmpeg string
+	log                  *slog.Logger
+	story                *story
+
+	voices []*voice
+	byID   map[string]*voice
+	mix    *mixer
+	files  map[*person]*oggFile
+}
+
+func newSound(ctx context.Context, o Options, s *story, work string, video bool) (*sound, error) {
+	m, err := newMixer(ctx, o.Log, o.FFmpeg, work, video)
+	if err != nil {
+		return nil, err
+	}
+	return &sound{
+		folder: o.Folder, work: work, ffmpeg: o.FFmpeg, log: o.Log, story: s,
+		byID: map[string]*voice{}, mix: m, files: map[*person]*oggFile{},
+	}, nil
+}
+
+// step settles all sound up to a wall time. What arrived up to late after it
+// is taken into account.
+func (s *sound) step(ctx context.Context, until int64) error {
+	s.join()
+	tl := s.story.timeline()
+	us, _ := tl.rec(until)
+	to := max(us, 0) * rate / 1_000_000
+	for _, v := range s.voices {
+		if err := s.voice(ctx, v, until, to, tl); err != nil {
+			return err
+		}
+	}
+	return s.mix.settle(to)
+}
+
+// join adds the tracks that are new.
+func (s *sound) join() {
+	for _, t := range s.story.tracks {
+		if t.Kind != "audio" || s.byID[t.ID] != nil {
+			continue
+		}
+		v := newVoice(s.folder, t)
+		s.byID[t.ID] = v
+		if !strings.EqualFold(t.Codec, "opus") {
+			s.log.Warn("audio track left out", "track", t.ID, "codec", t.Codec)
+			continue
+		}
+		s.voices = append(s.voices, v)
+	}
+}
+
+func (s *sound) voice(ctx context.Context, v *voice, until, to int64, tl timeline) error {
+	if err := v.read(until + late); err != nil {
+		return fmt.Errorf("read track %s: %w", v.t.ID, err)
+	}
+	var werr error
+	v.place(until+late-lookahead, tl, func(p *packet) {
+		if err := s.keep(v.t, p); err != nil && werr == nil {
+			werr = err
+		}
+	})
+	if werr != nil {
+		return werr
+	}
+	err := v.decode(ctx, s.log, s.ffmpeg)
+	if err == nil {
+		err = v.push(to)
+	}
+	if err == nil {
+		err = v.take(ctx, to, func(at int64, pcm []int16, p *packet) {
+			s.mix.add(at, pcm)
+			if !v.t.Screen {
+				v.hear(at, pcm, p)
+			}
+		})
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		// One voice that cannot be decoded must not take the others with it.
+		s.log.Error("decoder failed; its sound of these seconds is missing", "track", v.t.ID, "err", err)
+		v.reset()
+	}
+	v.settle(to, false)
+	if v.dec != nil && v.idle() && to-v.cursor > idleAfter {
+		v.reset()
+	}
+	return nil
+}
+
+// keep writes a packet to the file of the person who said it.
+func (s *sound) keep(t *track, p *packet) error {
+	if t.Screen {
+		return nil
+	}
+	who := s.story.who(t, p.wall, p.CSRCs)
+	if who == nil || who.self {
+		return nil
+	}
+	f := s.files[who]
+	if f == nil {
+		channels := 1
+		if p.Payload[0]&4 != 0 {
+			channels = 2
+		}
+		var err error
+		f, err = newOggFile(filepath.Join(s.work, fmt.Sprintf("person-%d.opus", who.order)), channels)
+		if err != nil {
+			return err
+		}
+		s.files[who] = f
+	}
+	return f.put(t, p)
+}
+
+// speech adds up how long each person speaks within a stretch of recording
+// time, in samples, of the turns that are known and of those that go on.
+func (s *sound) speech(from, to int64, tl timeline) map[*person]int64 {
+	sum := map[*person]int64{}
+	for _, v := range s.voices {
+		for _, vt := range v.turns {
+			n := overlap(vt, from, to)
+			if n == 0 {
+				continue
+			}
+			if p := s.speaker(v.t, vt.csrc, tl.wall(from*1_000_000/rate)); p != nil {
+				sum[p] += n
+			}
+		}
+	}
+	return sum
+}
+
+func overlap(vt *voiceTurns, from, to int64) (n int64) {
+	if open, ok := vt.det.Open(); ok {
+		n += max(min(open.To, to)-max(open.From, from), 0)
+	}
+	for i := len(vt.done) - 1; i >= 0 && vt.done[i].To > from; i-- {
+		n += max(min(vt.done[i].To, to)-max(vt.done[i].From, from), 0)
+	}
+	return n
+}
+
+func (s *sound) speaker(t *track, csrc uint32, wall int64) *person {
+	var csrcs []uint32
+	if csrc != 0 {
+		csrcs = []uint32{csrc}
+	}
+	if p := s.story.who(t, wall, csrcs); p != nil && !p.self {
+		return p
+	}
+	return nil
+}
+
+// turns returns who spoke when in the whole recording, in samples.
+func (s *sound) turns(end int64) map[*person][]speakers.Turn {
+	tl := s.story.timeline()
+	all := map[*person][]speakers.Turn{}
+	for _, v := range s.voices {
+		v.settle(end, true)
+		for _, vt := range v.turns {
+			for _, t := range vt.done {
+				for _, part := range v.split(t, tl, end) {
+					if p := s.speaker(v.t, vt.csrc, tl.wall(part.From*1_000_000/rate)); p != nil {
+						all[p] = append(all[p], part)
+					}
+				}
+			}
+		}
+	}
+	for p, list := range all {
+		all[p] = speakers.Union(list)
+	}
+	return all
+}
+
+func (s *sound) close() {
+	for _, v := range s.voices {
+		v.close()
+	}
+	s.mix.c.kill()
+	for _, f := range s.files {
+		f.f.Close()
+	}
+}
+
+// misattributed reports whether a binding that came late says otherwise about
+// packets that are in somebody's file already.
+func (s *sound) misattributed() bool {
+	for p, f := range s.files {
+		for _, r := range f.runs {
+			for _, at := range []int64{r.from, r.to} {
+				if s.speaker(r.t, r.csrc, at) != p {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// rewrite makes a person's file anew from the segments: the slow way, for
+// bindings that came late. Nil if there is nothing of them.
+func (s *sound) rewrite(who *person, end int64) (*oggFile, error) {
+	if f := s.files[who]; f != nil {
+		f.f.Close()
+		delete(s.files, who)
+	}
+	tl := s.story.timeline()
+	for _, old := range s.voices {
+		if !s.mayCarry(old.t, who) {
+			continue
+		}
+		v := newVoice(s.folder, old.t)
+		var werr error
+		for at := s.story.epoch; at < end+late && werr == nil; at += stepW {
+			if werr = v.read(at + late); werr == nil {
+				v.place(at+late-lookahead, tl, func(p *packet) {
+					if werr == nil && s.speaker(v.t, source(p), p.wall) == who {
+						werr = s.keep(v.t, p)
+					}
+				})
+			}
+			v.stamped = v.stamped[:0]
+		}
+		v.close()
+		if werr != nil {
+			return nil, werr
+		}
+	}
+	return s.files[who], nil
+}
+
+func (s *sound) mayCarry(t *track, who *person) bool {
+	if t.Screen {
+		return false
+	}
+	if t.unknown == who || len(t.binds) == 0 {
+		return true
+	}
+	for _, b := range t.binds {
+		if s.story.byID[b.id] == who {
+			return true
+		}
+	}
+	return false
+}

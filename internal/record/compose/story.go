@@ -1,0 +1,307 @@
+package compose
+
+import (
+	"fmt"
+
+	"steno/internal/bot"
+	"steno/internal/record/journal"
+)
+
+// story is what the journal has told so far: who was there, which track
+// carries whom, what is missing. Times are wall times, Unix microseconds.
+type story struct {
+	epoch    int64
+	hasEpoch bool
+	ended    bool
+	endAt    int64 // of the End entry or of call_ended, whichever is first
+	recorded bool
+	alive    int64 // last sign that the bot was recording
+	lastAt   int64 // of the last entry
+
+	pauses []span
+	gaps   []span
+	people []*person // in order of appearance; the bot itself is among them
+	byID   map[string]*person
+	tracks []*track
+	byName map[string]*track // by track id
+	chats  []journal.Chat
+}
+
+// span is a stretch of time, [from, to).
+type span struct{ from, to int64 }
+
+const never = int64(1) << 62
+
+// person is one participant, however often they came and went.
+type person struct {
+	name, display, picture string
+	self                   bool
+	gone                   bool // was a stand-in for somebody who is known now
+	presence               []span
+	order                  int
+}
+
+func (p *person) here() bool {
+	n := len(p.presence)
+	return n > 0 && p.presence[n-1].to == never
+}
+
+func (p *person) hereAt(wall int64) bool {
+	for _, s := range p.presence {
+		if wall >= s.from && wall < s.to {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *person) enter(at int64) {
+	if !p.here() {
+		p.presence = append(p.presence, span{at, never})
+	}
+}
+
+func (p *person) leave(at int64) {
+	if p.here() {
+		p.presence[len(p.presence)-1].to = at
+	}
+}
+
+// track is a media track and whom it carried when.
+type track struct {
+	journal.Track
+	at      int64
+	endedAt int64
+	binds   []binding
+	unknown *person // stands in while nobody is bound
+}
+
+type binding struct {
+	at     int64
+	id     string
+	csrc   uint32
+	screen bool
+}
+
+func newStory() *story {
+	return &story{byID: map[string]*person{}, byName: map[string]*track{}}
+}
+
+// apply takes in the next entry.
+func (s *story) apply(e journal.Entry) {
+	at := e.At.UnixMicro()
+	s.lastAt = max(s.lastAt, at)
+	if e.End == nil && e.State == nil && e.Session == nil && e.Note == nil && e.Gap == nil && !s.ended {
+		s.alive = max(s.alive, at)
+	}
+	switch {
+	case e.Epoch != nil && !s.hasEpoch:
+		s.epoch, s.hasEpoch = e.Epoch.UnixMicro, true
+		s.alive = max(s.alive, s.epoch)
+	case e.Session != nil:
+		// Whoever was in the room when the bot died is told anew.
+		for _, p := range s.people {
+			p.leave(at)
+		}
+	case e.Person != nil:
+		s.seen(*e.Person, at)
+	case e.Track != nil:
+		s.track(*e.Track, at)
+	case e.Bind != nil:
+		s.bind(*e.Bind, at)
+	case e.Pause != nil:
+		s.pause(e.Pause.On, at)
+	case e.Gap != nil:
+		s.gaps = append(s.gaps, span{e.Gap.From, e.Gap.To})
+	case e.Chat != nil:
+		s.chats = append(s.chats, *e.Chat)
+	case e.State != nil && e.State.Code == bot.CallEnded && !s.ended:
+		s.endAt = at
+	case e.End != nil && !s.ended:
+		s.ended, s.recorded = true, e.End.Recorded
+		if s.endAt == 0 {
+			s.endAt = at
+		}
+	}
+}
+
+// seen notes a roster entry. Somebody who comes back under a new id but the
+// same name is the same person; two who are there at once are two.
+func (s *story) seen(j journal.Person, at int64) {
+	p := s.byID[j.ID]
+	if p == nil {
+		p = s.returned(j)
+	}
+	if p == nil {
+		p = s.newPerson()
+	}
+	s.byID[j.ID] = p
+	if j.Name != "" {
+		p.name = j.Name
+	}
+	if j.DisplayName != "" {
+		p.display = j.DisplayName
+	}
+	if j.Picture != "" {
+		p.picture = j.Picture
+	}
+	p.self = p.self || j.Self
+	if j.Left {
+		p.leave(at)
+		return
+	}
+	p.enter(at)
+}
+
+func (s *story) returned(j journal.Person) *person {
+	for _, p := range s.people {
+		if j.Name != "" && p.name == j.Name && p.self == j.Self && !p.here() {
+			return p
+		}
+	}
+	return nil
+}
+
+func (s *story) newPerson() *person {
+	p := &person{order: len(s.people)}
+	s.people = append(s.people, p)
+	return p
+}
+
+func (s *story) track(j journal.Track, at int64) {
+	t := s.byName[j.ID]
+	if t == nil {
+		t = &track{Track: j, at: at}
+		s.byName[j.ID] = t
+		s.tracks = append(s.tracks, t)
+	}
+	t.Screen = t.Screen || j.Screen
+	if j.Ended && t.endedAt == 0 {
+		t.endedAt = at
+		if t.unknown != nil {
+			t.unknown.leave(at)
+		}
+	}
+}
+
+func (s *story) bind(j journal.Bind, at int64) {
+	if s.byID[j.Person] == nil && j.Person != "" {
+		p := s.newPerson()
+		s.byID[j.Person] = p
+		p.enter(at)
+	}
+	t := s.byName[j.Track]
+	if t == nil {
+		return
+	}
+	if t.unknown != nil {
+		t.unknown.gone = true
+	}
+	t.binds = append(t.binds, binding{at: at, id: j.Person, csrc: j.CSRC, screen: j.Screen})
+	t.Screen = t.Screen || j.Screen
+}
+
+func (s *story) pause(on bool, at int64) {
+	n := len(s.pauses)
+	open := n > 0 && s.pauses[n-1].to == never
+	switch {
+	case on && !open:
+		s.pauses = append(s.pauses, span{at, never})
+	case !on && open:
+		s.pauses[n-1].to = at
+	}
+}
+
+// who tells whom a track carried at a moment: the last binding before it, or
+// the first one after it, because a track is heard before it is named. Nobody
+// bound: somebody unknown, the same for all tracks of a stream.
+func (s *story) who(t *track, wall int64, csrcs []uint32) *person {
+	for _, c := range csrcs {
+		if p := s.bound(t, wall, c); p != nil {
+			return p
+		}
+	}
+	if p := s.bound(t, wall, 0); p != nil {
+		return p
+	}
+	if p := s.sibling(t, wall); p != nil {
+		return p
+	}
+	if t.Screen {
+		return nil
+	}
+	if t.unknown == nil || t.unknown.gone {
+		t.unknown = s.stranger(t)
+	}
+	return t.unknown
+}
+
+func (s *story) bound(t *track, wall int64, csrc uint32) *person {
+	var found *person
+	for _, b := range t.binds {
+		if b.csrc != csrc {
+			continue
+		}
+		if found != nil && b.at > wall {
+			break
+		}
+		found = s.byID[b.id]
+	}
+	return found
+}
+
+// sibling finds the person by another track of the same stream.
+func (s *story) sibling(t *track, wall int64) *person {
+	if t.StreamID == "" || t.Screen {
+		return nil
+	}
+	for _, o := range s.tracks {
+		if o != t && o.StreamID == t.StreamID && !o.Screen {
+			if p := s.bound(o, wall, 0); p != nil {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+func (s *story) stranger(t *track) *person {
+	for _, o := range s.tracks {
+		if o != t && o.unknown != nil && !o.unknown.gone && t.StreamID != "" && o.StreamID == t.StreamID {
+			return o.unknown
+		}
+	}
+	p := s.newPerson()
+	p.presence = []span{{t.at, never}}
+	return p
+}
+
+// participants lists those who count (never the bot) in order of appearance,
+// with numbers from 1 and names.
+func (s *story) participants(counts func(*person) bool) []*participant {
+	var list []*participant
+	others := 0
+	for _, p := range s.people {
+		if p.self || p.gone {
+			continue
+		}
+		others++
+		if !counts(p) {
+			continue
+		}
+		name := p.name
+		if name == "" {
+			name = fmt.Sprintf("Participant %d", others)
+		}
+		list = append(list, &participant{person: p, n: len(list) + 1, name: name})
+	}
+	return list
+}
+
+// participant is a person with the number and the name that the artifacts
+// show.
+type participant struct {
+	*person
+	n    int
+	name string
+}
