@@ -1,0 +1,66 @@
+// Package artifact is the room of recorded files: which kinds there are, what
+// they are called, where they are kept, and the signed URLs under which they
+// are read for a few hours (digest 7).
+//
+// It must not read or serve a file, and knows no SQL and no HTTP.
+package artifact
+
+import (
+	"path"
+	"strings"
+)
+
+// Kind is what a file is.
+type Kind string
+
+// The kinds.
+const (
+	Video            Kind = "video"
+	Audio            Kind = "audio"
+	Diarization      Kind = "diarization"
+	ParticipantAudio Kind = "participant_audio"
+	Transcription    Kind = "transcription"
+	RawTranscription Kind = "raw_transcription"
+	ChatMessages     Kind = "chat_messages"
+	Screenshot       Kind = "screenshot"
+)
+
+// files are the names of the kinds of which a bot has one.
+var files = map[Kind]string{
+	Video:            "video.mp4",
+	Audio:            "output.flac",
+	Diarization:      "diarization.jsonl",
+	Transcription:    "output_transcription.json",
+	RawTranscription: "raw_transcription.json",
+	ChatMessages:     "chat_messages.json",
+}
+
+// File returns the file name of a kind. name tells apart those of which a bot
+// has several (participant_audio, screenshot) and is ignored for the others.
+func File(k Kind, name string) string {
+	switch k {
+	case ParticipantAudio:
+		return "participants/" + name + ".opus"
+	case Screenshot:
+		return "screenshots/" + name + ".jpg"
+	}
+	return files[k]
+}
+
+// Key returns the storage key of a bot's file.
+func Key(botID, file string) string { return botID + "/" + file }
+
+// contentTypes by extension: the system's own tables differ from one host to
+// the next.
+var contentTypes = map[string]string{
+	".mp4": "video/mp4", ".webm": "video/webm", ".flac": "audio/flac", ".opus": "audio/ogg", ".ogg": "audio/ogg", ".wav": "audio/wav",
+	".jsonl": "application/jsonl", ".json": "application/json", ".jpg": "image/jpeg", ".png": "image/png",
+}
+
+// ContentType returns the media type of a file by its name.
+func ContentType(file string) string {
+	if t := contentTypes[strings.ToLower(path.Ext(file))]; t != "" {
+		return t
+	}
+	return "application/octet-stream"
+}
