@@ -114,10 +114,10 @@ func (s *Store) String() string { return s.name }
 // Local reports whether the objects are files of this machine.
 func (s *Store) Local() bool { return s.dir != "" }
 
-// validKey is what keys look like: folders and a file name of plain
-// characters. Nothing in it needs escaping in a URL, in S3 or on disk, and
-// nothing in it climbs out of the root.
-var validKey = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$`)
+// validKey is what keys look like: folders and a file name of letters (of any
+// script: people's names are part of some), digits, and ". _ -". Nothing in it
+// has a meaning on disk or climbs out of the root.
+var validKey = regexp.MustCompile(`^[\p{L}\p{N}_-][\p{L}\p{N}._-]*(/[\p{L}\p{N}_-][\p{L}\p{N}._-]*)*$`)
 
 // checkKey refuses keys of another form.
 func checkKey(key string) error {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"mime"
 	"net/http"
 	"path"
 	"strings"
@@ -62,7 +63,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer o.Close()
 	head := w.Header()
 	head.Set("Content-Type", artifact.ContentType(key))
-	head.Set("Content-Disposition", fmt.Sprintf("inline; filename=%q", path.Base(key)))
+	head.Set("Content-Disposition", mime.FormatMediaType("inline", map[string]string{"filename": path.Base(key)}))
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Cache-Control", "private, max-age=3600")
 	// An object never changes under its key but for a bot that recovered.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"mime"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -28,6 +29,7 @@ type served struct {
 	content []byte
 	now     time.Time
 	store   *blob.Store
+	signer  *artifact.Signer
 }
 
 // each runs a test on a local folder and on a real S3-compatible server.
@@ -61,7 +63,7 @@ func serve(t *testing.T, storage string) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Verifier = signer
+	h.Verifier, s.signer = signer, signer
 	if s.url, err = signer.URL(t.Context(), "b1/video.mp4"); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +99,7 @@ func TestASignedURLReadsTheWholeFile(t *testing.T) {
 			t.Fatalf("status %d, %d bytes", res.StatusCode, len(body))
 		}
 		for k, want := range map[string]string{
-			"Content-Type": "video/mp4", "Content-Disposition": `inline; filename="video.mp4"`, "Accept-Ranges": "bytes",
+			"Content-Type": "video/mp4", "Content-Disposition": `inline; filename=video.mp4`, "Accept-Ranges": "bytes",
 			"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff",
 		} {
 			if got := res.Header.Get(k); got != want {
@@ -110,6 +112,25 @@ func TestASignedURLReadsTheWholeFile(t *testing.T) {
 		}
 		if again, _ := do(t, "GET", s.url, "If-None-Match", res.Header.Get("ETag")); again.StatusCode != 304 {
 			t.Errorf("with the ETag: status %d", again.StatusCode)
+		}
+	})
+}
+
+// Files of participants carry their names.
+func TestNamesOfAnyScriptAreServed(t *testing.T) {
+	each(t, func(t *testing.T, s *served) {
+		const key = "b1/participants/2-Zoë_李.opus"
+		if err := s.store.PutBytes(t.Context(), key, []byte("sound"), "audio/ogg"); err != nil {
+			t.Fatal(err)
+		}
+		u, err := s.signer.URL(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, body := do(t, "GET", u)
+		_, params, err := mime.ParseMediaType(res.Header.Get("Content-Disposition"))
+		if res.StatusCode != 200 || string(body) != "sound" || err != nil || params["filename"] != "2-Zoë_李.opus" {
+			t.Errorf("status %d, %s, %v, %v", res.StatusCode, body, params, err)
 		}
 	})
 }
