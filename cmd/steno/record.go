@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -171,10 +172,14 @@ func deliver(out string, w io.Writer) error {
 	var done journal.Done
 	var result journal.Result
 	var files []string
+	var reason string
 	for _, e := range entries {
 		switch {
 		case e.End != nil:
 			end = *e.End
+			reason = end.Message
+		case e.State != nil && e.State.Code == bot.RecordingFailed:
+			reason = cmp.Or(e.State.Message, reason)
 		case e.Done != nil:
 			done = *e.Done
 		case e.Result != nil:
@@ -188,7 +193,7 @@ func deliver(out string, w io.Writer) error {
 		}
 	}
 	if done.Status != bot.Completed {
-		return fmt.Errorf("%s%s; the bot's folder is kept in %s", failureText(done.Code), because(end.Message), work)
+		return fmt.Errorf("%s%s; the bot's folder is kept in %s", failureText(done.Code), because(reason), work)
 	}
 	if err := os.RemoveAll(work); err != nil {
 		return fmt.Errorf("clear up: %w", err)

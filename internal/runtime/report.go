@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"time"
 
 	"steno/internal/bot"
@@ -15,6 +16,7 @@ type reducer struct {
 	present []int          // how many of a participant's ids are here
 	joined  bool
 	end     journal.End
+	failure string // why the recording failed, if that was said
 }
 
 func newReducer() *reducer { return &reducer{index: map[string]int{}} }
@@ -30,6 +32,9 @@ func (r *reducer) reduce(p *bot.Progress, e journal.Entry) {
 			r.joined = true
 			at := e.At
 			p.JoinedAt = &at
+		}
+		if e.State.Code == bot.RecordingFailed {
+			r.failure = e.State.Message
 		}
 	case e.Person != nil:
 		if r.meet(*e.Person) {
@@ -47,7 +52,7 @@ func (r *reducer) reduce(p *bot.Progress, e journal.Entry) {
 			Participants: speakers(e.Result.Participants), Speakers: speakers(e.Result.Speakers),
 		}
 	case e.Done != nil:
-		p.Done = &bot.Done{Status: e.Done.Status, Code: e.Done.Code, Message: r.end.Message, At: e.At}
+		p.Done = &bot.Done{Status: e.Done.Status, Code: e.Done.Code, Message: cmp.Or(r.failure, r.end.Message), At: e.At}
 	}
 }
 

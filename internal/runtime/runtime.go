@@ -106,6 +106,9 @@ func New(opt Options) *Supervisor {
 	if opt.RetryDisk == 0 {
 		opt.RetryDisk = 30 * time.Second
 	}
+	if data, err := filepath.Abs(opt.Data); err == nil {
+		opt.Data = data // bot processes have another working directory
+	}
 	cores, memory := machine()
 	s := &Supervisor{opt: opt, log: opt.Log, room: capacity(opt.MaxBots, cores, memory), workers: map[string]*worker{}}
 	s.metrics = newMetrics(s)

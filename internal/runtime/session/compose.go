@@ -45,11 +45,24 @@ func (c *composer) start() {
 	c.once.Do(func() { go c.keep() })
 }
 
-// wait returns nil when the artifacts are there.
+// wait returns nil when the artifacts are there. A composer that died too often
+// during the meeting gets as many tries again: its meeting is over now.
 func (c *composer) wait() error {
 	c.start()
 	<-c.done
+	if c.err != nil && !c.halted() {
+		c.again()
+	}
 	return c.err
+}
+
+func (c *composer) halted() bool {
+	select {
+	case <-c.stopped:
+		return true
+	default:
+		return false
+	}
 }
 
 func (c *composer) stop() {
@@ -60,6 +73,10 @@ func (c *composer) stop() {
 
 func (c *composer) keep() {
 	defer close(c.done)
+	c.again()
+}
+
+func (c *composer) again() {
 	for try := 1; ; try++ {
 		c.err = c.runOnce()
 		if c.err == nil || try == composeTries {

@@ -359,7 +359,7 @@ func TestComposerIsStartedAgain(t *testing.T) {
 		code   bot.EndCode
 	}{
 		{"xx", bot.Completed, bot.EndMeetingEnded},
-		{"xxxx", bot.Failed, bot.EndInternalError},
+		{"xxxxxxx", bot.Failed, bot.EndInternalError},
 	}
 	for _, c := range cases {
 		t.Run(fmt.Sprintf("dies %d times", len(c.dies)), func(t *testing.T) {
