@@ -2,190 +2,12 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
-	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
-	"go.uber.org/goleak"
-
 	"steno/lab/media"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// visitor is a guest that speaks the page's signalling from Go.
-type visitor struct {
-	t        *testing.T
-	conn     *websocket.Conn
-	pc       *webrtc.PeerConnection
-	noVideo  bool
-	mu       sync.Mutex
-	packets  map[string][]received // by track id
-	roster   chan []rosterEntry
-	out      chan string
-	lobby    chan struct{}
-	owners   map[string]trackOwner
-	finished chan struct{}
-}
-
-type received struct {
-	rtp.Packet
-	at time.Time
-}
-
-func visit(t *testing.T, m *Meeting, name string, noVideo bool) *visitor {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	conn, _, err := websocket.Dial(ctx, strings.Replace(m.URL(), "http", "ws", 1)+"/signal", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn.SetReadLimit(1 << 20)
-	var setting webrtc.SettingEngine
-	setting.SetIncludeLoopbackCandidate(true)
-	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(setting)).NewPeerConnection(webrtc.Configuration{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := &visitor{t: t, conn: conn, pc: pc, noVideo: noVideo, packets: map[string][]received{}, owners: map[string]trackOwner{},
-		roster: make(chan []rosterEntry, 100), out: make(chan string, 1), lobby: make(chan struct{}, 1), finished: make(chan struct{})}
-	pc.OnTrack(v.onTrack)
-	pc.OnDataChannel(func(dc *webrtc.DataChannel) {
-		dc.OnMessage(func(msg webrtc.DataChannelMessage) {
-			var body struct{ People []rosterEntry }
-			if json.Unmarshal(msg.Data, &body) == nil {
-				v.roster <- body.People
-			}
-		})
-	})
-	go v.loop(ctx, name)
-	t.Cleanup(func() {
-		cancel()
-		conn.CloseNow()
-		<-v.finished
-		pc.GracefulClose()
-	})
-	return v
-}
-
-func (v *visitor) onTrack(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
-	for {
-		p, _, err := track.ReadRTP()
-		if err != nil {
-			return
-		}
-		v.mu.Lock()
-		v.packets[track.ID()] = append(v.packets[track.ID()], received{*p, time.Now()})
-		v.mu.Unlock()
-	}
-}
-
-func (v *visitor) loop(ctx context.Context, name string) {
-	defer close(v.finished)
-	for {
-		_, data, err := v.conn.Read(ctx)
-		if err != nil {
-			return
-		}
-		var msg toPage
-		if err := json.Unmarshal(data, &msg); err != nil {
-			v.t.Error(err)
-			return
-		}
-		switch msg.Type {
-		case "hello":
-			v.say(ctx, fromPage{Type: "knock", Name: name})
-		case "lobby":
-			v.lobby <- struct{}{}
-		case "out":
-			v.out <- msg.Why
-		case "offer":
-			v.onOffer(ctx, msg)
-		}
-	}
-}
-
-func (v *visitor) onOffer(ctx context.Context, msg toPage) {
-	v.mu.Lock()
-	for _, t := range msg.Tracks {
-		v.owners[t.Track] = t
-	}
-	v.mu.Unlock()
-	if err := v.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: msg.SDP}); err != nil {
-		v.t.Error(err)
-	}
-	answer, err := v.pc.CreateAnswer(nil)
-	if err != nil {
-		v.t.Error(err)
-	}
-	done := webrtc.GatheringCompletePromise(v.pc)
-	if err := v.pc.SetLocalDescription(answer); err != nil {
-		v.t.Error(err)
-	}
-	<-done
-	sdp := v.pc.LocalDescription().SDP
-	if v.noVideo {
-		sdp = refuseVideo(sdp)
-	}
-	v.say(ctx, fromPage{Type: "answer", SDP: sdp})
-}
-
-// refuseVideo does what an audio-only bot does to its answer.
-func refuseVideo(sdp string) string {
-	parts := strings.Split(sdp, "m=")
-	for i, p := range parts {
-		if strings.HasPrefix(p, "video") {
-			parts[i] = strings.Replace(p, "a=recvonly", "a=inactive", 1)
-		}
-	}
-	return strings.Join(parts, "m=")
-}
-
-func (v *visitor) say(ctx context.Context, msg fromPage) {
-	data, _ := json.Marshal(msg)
-	if err := v.conn.Write(ctx, websocket.MessageText, data); err != nil && ctx.Err() == nil {
-		v.t.Error(err)
-	}
-}
-
-func (v *visitor) got(kind, person string) []received {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for id, o := range v.owners {
-		if o.Kind == kind && o.Person == person {
-			return append([]received(nil), v.packets[id]...)
-		}
-	}
-	return nil
-}
-
-func startLab(t *testing.T, sc Scenario) (*Meeting, context.Context) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
-	s, err := Start(ctx, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cancel()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-		http.DefaultClient.CloseIdleConnections()
-	})
-	m, err := s.Open(ctx, sc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m, ctx
-}
 
 func twoTalk() Scenario {
 	return Scenario{
@@ -202,6 +24,7 @@ func twoTalk() Scenario {
 // What a guest receives must be what the Truth says, to the microsecond of the
 // schedule: RTP timestamps and payloads of each utterance.
 func TestMediaFlowAndTruthIsExact(t *testing.T) {
+	t.Parallel()
 	m, ctx := startLab(t, twoTalk())
 	v := visit(t, m, "Bot", false)
 	if err := m.WaitAllSaid(ctx); err != nil {
@@ -274,6 +97,7 @@ func checkOverlap(t *testing.T, truth Truth) {
 }
 
 func TestSilenceIsSentOrNotAsAsked(t *testing.T) {
+	t.Parallel()
 	m, ctx := startLab(t, twoTalk())
 	v := visit(t, m, "Bot", false)
 	if err := m.WaitAllSaid(ctx); err != nil {
@@ -288,13 +112,18 @@ func TestSilenceIsSentOrNotAsAsked(t *testing.T) {
 		}
 		return n
 	}
-	ada, ben := quiet(truth.People[0].ID), quiet(truth.People[1].ID)
+	ids := map[string]string{}
+	for _, p := range truth.People {
+		ids[p.Name] = p.ID
+	}
+	ada, ben := quiet(ids["Ada"]), quiet(ids["Ben"])
 	if ada < 100 || ben > ada/5 || ben == 0 {
 		t.Errorf("silent packets: %d with DTX off, %d with DTX on", ada, ben)
 	}
 }
 
 func TestRefusedVideoIsNotSent(t *testing.T) {
+	t.Parallel()
 	m, ctx := startLab(t, twoTalk())
 	visit(t, m, "Bot", true)
 	if err := m.WaitAllSaid(ctx); err != nil {
@@ -307,6 +136,7 @@ func TestRefusedVideoIsNotSent(t *testing.T) {
 }
 
 func TestJoinAndLeaveRenegotiate(t *testing.T) {
+	t.Parallel()
 	m, ctx := startLab(t, Scenario{Code: "abc-defg-hij", People: []Participant{{Name: "Ada", NoCam: true}}})
 	v := visit(t, m, "Bot", false)
 	if _, err := m.WaitInCall(ctx, 1); err != nil {
@@ -334,5 +164,60 @@ func waitUntil(t *testing.T, ctx context.Context, cond func() bool) {
 			t.Fatal("it never happened")
 		case <-time.After(10 * time.Millisecond):
 		}
+	}
+}
+
+// With a bad network some packets never come, and the others come late, but
+// what comes is as it was sent.
+func TestLossAndJitter(t *testing.T) {
+	t.Parallel()
+	sc := twoTalk()
+	sc.Net = Net{Loss: 0.2, Jitter: Duration(30 * time.Millisecond), Seed: 7}
+	m, ctx := startLab(t, sc)
+	v := visit(t, m, "Bot", false)
+	must(t, m.WaitAllSaid(ctx))
+	truth := m.Truth()
+	clips, _ := media.Clips()
+	u := truth.Said[1]
+	waitUntil(t, ctx, func() bool { return len(v.got("audio", u.Person)) > 100 })
+	sent, came := len(clips[u.Clip].Packets), 0
+	for _, want := range clips[u.Clip].Packets {
+		if has(v.got("audio", u.Person), want) {
+			came++
+		}
+	}
+	if came > sent*95/100 || came < sent*50/100 {
+		t.Errorf("%d of %d packets came with a loss of 20 %%", came, sent)
+	}
+}
+
+// A repeated script says the same again after its length.
+func TestRepeat(t *testing.T) {
+	t.Parallel()
+	m, ctx := startLab(t, Scenario{Code: "abc-defg-hij", Repeat: true, Begin: BeginOpen, People: []Participant{{Name: "Ada", NoCam: true}},
+		Turns: []Turn{{Who: "Ada", Clip: "beep", Pause: Duration(100 * time.Millisecond)}}})
+	waitUntil(t, ctx, func() bool { return len(m.Truth().Said) >= 3 })
+	said := m.Truth().Said
+	_, length := m.script()
+	for i := 1; i < 3; i++ {
+		if d := said[i].StartUS - said[i-1].StartUS; d != length.Microseconds() {
+			t.Errorf("round %d came after %d µs, want %v", i+1, d, length)
+		}
+	}
+}
+
+// Somebody who leaves while speaking is cut off, in the truth too.
+func TestLeavingCutsTheUtterance(t *testing.T) {
+	t.Parallel()
+	m, ctx := startLab(t, Scenario{Code: "abc-defg-hij", Begin: BeginOpen,
+		People: []Participant{{Name: "Ada", NoCam: true, Leave: Duration(time.Second)}},
+		Turns:  []Turn{{Who: "Ada", Clip: "ada-2"}}})
+	_, err := m.Wait(ctx, func(s State) bool { return !s.Began.IsZero() && len(s.People) == 0 && s.AllSaid })
+	must(t, err)
+	truth := m.Truth()
+	u, p := truth.Said[0], truth.People[0]
+	last := u.Activity[len(u.Activity)-1]
+	if u.EndUS > p.LeaveUS+20_000 || u.LastUS > u.EndUS || last.ToUS > u.EndUS || u.EndUS-u.StartUS > 3_000_000 {
+		t.Errorf("utterance %+v of %+v", u, p)
 	}
 }
