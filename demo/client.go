@@ -38,6 +38,11 @@ type Details struct {
 	ErrorMessage *string       `json:"error_message"`
 	Participants []Participant `json:"participants"`
 	Speakers     []Participant `json:"speakers"`
+	// ParticipantAudio is Steno's own: a link to each participant's voice.
+	ParticipantAudio []struct {
+		Name string `json:"name"`
+		URL  string `json:"url"`
+	} `json:"participant_audio"`
 }
 
 // Participant is somebody in the details.

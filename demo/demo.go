@@ -12,12 +12,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path/filepath"
 	"syscall"
 	"time"
 
+	"steno/internal/record/journal"
 	"steno/lab"
 )
 
@@ -44,7 +44,16 @@ type show struct {
 	back    time.Time
 	states  []string
 	final   string
+	journal []journal.Entry
 }
+
+// Files in Out.
+const (
+	videoFile = "video.mp4"
+	audioFile = "output.flac"
+	turnsFile = "diarization.jsonl"
+	pageFile  = "index.html"
+)
 
 // Run runs the demo. Whatever happens, it leaves no process behind; results
 // are in Out.
@@ -176,6 +185,7 @@ func (s *show) hear(e Event) {
 }
 
 func (s *show) tick() error {
+	s.look()
 	begin := s.meeting.Truth().BeginUS
 	if begin == 0 {
 		return nil
@@ -216,18 +226,23 @@ func (s *show) collect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for name, link := range map[string]*string{"video.mp4": d.Video, "output.flac": d.Audio, "diarization.jsonl": d.Diarization} {
+	for name, link := range map[string]*string{videoFile: d.Video, audioFile: d.Audio, turnsFile: d.Diarization} {
 		if link == nil {
 			continue
-		}
-		if _, err := url.Parse(*link); err != nil {
-			return err
 		}
 		if err := s.stage.Download(ctx, *link, filepath.Join(s.Out, name)); err != nil {
 			return err
 		}
 	}
-	return s.report(d)
+	voices := map[string]string{}
+	for i, v := range d.ParticipantAudio {
+		name := fmt.Sprintf("participant-%d.opus", i+1)
+		if err := s.stage.Download(ctx, v.URL, filepath.Join(s.Out, name)); err != nil {
+			return err
+		}
+		voices[v.Name] = name
+	}
+	return s.report(ctx, d, voices)
 }
 
 func (s *show) close() error {

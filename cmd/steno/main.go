@@ -24,6 +24,7 @@ type cli struct {
 	Config kong.ConfigFlag `placeholder:"FILE" env:"STENO_CONFIG" help:"Configuration file (YAML); its keys are the names of the flags."`
 
 	Record  recordCmd  `cmd:"" help:"Record one meeting into a folder; needs no server."`
+	Demo    demoCmd    `cmd:"" help:"Record a test meeting, kill the bot in the middle, and look at the result."`
 	Lab     labCmd     `cmd:"" help:"Serve test meetings with scripted people."`
 	Doctor  doctorCmd  `cmd:"" help:"Look at this machine and say what is missing and what to do."`
 	Version versionCmd `cmd:"" help:"Print the version."`

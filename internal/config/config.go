@@ -49,12 +49,16 @@ type Serve struct {
 	Tools   `embed:""`
 	Hosts   `embed:""`
 	Log     `embed:""`
+	Targets `embed:""`
 
 	Listen    string   `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address of the API, as host:port."`
 	PublicURL string   `placeholder:"URL" name:"public-url" help:"How clients reach the API, for links to artifacts. Default: http:// and the listening address."`
 	Roles     []string `enum:"api,worker,bots" default:"api,worker,bots" help:"What this process does: api, worker, bots."`
 	MaxBots   int      `name:"max-bots" default:"0" help:"Bots at a time on this machine. 0: as many as its cores and memory carry."`
+}
 
+// Targets says which addresses may be called.
+type Targets struct {
 	AllowPrivateTargets []string `placeholder:"CIDR" name:"allow-private-targets" help:"Private networks that webhooks and callbacks may reach, as 10.0.0.0/8; may be repeated. Default: none."`
 }
 
@@ -91,7 +95,7 @@ func (s *Serve) Validate() error {
 
 // PrivateTargets returns the allowed private networks. A plain address counts
 // as a network of one.
-func (s *Serve) PrivateTargets() ([]netip.Prefix, error) {
+func (s *Targets) PrivateTargets() ([]netip.Prefix, error) {
 	var list []netip.Prefix
 	for _, text := range s.AllowPrivateTargets {
 		text = strings.TrimSpace(text)
