@@ -44,7 +44,7 @@ func newBench(db *store.DB) bench {
 	must(err)
 	allow, err := netguard.ParseAllow("127.0.0.1/32")
 	must(err)
-	g := netguard.New(netguard.Options{Allow: allow, MaxIdleConnsPerHost: maxLimit})
+	g := netguard.New(netguard.Options{Allow: allow})
 	b := bench{db: db, vault: seal.Webhooks{Sealer: s}, client: g.Client()}
 	b.hooks = webhook.Service{Store: db, Vault: b.vault, Validate: g.Validate, Clock: clock.System{}}
 	must(db.InTx(context.Background(), func(tx *store.Tx) error {

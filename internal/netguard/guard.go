@@ -45,7 +45,8 @@ type Options struct {
 	Resolver *net.Resolver
 	// MaxConnsPerHost bounds the sockets to one host and port; 0: no bound.
 	MaxConnsPerHost int
-	// MaxIdleConnsPerHost is how many idle sockets per host are kept; 0: 2.
+	// MaxIdleConnsPerHost is how many idle sockets per host are kept; 0: 32, as
+	// many as a webhook receiver gets at a time.
 	MaxIdleConnsPerHost int
 	// TLS is the client's TLS configuration (private authorities); nil means
 	// the defaults.
@@ -70,6 +71,9 @@ func New(o Options) *Guard {
 		}
 	}
 	g := &Guard{guardian: ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...))}
+	if o.MaxIdleConnsPerHost == 0 {
+		o.MaxIdleConnsPerHost = 32
+	}
 	d := &net.Dialer{Timeout: ConnectTimeout, KeepAlive: 30 * time.Second, Resolver: o.Resolver, Control: g.control}
 	g.transport = &http.Transport{
 		Proxy:                  nil, // a proxy would connect for us, behind the check

@@ -1,0 +1,133 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"steno/internal/clock"
+	"steno/internal/fail"
+)
+
+// shelf keeps endpoints in memory.
+type shelf struct{ all map[string]Endpoint }
+
+func (s *shelf) AddWebhook(_ context.Context, e Endpoint) error {
+	s.all[e.TeamID+e.ID] = e
+	return nil
+}
+
+func (s *shelf) Webhooks(_ context.Context, team string) (out []Endpoint, _ error) {
+	for _, e := range s.all {
+		if e.TeamID == team {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+func (s *shelf) Webhook(_ context.Context, team, id string) (Endpoint, error) {
+	e, ok := s.all[team+id]
+	if !ok {
+		return e, fail.New(fail.NotFound, CodeNotFound, "no webhook %s", id)
+	}
+	return e, nil
+}
+
+func (s *shelf) RemoveWebhook(_ context.Context, team, id string) error {
+	delete(s.all, team+id)
+	return nil
+}
+
+func (s *shelf) EnableWebhook(context.Context, string, string) error { return nil }
+
+func (s *shelf) RotateWebhook(_ context.Context, team, id, secret, old string, until time.Time) error {
+	e := s.all[team+id]
+	e.Secret, e.OldSecret, e.OldSecretUntil = secret, old, until
+	s.all[team+id] = e
+	return nil
+}
+
+// tags marks instead of sealing, and remembers the cell.
+type tags struct{}
+
+func (tags) SealWebhookSecret(team, endpoint, secret string) (string, error) {
+	return "new " + team + endpoint + " " + secret, nil
+}
+
+func (tags) SealOldWebhookSecret(team, endpoint, secret string) (string, error) {
+	return "old " + team + endpoint + " " + secret, nil
+}
+
+func (tags) OpenWebhookSecret(team, endpoint, sealed string) (string, error) {
+	secret, ok := strings.CutPrefix(sealed, "new "+team+endpoint+" ")
+	if !ok {
+		return "", errors.New("another cell")
+	}
+	return secret, nil
+}
+
+func service() (Service, *shelf, *time.Time) {
+	now := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	s := &shelf{all: map[string]Endpoint{}}
+	return Service{Store: s, Vault: tags{}, Clock: clock.Func(func() time.Time { return now }), Validate: func(u string) error {
+		if strings.Contains(u, "10.0.0.1") {
+			return errors.New("private")
+		}
+		return nil
+	}}, s, &now
+}
+
+func TestAnEndpointIsStoredWithItsSecretSealed(t *testing.T) {
+	s, _, now := service()
+	e, secret, err := s.Add(t.Context(), New{TeamID: "a", Name: "n", URL: "https://x.example", Events: []string{"bot.failed", " bot.completed", "bot.failed"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Secret != "new a"+e.ID+" "+secret || !e.Enabled || e.Participants != Names || !e.CreatedAt.Equal(*now) ||
+		!slices.Equal(e.Events, []EventType{BotFailed, BotCompleted}) {
+		t.Errorf("endpoint %+v", e)
+	}
+	if !e.Wants(BotFailed) || e.Wants(BotStatusChange) {
+		t.Error("the filter of events does not work")
+	}
+}
+
+func TestBadEndpointsAreRefused(t *testing.T) {
+	s, kept, _ := service()
+	for code, n := range map[string]New{
+		CodeBadURL:    {TeamID: "a", URL: "http://10.0.0.1"},
+		CodeBadEvent:  {TeamID: "a", URL: "https://x.example", Events: []string{"bot.exploded"}},
+		CodeBadFormat: {TeamID: "a", URL: "https://x.example", Participants: "xml"},
+	} {
+		_, _, err := s.Add(t.Context(), n)
+		if e := fail.As(err); e == nil || e.Code != code || e.Kind != fail.Invalid {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+	if len(kept.all) != 0 {
+		t.Error("a refused endpoint was stored")
+	}
+}
+
+func TestRotationKeepsTheOldSecretForADay(t *testing.T) {
+	s, kept, now := service()
+	e, first, err := s.Add(t.Context(), New{TeamID: "a", URL: "https://x.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := s.Rotate(t.Context(), "a", e.ID)
+	if err != nil || second == first {
+		t.Fatalf("%v", err)
+	}
+	got := kept.all["a"+e.ID]
+	if got.Secret != "new a"+e.ID+" "+second || got.OldSecret != "old a"+e.ID+" "+first || !got.OldSecretUntil.Equal(now.Add(RotationWindow)) {
+		t.Errorf("endpoint %+v", got)
+	}
+	if _, err := s.Rotate(t.Context(), "b", e.ID); !fail.Is(err, fail.NotFound) {
+		t.Errorf("another team rotated: %v", err)
+	}
+}
