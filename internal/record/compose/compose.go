@@ -60,6 +60,25 @@ type Options struct {
 type Output struct {
 	Artifacts []journal.Artifact `json:"artifacts"`
 	Result    journal.Result     `json:"result"`
+	// EndSeq is the number of the End entry that was composed up to, 0 if
+	// there was none.
+	EndSeq int64 `json:"end_seq"`
+}
+
+// finished returns the output of an earlier Run if it went up to the same End
+// and all its files are still there: its sums may be in the journal already,
+// so it must not be made anew.
+func finished(folder string, endSeq int64) (Output, bool) {
+	out, err := ReadOutput(folder)
+	if err != nil || endSeq == 0 || out.EndSeq != endSeq {
+		return Output{}, false
+	}
+	for _, a := range out.Artifacts {
+		if st, err := os.Stat(filepath.Join(folder, a.Path)); err != nil || st.Size() != a.Bytes {
+			return Output{}, false
+		}
+	}
+	return out, true
 }
 
 // ErrNothing is returned by Run for a folder in which no recording ever began

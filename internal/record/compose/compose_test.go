@@ -1,7 +1,6 @@
 package compose
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -9,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,4 +219,75 @@ func offset(want, got []int16, at, length float64) float64 {
 	return float64(where) * 1000 / rate
 }
 
-var _ = bytes.MinRead
+// hard is everything that a network does to a sender.
+func hard(i int) network {
+	return network{
+		delay: 40 * time.Millisecond, jitter: 35 * time.Millisecond, drift: 100e-6 * float64(i-1), loss: 0.01,
+		bursts: [][2]float64{{3, 4.2}, {11, 12.5}}, rtp: math.MaxUint32 - 48000*5,
+	}
+}
+
+// Offsets stay within a few milliseconds over jitter, bursts, drift, loss and
+// a wrap of the RTP timestamps; sound and picture of one person agree.
+func TestBadNetworkMovesNothing(t *testing.T) {
+	m := newThree(t, 30, []network{hard(0), hard(1), hard(2)})
+	folder := m.all()
+	o := compose(t, folder, bot.GalleryView)
+	if len(o.Result.Speakers) != 3 {
+		t.Fatalf("%d speakers, want 3: %+v", len(o.Result.Speakers), o.Result)
+	}
+	if e := der(m.truth, readLines(t, folder)); e > 0.02 {
+		t.Errorf("diarization error rate %.4f, want at most 0.02", e)
+	} else {
+		t.Logf("DER %.4f", e)
+	}
+	mix, opus := pcmOf(t, out(folder, "output.flac")), 0
+	movie := pcmOf(t, out(folder, "video.mp4"))
+	crops := []string{"618:346:18:8", "618:346:644:8", "618:346:330:364"}
+	for i, c := range cast {
+		var file string
+		for _, a := range o.Artifacts {
+			if a.Kind == KindParticipantAudio && a.Name == c.name {
+				file, opus = a.Path, opus+1
+			}
+		}
+		own := pcmOf(t, folder+"/"+file)
+		if d := len(own) - 30*rate; d < -rate/50 || d > rate/50 {
+			t.Errorf("%s: own file is %d samples long, want %d", c.name, len(own), 30*rate)
+		}
+		drift := 1 + hard(i).drift
+		truth := voicePCM(29.8, c.pitch, shift(c.spoken, -0.1))
+		said := append(make([]int16, int(0.14*rate)), truth...)
+		s := c.spoken[0]
+		picture := pictureOffset(timecodes(t, out(folder, "video.mp4"), crops[i]), 0.14, drift)
+		for name, pcm := range map[string][]int16{"mix": mix, "own file": own, "video": movie} {
+			off := offset(said, pcm, s[0]+0.3, s[1]-s[0]-0.6)
+			t.Logf("%s %s: sound %+.1f ms, picture %+.1f ms", c.name, name, off, picture)
+			if math.Abs(off) > 15 {
+				t.Errorf("%s: sound in %s is off by %.1f ms", c.name, name, off)
+			}
+			if math.Abs(off-picture) > 20 {
+				t.Errorf("%s: sound in %s and picture are %.1f ms apart", c.name, name, off-picture)
+			}
+		}
+	}
+}
+
+// pictureOffset is how many milliseconds later than sent the frames are shown,
+// in the middle: codes are frame numbers at 30 fps of a sender who began at
+// start.
+func pictureOffset(codes []int, start, speed float64) float64 {
+	var all []float64
+	last := -1
+	for i, c := range codes {
+		if c > 0 && c != last {
+			all = append(all, (float64(i)/fps-start-float64(c)/30/speed)*1000)
+			last = c
+		}
+	}
+	if len(all) == 0 {
+		return math.Inf(1)
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}

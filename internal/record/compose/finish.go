@@ -25,9 +25,9 @@ func (c *composer) finish(ctx context.Context) (Output, error) {
 	samples := us * rate / 1_000_000
 	turns := c.sound.turns(samples)
 	people := c.story.participants(func(p *person) bool {
-		return len(turns[p]) > 0 || c.sound.files[p] != nil || p.name != "" || c.filmed(p)
+		return len(turns[p]) > 0 || c.sound.files[p] != nil || c.sound.raws[p] != nil || p.name != "" || c.filmed(p)
 	})
-	out := Output{Result: c.result(us, people, turns)}
+	out := Output{Result: c.result(us, people, turns), EndSeq: c.story.endSeq}
 	if err := c.fresh(); err != nil {
 		return out, err
 	}
@@ -50,10 +50,18 @@ func (c *composer) finish(ctx context.Context) (Output, error) {
 	if err != nil {
 		return out, fmt.Errorf("write manifest: %w", err)
 	}
-	return out, c.put(filepath.Base(Manifest), func(w io.Writer) error {
+	err = c.put(filepath.Base(Manifest), func(w io.Writer) error {
 		_, err := w.Write(b)
 		return err
 	})
+	if err == nil && c.film != nil {
+		for n := range (c.film.tick + chunkTicks - 1) / chunkTicks {
+			for _, name := range finishedChunks(c.work, n) {
+				_ = os.Remove(name) // only room on the disk
+			}
+		}
+	}
+	return out, err
 }
 
 // filmed reports whether a person had a video track.
@@ -164,14 +172,19 @@ func (c *composer) voices(people []*participant, samples int64) ([]journal.Artif
 				return nil, err
 			}
 		}
-		if f == nil {
+		path, err := "", error(nil)
+		if f != nil {
+			path, err = f.path, f.finish(samples)
+		} else if raw := c.sound.raws[p.person]; raw != nil {
+			path, err = raw.path, raw.finish(samples)
+		} else {
 			continue
 		}
-		if err := f.finish(samples); err != nil {
+		if err != nil {
 			return nil, fmt.Errorf("finish participant file: %w", err)
 		}
 		name := fmt.Sprintf("participants/%d-%s.opus", p.n, safe(p.name))
-		a, err := c.adopt(KindParticipantAudio, f.path, name, p.name)
+		a, err := c.adopt(KindParticipantAudio, path, name, p.name)
 		if err != nil {
 			return nil, err
 		}

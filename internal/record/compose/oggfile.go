@@ -1,7 +1,9 @@
 package compose
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"os"
 )
 
@@ -92,4 +94,61 @@ func (o *oggFile) finish(samples int64) error {
 		err = cerr
 	}
 	return err
+}
+
+// rawFile is a participant's file of samples that the browser decoded, which
+// have to be encoded again.
+type rawFile struct {
+	c    *child
+	path string
+	pos  int64
+	buf  []byte
+}
+
+func newRawFile(ctx context.Context, log *slog.Logger, ffmpeg, path string) (*rawFile, error) {
+	c, err := spawn(ctx, log, ffmpeg, "encode participant", pipes{},
+		"-y", "-f", "s16le", "-ar", fmt.Sprint(rate), "-ac", "1", "-i", "pipe:0", "-c:a", "libopus", "-b:a", "32k", "-f", "ogg", path)
+	return &rawFile{c: c, path: path}, err
+}
+
+// put writes samples at their place; what overlaps is dropped.
+func (r *rawFile) put(at int64, pcm []int16) error {
+	if skip := r.pos - at; skip > 0 {
+		if skip >= int64(len(pcm)) {
+			return nil
+		}
+		at, pcm = r.pos, pcm[skip:]
+	}
+	if err := r.pad(at); err != nil {
+		return err
+	}
+	r.buf = r.buf[:0]
+	for _, s := range pcm {
+		r.buf = append(r.buf, byte(s), byte(s>>8))
+	}
+	r.pos += int64(len(pcm))
+	_, err := r.c.in.Write(r.buf)
+	return err
+}
+
+func (r *rawFile) pad(to int64) error {
+	for r.pos < to {
+		n := min(to-r.pos, rate)
+		if _, err := r.c.in.Write(make([]byte, 2*n)); err != nil {
+			return fmt.Errorf("write participant file: %w", err)
+		}
+		r.pos += n
+	}
+	return nil
+}
+
+// finish pads the file to the length of the recording.
+func (r *rawFile) finish(samples int64) error {
+	if err := r.pad(samples); err != nil {
+		return err
+	}
+	if err := r.c.in.Close(); err != nil {
+		return fmt.Errorf("write participant file: %w", err)
+	}
+	return r.c.wait()
 }

@@ -20,13 +20,16 @@ import (
 )
 
 const (
-	poll  = 500 * time.Millisecond
-	stepW = 5_000_000 // µs of wall time that are worked on at a time
-	// slack is how long after the last sign of recording an End entry still
-	// tells when the recording ended; a later one was written by a rescuer.
+	poll  = 500 * time.Millisecond // how often a folder that is followed is looked at
+	stepW = 5_000_000              // µs of wall time that are worked on at a time
+	// slack is how long after the last sign of recording the End entry of a
+	// rescuer still tells when the recording ended.
 	slack = 15_000_000
 	// foresight is how far the speakers must be known to choose a picture, µs.
 	foresight = 1_400_000
+	// hold is how long nothing is settled while the media path gives no sign:
+	// the gap that this may be is noted in the journal only when it is over.
+	hold = 30_000_000
 )
 
 // Run composes the folder's artifacts and returns when they are all in place
@@ -60,10 +63,9 @@ func Run(ctx context.Context, o Options) (Output, error) {
 		return Output{}, err
 	}
 	defer unlock()
-	clean(work)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // children first
-	c := &composer{Options: o, work: work, story: newStory()}
+	c := &composer{Options: o, work: work, story: newStory(), every: poll}
 	return c.run(ctx)
 }
 
@@ -88,10 +90,19 @@ type composer struct {
 	sound  *sound
 	film   *film // nil for audio_only
 	at     int64 // wall time up to which all is settled
+	seen   int64 // when the last frame of all came, as of the last look
+	every  time.Duration
 }
 
 func (c *composer) run(ctx context.Context) (Output, error) {
 	defer c.close()
+	if err := c.read(); err != nil {
+		return Output{}, err
+	}
+	if out, ok := finished(c.Folder, c.story.endSeq); ok {
+		return out, nil
+	}
+	clean(c.work)
 	for {
 		if err := c.read(); err != nil {
 			return Output{}, err
@@ -108,7 +119,7 @@ func (c *composer) run(ctx context.Context) (Output, error) {
 		if final {
 			return c.finish(ctx)
 		}
-		t := time.NewTimer(poll)
+		t := time.NewTimer(c.every)
 		select {
 		case <-t.C:
 		case <-ctx.Done():
@@ -138,13 +149,20 @@ func (c *composer) advance(ctx context.Context, final bool) error {
 			return err
 		}
 	}
-	until := c.Clock.Now().UnixMicro() - late
-	if final {
-		end, err := c.end()
+	now := c.Clock.Now().UnixMicro()
+	until := now - late
+	if until > max(c.seen, c.story.pulse) || final {
+		alive, err := c.lastArrival()
 		if err != nil {
 			return err
 		}
-		until = end
+		c.seen = alive
+	}
+	if seen := max(c.seen, c.story.pulse); until > seen {
+		until = max(seen, now-hold)
+	}
+	if final {
+		until = c.end()
 	}
 	for c.at < until {
 		if err := ctx.Err(); err != nil {
@@ -157,7 +175,9 @@ func (c *composer) advance(ctx context.Context, final bool) error {
 		c.report(until)
 	}
 	if final {
-		return c.step(ctx, until, true)
+		err := c.step(ctx, until, true)
+		c.report(until)
+		return err
 	}
 	return nil
 }
@@ -210,19 +230,24 @@ func (c *composer) report(until int64) {
 
 // end is the wall time at which the recording ended: when the bot left, or,
 // if it died before, the last that is known of it.
-func (c *composer) end() (int64, error) {
-	alive := c.story.alive
+func (c *composer) end() int64 {
+	alive := max(c.story.alive, c.seen, c.story.epoch)
+	if c.story.ended && (!c.story.rescued(alive) || c.story.endAt <= alive+slack) {
+		return max(c.story.endAt, c.story.epoch)
+	}
+	return alive
+}
+
+// lastArrival is when the last frame of all tracks came.
+func (c *composer) lastArrival() (last int64, err error) {
 	for _, t := range c.story.tracks {
 		at, err := lastArrival(c.Folder, t.ID)
 		if err != nil {
 			return 0, err
 		}
-		alive = max(alive, at)
+		last = max(last, at)
 	}
-	if c.story.ended && c.story.endAt <= alive+slack {
-		return max(c.story.endAt, c.story.epoch), nil
-	}
-	return max(alive, c.story.epoch), nil
+	return last, nil
 }
 
 // lastArrival is when the last frame of a track came, 0 if none did.

@@ -28,6 +28,7 @@ type sound struct {
 	byID   map[string]*voice
 	mix    *mixer
 	files  map[*person]*oggFile
+	raws   map[*person]*rawFile
 }
 
 func newSound(ctx context.Context, o Options, s *story, work string, video bool) (*sound, error) {
@@ -37,7 +38,7 @@ func newSound(ctx context.Context, o Options, s *story, work string, video bool)
 	}
 	return &sound{
 		folder: o.Folder, work: work, ffmpeg: o.FFmpeg, log: o.Log, story: s,
-		byID: map[string]*voice{}, mix: m, files: map[*person]*oggFile{},
+		byID: map[string]*voice{}, mix: m, files: map[*person]*oggFile{}, raws: map[*person]*rawFile{},
 	}, nil
 }
 
@@ -64,7 +65,7 @@ func (s *sound) join() {
 		}
 		v := newVoice(s.folder, t)
 		s.byID[t.ID] = v
-		if !strings.EqualFold(t.Codec, "opus") {
+		if !strings.EqualFold(t.Codec, "opus") && !v.raw {
 			s.log.Warn("audio track left out", "track", t.ID, "codec", t.Codec)
 			continue
 		}
@@ -92,13 +93,20 @@ func (s *sound) voice(ctx context.Context, v *voice, until, to int64, tl timelin
 	if err == nil {
 		err = v.take(ctx, to, func(at int64, pcm []int16, p *packet) {
 			s.mix.add(at, pcm)
-			if !v.t.Screen {
-				v.hear(at, pcm, p)
+			if v.t.Screen {
+				return
+			}
+			v.hear(at, pcm, p)
+			if v.raw && werr == nil {
+				werr = s.keepRaw(ctx, v.t, at, pcm, p)
 			}
 		})
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if werr != nil {
+		return werr
 	}
 	if err != nil {
 		// One voice that cannot be decoded must not take the others with it.
@@ -114,7 +122,7 @@ func (s *sound) voice(ctx context.Context, v *voice, until, to int64, tl timelin
 
 // keep writes a packet to the file of the person who said it.
 func (s *sound) keep(t *track, p *packet) error {
-	if t.Screen {
+	if t.Screen || t.Codec == "pcm" {
 		return nil
 	}
 	who := s.story.who(t, p.wall, p.CSRCs)
@@ -135,6 +143,24 @@ func (s *sound) keep(t *track, p *packet) error {
 		s.files[who] = f
 	}
 	return f.put(t, p)
+}
+
+// keepRaw writes samples to the file of the person who said them.
+func (s *sound) keepRaw(ctx context.Context, t *track, at int64, pcm []int16, p *packet) error {
+	who := s.speaker(t, source(p), p.wall)
+	if who == nil {
+		return nil
+	}
+	f := s.raws[who]
+	if f == nil {
+		var err error
+		f, err = newRawFile(ctx, s.log, s.ffmpeg, filepath.Join(s.work, fmt.Sprintf("person-%d-raw.opus", who.order)))
+		if err != nil {
+			return err
+		}
+		s.raws[who] = f
+	}
+	return f.put(at, pcm)
 }
 
 // speech adds up how long each person speaks within a stretch of recording
@@ -205,6 +231,9 @@ func (s *sound) close() {
 	s.mix.c.kill()
 	for _, f := range s.files {
 		f.f.Close()
+	}
+	for _, f := range s.raws {
+		f.c.kill()
 	}
 }
 

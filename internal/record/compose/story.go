@@ -14,9 +14,11 @@ type story struct {
 	hasEpoch bool
 	ended    bool
 	endAt    int64 // of the End entry or of call_ended, whichever is first
-	recorded bool
+	endSeq   int64
 	alive    int64 // last sign that the bot was recording
-	lastAt   int64 // of the last entry
+	pulse    int64 // last sign of the media path
+	session  int64 // when the last process took over, before the end
+	failed   bool  // the end was a failure
 
 	pauses []span
 	gaps   []span
@@ -90,15 +92,17 @@ func newStory() *story {
 // apply takes in the next entry.
 func (s *story) apply(e journal.Entry) {
 	at := e.At.UnixMicro()
-	s.lastAt = max(s.lastAt, at)
 	if e.End == nil && e.State == nil && e.Session == nil && e.Note == nil && e.Gap == nil && !s.ended {
 		s.alive = max(s.alive, at)
 	}
 	switch {
 	case e.Epoch != nil && !s.hasEpoch:
 		s.epoch, s.hasEpoch = e.Epoch.UnixMicro, true
-		s.alive = max(s.alive, s.epoch)
+		s.alive, s.pulse = max(s.alive, s.epoch), s.epoch
 	case e.Session != nil:
+		if !s.ended {
+			s.session = at
+		}
 		// Whoever was in the room when the bot died is told anew.
 		for _, p := range s.people {
 			p.leave(at)
@@ -113,12 +117,14 @@ func (s *story) apply(e journal.Entry) {
 		s.pause(e.Pause.On, at)
 	case e.Gap != nil:
 		s.gaps = append(s.gaps, span{e.Gap.From, e.Gap.To})
+	case e.Pulse != nil:
+		s.pulse = at
 	case e.Chat != nil:
 		s.chats = append(s.chats, *e.Chat)
 	case e.State != nil && e.State.Code == bot.CallEnded && !s.ended:
 		s.endAt = at
 	case e.End != nil && !s.ended:
-		s.ended, s.recorded = true, e.End.Recorded
+		s.ended, s.endSeq, s.failed = true, e.Seq, !e.End.Code.Normal()
 		if s.endAt == 0 {
 			s.endAt = at
 		}
@@ -200,6 +206,10 @@ func (s *story) bind(j journal.Bind, at int64) {
 	t.binds = append(t.binds, binding{at: at, id: j.Person, csrc: j.CSRC, screen: j.Screen})
 	t.Screen = t.Screen || j.Screen
 }
+
+// rescued reports whether the End entry was written by somebody else than the
+// process that recorded last, given the last sign of recording.
+func (s *story) rescued(alive int64) bool { return s.failed || s.session > alive }
 
 func (s *story) pause(on bool, at int64) {
 	n := len(s.pauses)

@@ -17,7 +17,7 @@ type voice struct {
 	t     *track
 	tail  *tail
 	clock rtpClock
-	ended bool
+	raw   bool // samples instead of packets: the browser decoded them
 
 	seen    []packet // read, wanting later arrivals to be stamped; by media time
 	ahead   *packet  // read, but beyond the step
@@ -31,10 +31,8 @@ type voice struct {
 	pcm    []int16
 	wide   []int16
 
-	turns   map[uint32]*voiceTurns // by contributing source
-	frames  int64
-	bad     int64
-	lastPos int64
+	turns map[uint32]*voiceTurns // by contributing source
+	bad   int64
 }
 
 // voiceTurns is what the detector of one contributing source found.
@@ -59,7 +57,7 @@ func newVoice(folder string, t *track) *voice {
 	if r <= 0 {
 		r = rate
 	}
-	return &voice{t: t, tail: newTail(folder, t.ID), clock: rtpClock{rate: r}, turns: map[uint32]*voiceTurns{}}
+	return &voice{t: t, tail: newTail(folder, t.ID), clock: rtpClock{rate: r}, raw: t.Codec == "pcm", turns: map[uint32]*voiceTurns{}}
 }
 
 // read takes in all packets that arrived up to a wall time.
@@ -73,7 +71,7 @@ func (v *voice) read(until int64) error {
 			if err != nil {
 				return err
 			}
-			v.ahead = &packet{Frame: fr, n: opusSamples(fr.Payload)}
+			v.ahead = &packet{Frame: fr, n: v.samples(fr.Payload)}
 		}
 		if v.ahead.Arrival > until {
 			return nil
@@ -88,11 +86,39 @@ func (v *voice) read(until int64) error {
 	}
 }
 
+// samples is the length of a packet at 48 kHz.
+func (v *voice) samples(p []byte) int {
+	if v.raw {
+		return len(p) / 2 / max(v.t.Channels, 1) * rate / int(v.clock.rate)
+	}
+	return opusSamples(p)
+}
+
+// unpack mixes the channels of a packet of raw samples (16 bit, interleaved)
+// down, at 48 kHz.
+func (v *voice) unpack(p *packet) []int16 {
+	channels := max(v.t.Channels, 1)
+	n := len(p.Payload) / 2 / channels
+	pcm := v.pcm[:0]
+	for i := range n {
+		sum := 0
+		for c := range channels {
+			at := 2 * (i*channels + c)
+			sum += int(int16(uint16(p.Payload[at]) | uint16(p.Payload[at+1])<<8))
+		}
+		pcm = append(pcm, int16(sum/channels))
+	}
+	p.Payload = nil
+	if more := p.n - n; more != 0 {
+		return append([]int16(nil), v.stretch(pcm, more)...)
+	}
+	return pcm
+}
+
 // insert keeps seen in the order of media time; a packet that is there already
 // is dropped.
 func (v *voice) insert(p packet) {
 	p.st = v.clock.see(p.RTP, p.Arrival)
-	v.frames++
 	i := sort.Search(len(v.seen), func(i int) bool {
 		s := v.seen[i].st
 		return s.run > p.st.run || s.run == p.st.run && s.media >= p.st.media
@@ -118,7 +144,10 @@ func (v *voice) place(until int64, tl timeline, use func(*packet)) {
 			v.end = 0
 			continue
 		}
-		p.pos = us*rate/1_000_000 - preSkip
+		p.pos = us * rate / 1_000_000
+		if !v.raw {
+			p.pos -= preSkip
+		}
 		use(&p)
 		v.stamped = append(v.stamped, p)
 	}
@@ -130,6 +159,10 @@ func (v *voice) idle() bool { return len(v.seen) == 0 && len(v.stamped) == 0 && 
 
 // decode feeds the decoder with all that is stamped.
 func (v *voice) decode(ctx context.Context, log *slog.Logger, ffmpeg string) error {
+	if v.raw {
+		v.queued = append(v.queued, v.stamped...)
+		v.stamped = v.stamped[:0]
+	}
 	if len(v.stamped) == 0 {
 		return nil
 	}
@@ -186,16 +219,18 @@ func (v *voice) take(ctx context.Context, before int64, use func(at int64, pcm [
 	defer func() { v.queued = append(v.queued[:0], v.queued[n:]...) }()
 	for n < due {
 		p := &v.queued[n]
-		pcm, err := v.dec.take(ctx, v.pcm, p.n)
-		if err != nil {
+		if v.raw {
+			v.pcm = v.unpack(p)
+		} else if pcm, err := v.dec.take(ctx, v.pcm, p.n); err != nil {
 			return err
+		} else {
+			v.pcm = pcm
 		}
-		v.pcm = pcm
 		n++
 		if p.fill {
 			continue
 		}
-		at, pcm := v.fit(p, pcm)
+		at, pcm := v.fit(p, v.pcm)
 		if len(pcm) > 0 {
 			use(at, pcm, p)
 		}
@@ -267,7 +302,6 @@ func (v *voice) hear(at int64, pcm []int16, p *packet) {
 		v.turns[csrc] = vt
 	}
 	vt.det.Add(at, pcm)
-	v.lastPos = at
 }
 
 // settle tells the detectors how far all is known and collects their turns.
