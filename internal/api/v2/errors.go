@@ -1,0 +1,205 @@
+package v2
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"steno/internal/api/httpx"
+	"steno/internal/bot"
+	"steno/internal/fail"
+)
+
+// Problem is the body of every answer that is not a success: always these six
+// keys, and retryAfter with 429 and 503 (digest 1.3).
+type Problem struct {
+	Success    bool    `json:"success" doc:"always false"`
+	Label      string  `json:"error" doc:"the HTTP status in words"`
+	Code       string  `json:"code" doc:"for programs"`
+	StatusCode int     `json:"statusCode"`
+	Message    string  `json:"message" doc:"for people"`
+	Details    *string `json:"details" doc:"more text, or a list of issues as JSON"`
+	RetryAfter int     `json:"retryAfter,omitempty" doc:"seconds to wait before the next try"`
+}
+
+// Error returns the message.
+func (p *Problem) Error() string { return p.Message }
+
+// GetStatus returns the HTTP status.
+func (p *Problem) GetStatus() int { return p.StatusCode }
+
+// GetHeaders returns the headers that go with the body.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", "1")
+	}
+	return h
+}
+
+// The codes that only this surface knows.
+const (
+	codeInternal   = "FST_ERR_INTERNAL_SERVER_ERROR"
+	codeNotFound   = "FST_ERR_NOT_FOUND"
+	codeMethod     = "FST_ERR_METHOD_NOT_ALLOWED"
+	codeTooLarge   = "FST_ERR_CTP_BODY_TOO_LARGE"
+	codeMediaType  = "FST_ERR_CTP_INVALID_MEDIA_TYPE"
+	codeTimeout    = "FST_ERR_REQUEST_TIMEOUT"
+	internalPhrase = "something went wrong on our side; the request id helps to find it in the log"
+)
+
+var statusOf = map[fail.Kind]int{
+	fail.Invalid:      http.StatusBadRequest,
+	fail.Unauthorized: http.StatusUnauthorized,
+	fail.Forbidden:    http.StatusForbidden,
+	fail.NotFound:     http.StatusNotFound,
+	fail.Conflict:     http.StatusConflict,
+	fail.Limited:      http.StatusTooManyRequests,
+	fail.Unavailable:  http.StatusServiceUnavailable,
+}
+
+// problem is the one function that turns an error into an answer. What is not
+// the caller's fault goes to the log with its cause; the answer never shows it.
+func (s *Surface) problem(ctx context.Context, err error) *Problem {
+	var ready *Problem
+	if errors.As(err, &ready) {
+		return ready
+	}
+	f := fail.As(err)
+	if f == nil {
+		f = fail.Wrap(err, fail.Internal, codeInternal, "unexpected error")
+	}
+	status, ok := statusOf[f.Kind]
+	if !ok {
+		status = http.StatusInternalServerError
+	}
+	if status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+		s.Log.Error("request failed", "code", f.Code, "error", err, "request_id", httpx.RequestID(ctx))
+	}
+	if status == http.StatusInternalServerError {
+		return newProblem(status, codeInternal, internalPhrase, "")
+	}
+	return newProblem(status, f.Code, f.Message, f.Details)
+}
+
+func newProblem(status int, code, message, details string) *Problem {
+	p := &Problem{Label: http.StatusText(status), Code: code, StatusCode: status, Message: message}
+	if details != "" {
+		p.Details = &details
+	}
+	switch status {
+	case http.StatusTooManyRequests:
+		p.Label, p.RetryAfter = "Rate Limited", 1
+	case http.StatusServiceUnavailable:
+		p.RetryAfter = 1
+	}
+	return p
+}
+
+// humaError makes problems of what huma finds wrong with a request before any
+// handler sees it.
+func humaError(status int, message string, errs ...error) huma.StatusError {
+	switch status {
+	case http.StatusRequestEntityTooLarge:
+		return newProblem(status, codeTooLarge, "the request body is larger than 1 MB", "")
+	case http.StatusUnsupportedMediaType:
+		return newProblem(status, codeMediaType, "the request body must be application/json", "")
+	case http.StatusRequestTimeout:
+		return newProblem(status, codeTimeout, "the request body did not arrive in time", "")
+	}
+	if status >= http.StatusInternalServerError && message != "cannot read request body" {
+		return newProblem(http.StatusInternalServerError, codeInternal, internalPhrase, "")
+	}
+	var issues []bot.Issue
+	for _, err := range errs {
+		issues = append(issues, issueOf(err))
+	}
+	if len(issues) == 0 {
+		issues = []bot.Issue{{Pointer: "/", Rule: message}}
+	}
+	f := fail.As(bot.Invalid(issues...))
+	return newProblem(http.StatusBadRequest, f.Code, f.Message, f.Details)
+}
+
+// issueOf names field, rule and value of a broken rule.
+func issueOf(err error) bot.Issue {
+	var d huma.ErrorDetailer
+	if !errors.As(err, &d) {
+		return bot.Issue{Pointer: "/", Rule: err.Error()}
+	}
+	detail := d.ErrorDetail()
+	pointer, isBody := pointerOf(detail.Location)
+	rule := detail.Message
+	// A missing property is reported at its parent; say where it belongs.
+	if name, ok := strings.CutPrefix(rule, "expected required property "); ok {
+		name = strings.TrimSuffix(name, " to be present")
+		return bot.Issue{Pointer: strings.TrimSuffix(pointer, "/") + "/" + name, Rule: "is required"}
+	}
+	issue := bot.Issue{Pointer: pointer, Rule: rule}
+	if pointer != "/" || !isBody {
+		issue.Value = harmless(pointer, detail.Value)
+	}
+	return issue
+}
+
+// pointerOf turns body.timeout_config.silence_timeout into a JSON pointer.
+func pointerOf(location string) (pointer string, isBody bool) {
+	where, rest, _ := strings.Cut(location, ".")
+	rest = strings.NewReplacer(".", "/", "[", "/", "]", "").Replace(rest)
+	return "/" + rest, where == "body"
+}
+
+// harmless returns a value that may be shown in an answer: short, plain, and
+// not of a field that holds secrets.
+func harmless(pointer string, value any) any {
+	for _, secret := range []string{"secret", "key", "token", "url"} {
+		if strings.Contains(pointer, secret) {
+			return nil
+		}
+	}
+	switch v := value.(type) {
+	case string:
+		if len(v) > 100 {
+			return strings.ToValidUTF8(v[:100], "") + "…"
+		}
+		return v
+	case bool, float64, int, json.Number:
+		return v
+	}
+	return nil
+}
+
+// writeError answers outside of a handler.
+func (s *Surface) writeError(ctx huma.Context, p *Problem) {
+	ctx.SetHeader("Content-Type", "application/json")
+	for name := range p.GetHeaders() {
+		ctx.SetHeader(name, p.GetHeaders().Get(name))
+	}
+	ctx.SetStatus(p.StatusCode)
+	_ = json.NewEncoder(ctx.BodyWriter()).Encode(p) // the client may be gone
+}
+
+func answer(w http.ResponseWriter, p *Problem) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(p.StatusCode)
+	_ = json.NewEncoder(w).Encode(p) // the client may be gone
+}
+
+// NotFound answers a path that does not exist.
+func (s *Surface) NotFound(w http.ResponseWriter, r *http.Request) {
+	answer(w, newProblem(http.StatusNotFound, codeNotFound, "there is nothing at "+r.Method+" "+r.URL.Path, ""))
+}
+
+// MethodNotAllowed answers a path that exists for other methods.
+func (s *Surface) MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	answer(w, newProblem(http.StatusMethodNotAllowed, codeMethod, r.Method+" is not possible at "+r.URL.Path, ""))
+}
+
+// Panicked answers a request whose handler panicked.
+func (s *Surface) Panicked(w http.ResponseWriter, _ *http.Request) {
+	answer(w, newProblem(http.StatusInternalServerError, codeInternal, internalPhrase, ""))
+}

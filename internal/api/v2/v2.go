@@ -1,0 +1,140 @@
+// Package v2 is the surface of the Meeting BaaS v2 API: routes as data, wire
+// structs, and errors in one function. A handler decodes, calls one method of
+// a room, and encodes.
+//
+// It must not hold rules about bots and must not import another surface.
+package v2
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+
+	"steno/internal/account"
+	"steno/internal/api/httpx"
+	"steno/internal/bot"
+	"steno/internal/clock"
+	"steno/internal/fail"
+)
+
+// Bots is what the surface needs of the room of bots.
+type Bots interface {
+	Create(ctx context.Context, team string, r bot.Request) (string, error)
+	Details(ctx context.Context, team, id string) (bot.Details, error)
+	Get(ctx context.Context, team, id string) (bot.Bot, error)
+	List(ctx context.Context, team string, f bot.Filter, limit int, cursor string) (bot.Page, error)
+	Leave(ctx context.Context, team, id string) error
+	DeleteData(ctx context.Context, team, id string) error
+	URLs(ctx context.Context, artifacts []bot.StoredArtifact) (map[string]string, error)
+}
+
+// Accounts recognises callers by their API key.
+type Accounts interface {
+	Authenticate(ctx context.Context, key string) (account.Caller, error)
+}
+
+// Surface is the API v2. All fields are required.
+type Surface struct {
+	Bots     Bots
+	Accounts Accounts
+	Clock    clock.Clock
+	Log      *slog.Logger
+	Version  string // of the program, for the OpenAPI document
+}
+
+// KeyHeader carries the API key (digest 1.2).
+const KeyHeader = "x-meeting-baas-api-key"
+
+// Mount puts the surface's routes on r, with its OpenAPI document at
+// /v2/openapi.json and /openapi.json, and answers everything else below /v2
+// and all unknown paths in the surface's own words.
+func (s *Surface) Mount(r chi.Router) huma.API {
+	huma.DefaultArrayNullable = false
+	huma.NewError = humaError
+	api := humachi.New(r, s.config())
+	api.UseMiddleware(s.authenticate(api))
+	for _, rt := range routes {
+		rt.register(s, api, huma.Operation{
+			OperationID: rt.id, Method: rt.method, Path: rt.path, Summary: rt.summary, Tags: []string{"Bots"},
+			DefaultStatus: rt.status, MaxBodyBytes: httpx.MaxBody, Metadata: map[string]any{scopeKey: rt.scope},
+			Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusInternalServerError},
+		})
+	}
+	r.Get("/v2/openapi.json", serveDocument(api))
+	r.Get("/openapi.json", serveDocument(api))
+	// Names that come later; without this they would be read as bot ids.
+	for _, path := range []string{"/v2/bots/scheduled", "/v2/bots/batch"} {
+		r.HandleFunc(path, s.NotFound)
+	}
+	r.NotFound(s.NotFound)
+	r.MethodNotAllowed(s.MethodNotAllowed)
+	return api
+}
+
+func (s *Surface) config() huma.Config {
+	c := huma.DefaultConfig("Steno API v2", s.Version)
+	c.CreateHooks = nil // they would add $schema to every answer
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
+	c.AllowAdditionalPropertiesByDefault = true // requests may hold more than we know (digest 1.8)
+	c.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"ApiKeyAuth": {Type: "apiKey", In: "header", Name: KeyHeader}}
+	c.Security = []map[string][]string{{"ApiKeyAuth": {}}}
+	c.Info.Description = "Send bots to meetings, record them, and hear about it by webhook."
+	return c
+}
+
+// serveDocument writes the OpenAPI document. It is made once: routes do not
+// change.
+func serveDocument(api huma.API) http.HandlerFunc {
+	doc, err := api.OpenAPI().MarshalJSON()
+	if err != nil {
+		panic("v2: OpenAPI document: " + err.Error()) // a mistake in the wire structs
+	}
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(doc) // the client may be gone
+	}
+}
+
+const scopeKey = "scope"
+
+type callerKey struct{}
+
+// authenticate recognises the caller and checks the scope of the route before
+// anything else of the request is looked at.
+func (s *Surface) authenticate(api huma.API) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		caller, err := s.Accounts.Authenticate(ctx.Context(), ctx.Header(KeyHeader))
+		if err == nil {
+			scope, _ := ctx.Operation().Metadata[scopeKey].(account.Scope)
+			err = caller.May(scope)
+		}
+		if err != nil {
+			s.writeError(ctx, s.problem(ctx.Context(), err))
+			return
+		}
+		next(huma.WithValue(ctx, callerKey{}, caller))
+	}
+}
+
+// do makes a route of a handler. The caller is an argument, so that no handler
+// can forget to ask who it is.
+func do[I, O any](handler func(s *Surface, ctx context.Context, c account.Caller, in *I) (*O, error)) func(*Surface, huma.API, huma.Operation) {
+	return func(s *Surface, api huma.API, op huma.Operation) {
+		huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
+			caller, ok := ctx.Value(callerKey{}).(account.Caller)
+			if !ok {
+				return nil, s.problem(ctx, fail.New(fail.Unauthorized, account.CodeUnauthorized, "the caller is not known"))
+			}
+			out, err := handler(s, ctx, caller, in)
+			if err != nil {
+				return nil, s.problem(ctx, err)
+			}
+			return out, nil
+		})
+	}
+}
