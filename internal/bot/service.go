@@ -162,7 +162,7 @@ func (s *Service) Leave(ctx context.Context, team, id string) error {
 		now := s.Clock.Now()
 		b.LeaveRequestedAt = &now
 		if b.LaunchedAt == nil {
-			return s.endUnlaunched(ctx, tx, b, EndExitBeforeRecord, "the bot was asked to leave before it joined", Transition{Status: APIRequestStop, At: now})
+			return s.endUnlaunched(ctx, tx, b, EndExitBeforeRecord, leftEarly, Transition{Status: APIRequestStop, At: now})
 		}
 		if s.Nudge != nil {
 			tx.AfterCommit(func() { s.Nudge(id) })
@@ -170,6 +170,8 @@ func (s *Service) Leave(ctx context.Context, team, id string) error {
 		return tx.Update(ctx, b.Bot, b.Seq)
 	})
 }
+
+const leftEarly = "the bot was asked to leave before it joined"
 
 // DeleteData removes a bot's files and marks them as deleted (C8). No URL is
 // handed out any more from now on; a job removes the files.

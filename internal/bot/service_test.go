@@ -48,7 +48,7 @@ func newHouse(t *testing.T, db *store.DB) *house {
 	t.Helper()
 	h := &house{db: db, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	clk := clock.Func(func() time.Time { return h.now })
-	h.bots = store.Bots{DB: db, Vault: h, Clock: clk}
+	h.bots = store.Bots{DB: db, Vault: h}
 	h.Service = &bot.Service{
 		Store: h.bots, Clock: clk, Signer: h, ValidURL: func(u string) error {
 			if !strings.HasPrefix(u, "https://") {
@@ -386,9 +386,10 @@ func TestLeave(t *testing.T) {
 		if !slices.Equal(h.nudged, []string{running}) {
 			t.Errorf("nudged %v", h.nudged)
 		}
-		live, err := h.bots.LiveOn(t.Context(), "host-1")
-		if err != nil || len(live) != 1 || !live[0].LeaveRequested || !live[0].Launched {
-			t.Errorf("live on the host: %+v (%v)", live, err)
+		other := h.launched(t, "red", bot.Request{})
+		wishes, err := h.bots.LeaveWishes(t.Context(), []string{other, running, waiting})
+		if err != nil || !slices.Equal(wishes, []string{running}) {
+			t.Errorf("wishes %v (%v)", wishes, err)
 		}
 	})
 }
@@ -403,11 +404,53 @@ func TestLaunchBelongsToOneHost(t *testing.T) {
 		if _, err := h.Launch(t.Context(), id, "host-1"); err != nil {
 			t.Errorf("again on the same host: %v", err)
 		}
-		if _, err := h.Launch(t.Context(), id, "host-2"); fail.As(err) == nil || fail.As(err).Code != bot.CodeNotNeeded {
+		code := func(err error) string {
+			if f := fail.As(err); f != nil {
+				return f.Code
+			}
+			return fmt.Sprint(err)
+		}
+		if _, err := h.Launch(t.Context(), id, "host-2"); code(err) != bot.CodeElsewhere {
+			t.Errorf("on another host at once: %v", err)
+		}
+		h.now = h.now.Add(2 * time.Minute)
+		if _, err := h.Launch(t.Context(), id, "host-2"); err != nil {
+			t.Errorf("on another host when the first is silent: %v", err)
+		}
+		if live, err := h.bots.LiveOn(t.Context(), "host-2"); err != nil || len(live) != 1 || live[0].ID != id {
+			t.Errorf("live on the host: %+v (%v)", live, err)
+		}
+		if err := h.Apply(t.Context(), id, bot.Progress{Seq: 1}); err != nil {
+			t.Fatal(err)
+		}
+		h.now = h.now.Add(time.Hour)
+		if _, err := h.Launch(t.Context(), id, "host-1"); code(err) != bot.CodeNotNeeded {
+			t.Errorf("a bot that runs elsewhere: %v", err)
+		}
+		if seq, err := h.bots.AppliedSeq(t.Context(), id); err != nil || seq != 1 {
+			t.Errorf("applied up to %d (%v)", seq, err)
+		}
+	})
+}
+
+func TestBotThatDoesNotFitIsGivenBack(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		id := h.launched(t, "red", bot.Request{})
+		h.now = h.now.Add(time.Minute)
+		if waited, err := h.Release(t.Context(), id, "host-1"); err != nil || waited != time.Minute {
+			t.Fatalf("waited %s (%v)", waited, err)
+		}
+		if _, err := h.Launch(t.Context(), id, "host-2"); err != nil {
 			t.Errorf("on another host: %v", err)
 		}
-		if err := h.bots.Beat(t.Context(), "host-1", []string{id}); err != nil {
-			t.Error(err)
+		if err := h.Leave(t.Context(), "red", id); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Release(t.Context(), id, "host-2"); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := h.Get(t.Context(), "red", id); err != nil || b.ErrorCode() != bot.EndExitBeforeRecord {
+			t.Errorf("given back after a wish to leave: %s %s (%v)", b.Status, b.EndCode, err)
 		}
 	})
 }

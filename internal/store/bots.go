@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"steno/internal/bot"
-	"steno/internal/clock"
 	"steno/internal/fail"
 )
 
@@ -18,11 +17,10 @@ type Vault interface {
 	SealBot(team, bot, column, plain string) (sealed string, err error)
 }
 
-// Bots keeps bots. It implements bot.Store and bot.Fleet.
+// Bots keeps bots. It implements bot.Store and what hosts ask of their bots.
 type Bots struct {
 	DB    *DB
 	Vault Vault
-	Clock clock.Clock
 }
 
 const botColumns = `id, team_id, name, meeting_url, meeting_key, platform, mode, status, created_at, updated_at,
@@ -122,31 +120,35 @@ func (s Bots) List(ctx context.Context, team string, q bot.Query) ([]bot.Bot, er
 
 // LiveOn returns the bots of a host that have not ended.
 func (s Bots) LiveOn(ctx context.Context, host string) ([]bot.Live, error) {
-	const query = `SELECT id, journal_seq, status, launched_at, leave_requested_at FROM bots
+	const query = `SELECT id, journal_seq, status FROM bots
 		WHERE host = $1 AND ended_at IS NULL ORDER BY id`
 	return list(ctx, s.DB, query, []any{host}, func(rows *sql.Rows) (l bot.Live, err error) {
-		var launched, leave sql.NullInt64
-		err = rows.Scan(&l.ID, &l.Seq, &l.Status, &launched, &leave)
-		l.Launched, l.LeaveRequested = launched.Valid, leave.Valid
+		err = rows.Scan(&l.ID, &l.Seq, &l.Status)
 		return l, err
 	})
 }
 
-// Beat says that the host still works on these bots.
-func (s Bots) Beat(ctx context.Context, host string, ids []string) error {
+// AppliedSeq returns the journal sequence number up to which a bot's reports
+// were applied.
+func (s Bots) AppliedSeq(ctx context.Context, botID string) (seq int64, err error) {
+	err = s.DB.Read(ctx, func(q Querier) error {
+		return notFound(q.QueryRow(ctx, "SELECT journal_seq FROM bots WHERE id = $1", botID).Scan(&seq), botID)
+	})
+	return seq, err
+}
+
+// LeaveWishes returns which of the bots somebody told to leave.
+func (s Bots) LeaveWishes(ctx context.Context, ids []string) ([]string, error) {
 	if len(ids) == 0 {
-		return nil
+		return nil, nil
 	}
-	return s.DB.InTx(ctx, func(tx *Tx) error {
-		now, err := tx.now(ctx, s.Clock)
-		if err != nil {
-			return err
-		}
-		args := []any{now, host}
-		for _, id := range ids {
-			args = append(args, id)
-		}
-		_, err = tx.Exec(ctx, "UPDATE bots SET heartbeat_at = $1 WHERE host = $2 AND id IN ("+placeholders(3, len(ids))+")", args...)
-		return err
+	args := make([]any, 0, len(ids))
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	query := "SELECT id FROM bots WHERE leave_requested_at IS NOT NULL AND ended_at IS NULL AND id IN (" + placeholders(1, len(ids)) + ")"
+	return list(ctx, s.DB, query, args, func(rows *sql.Rows) (id string, err error) {
+		err = rows.Scan(&id)
+		return id, err
 	})
 }

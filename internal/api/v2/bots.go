@@ -56,7 +56,7 @@ type botDetails struct {
 	TranscriptionProvider *string         `json:"transcription_provider"`
 	ErrorCode             *string         `json:"error_code"`
 	ErrorMessage          *string         `json:"error_message"`
-	Tokens                *struct{}       `json:"tokens" nullable:"true"` // nothing is booked yet
+	Tokens                json.RawMessage `json:"tokens"` // null: nothing is booked yet
 	Extra                 json.RawMessage `json:"extra"`
 	ZoomConfig            json.RawMessage `json:"zoom_config"`
 }
@@ -87,7 +87,7 @@ func details(d bot.Details, urls map[string]string) botDetails {
 		DurationSeconds: bot.Seconds(d.Duration), Participants: bot.Persons(d.People), Speakers: bot.Persons(d.Speakers),
 		ArtifactsDeleted: d.ArtifactsDeleted, Video: url(bot.KindVideo), Audio: url(bot.KindAudio), Diarization: url(bot.KindDiarization),
 		RawTranscription: url(bot.KindRawTranscription), Transcription: url(bot.KindTranscription), ChatMessages: url(bot.KindChat),
-		Extra: orNull(d.Extra), ZoomConfig: orNull(nil),
+		Tokens: orNull(nil), Extra: orNull(d.Extra), ZoomConfig: orNull(nil),
 	}
 	out.ErrorCode, out.ErrorMessage = failure(d.Bot)
 	if t := d.Config.Transcription; t != nil {
@@ -180,14 +180,14 @@ func (s *Surface) leaveBot(ctx context.Context, c account.Caller, in *botInput) 
 }
 
 type deleteInput struct {
-	botInput
+	BotID string `path:"bot_id" doc:"The id of the bot, a UUID."`
 	// Two names of one switch; it matters once a service transcribes (C9).
 	DeleteFromProvider  string `query:"delete_from_provider" enum:"true,false" doc:"Also delete at the transcription service. Default: true."`
 	DeleteTranscription string `query:"delete_transcription" enum:"true,false" doc:"The same switch by its older name."`
 }
 
 func (s *Surface) deleteBotData(ctx context.Context, c account.Caller, in *deleteInput) (*messageOutput, error) {
-	id, err := in.id()
+	id, err := botInput{in.BotID}.id()
 	if err != nil {
 		return nil, err
 	}

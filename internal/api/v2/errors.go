@@ -167,7 +167,7 @@ func harmless(pointer string, value any) any {
 			return strings.ToValidUTF8(v[:100], "") + "…"
 		}
 		return v
-	case bool, float64, int, json.Number:
+	case bool, float64, int, int64, json.Number:
 		return v
 	}
 	return nil

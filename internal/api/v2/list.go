@@ -53,7 +53,7 @@ type listBot struct {
 	Status          string          `json:"status"`
 	ErrorCode       *string         `json:"error_code"`
 	ErrorMessage    *string         `json:"error_message"`
-	Tokens          *struct{}       `json:"tokens" nullable:"true"`
+	Tokens          json.RawMessage `json:"tokens"` // null: nothing is booked yet
 }
 
 func (s *Surface) listBots(ctx context.Context, c account.Caller, in *listInput) (*listOutput, error) {
@@ -78,7 +78,7 @@ func listed(b bot.Bot) listBot {
 	out := listBot{
 		BotID: b.ID, BotName: b.Name, MeetingURL: b.MeetingURL, MeetingPlatform: string(b.Platform), Extra: orNull(b.Extra),
 		Duration: bot.Seconds(b.Duration), CreatedAt: stamp(b.CreatedAt), EndedAt: maybeStamp(b.EndedAt),
-		JoinedAt: maybeStamp(b.JoinedAt), ExitedAt: maybeStamp(b.ExitedAt), Status: string(b.Status),
+		JoinedAt: maybeStamp(b.JoinedAt), ExitedAt: maybeStamp(b.ExitedAt), Status: string(b.Status), Tokens: orNull(nil),
 	}
 	out.ErrorCode, out.ErrorMessage = failure(b)
 	return out

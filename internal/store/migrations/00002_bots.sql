@@ -22,8 +22,7 @@ CREATE TABLE bots (
     leave_requested_at BIGINT,
     journal_seq BIGINT NOT NULL DEFAULT 0,
     host TEXT NOT NULL DEFAULT '',
-    launched_at BIGINT,
-    heartbeat_at BIGINT
+    launched_at BIGINT
 );
 
 CREATE INDEX bots_by_team ON bots (team_id, created_at, id);

@@ -1,0 +1,284 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"steno/internal/api/httpx"
+	"steno/internal/api/ops"
+	v2 "steno/internal/api/v2"
+	"steno/internal/blob"
+	"steno/internal/bot"
+	"steno/internal/config"
+	"steno/internal/deliver"
+	"steno/internal/ident"
+	"steno/internal/job"
+	"steno/internal/netguard"
+	"steno/internal/runtime"
+	"steno/internal/store"
+	"steno/internal/store/sqlite"
+)
+
+// server is everything that `steno serve` runs.
+type server struct {
+	*House
+	o        config.Serve
+	version  string
+	host     string
+	registry *prometheus.Registry
+	guard    *netguard.Guard
+	objects  *blob.Store
+	store    store.Bots
+	bots     *bot.Service
+
+	supervisor *runtime.Supervisor // nil without the role
+	runner     *job.Runner         // nil without roles that work
+	sender     *deliver.Sender     // nil without the role
+}
+
+// stopTime is how long requests and jobs may go on when the server stops. Bots
+// are processes of their own and go on without it.
+const stopTime = 10 * time.Second
+
+// Serve runs the server until ctx ends. It returns nil after an orderly stop.
+func Serve(ctx context.Context, o config.Serve, version string, log *slog.Logger) (err error) {
+	begin := time.Now()
+	listener, err := listen(o.Listen)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = listener.Close() }() // closed by the HTTP server already, usually
+	if o.PublicURL == "" {
+		o.PublicURL = "http://" + listener.Addr().String()
+	}
+	house, err := Open(ctx, o.Storage, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, house.Close()) }()
+	unlock, err := lockData(o.Data)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	s := &server{House: house, o: o, version: version, registry: ops.NewRegistry()}
+	if err := s.build(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.objects.Close()) }()
+	return s.run(ctx, listener, begin)
+}
+
+// lockData keeps a second server away from the data folder: both would look
+// after the same bots.
+func lockData(dir string) (func(), error) {
+	unlock, err := sqlite.TryLock(dir, "serve.lock")
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, fmt.Errorf("another steno serve uses the data folder %s; stop it or choose another folder with --data", dir)
+	}
+	if err != nil {
+		return nil, dataError(dir, err)
+	}
+	return unlock, nil
+}
+
+func listen(addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("the address %s is taken by another program; stop it or choose another with --listen or STENO_LISTEN", addr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s; choose another address with --listen or STENO_LISTEN: %w", addr, err)
+	}
+	return l, nil
+}
+
+// build makes the parts and starts none.
+func (s *server) build(ctx context.Context) (err error) {
+	if s.host, err = hostID(s.o.Data); err != nil {
+		return err
+	}
+	private, err := s.o.PrivateTargets()
+	if err != nil {
+		return err
+	}
+	s.guard = netguard.New(netguard.Options{Allow: private})
+	if s.objects, err = openObjects(ctx, s.o.Storage); err != nil {
+		return err
+	}
+	signer, err := s.signer()
+	if err != nil {
+		return err
+	}
+	s.store = store.Bots{DB: s.DB, Vault: s.Vault}
+	s.bots = &bot.Service{
+		Store: s.store, Clock: s.Clock, Signer: signer, Hosts: s.o.Meetings(), ValidURL: s.guard.Validate,
+		Nudge: func(id string) {
+			if s.supervisor != nil {
+				s.supervisor.Nudge(id)
+			}
+		},
+	}
+	if s.o.Has("bots") {
+		if err := s.buildSupervisor(); err != nil {
+			return err
+		}
+	}
+	if s.o.Has("worker") {
+		s.sender = deliver.New(deliver.Options{
+			Queue: s.DB, Client: s.guard.Client(), Secrets: s.Vault, Clock: s.Clock, Log: s.Log, Name: s.host, Metrics: s.registry,
+		})
+	}
+	return s.buildRunner()
+}
+
+func openObjects(ctx context.Context, o config.Storage) (*blob.Store, error) {
+	url := o.StorageURL
+	if url == "" {
+		dir, err := filepath.Abs(filepath.Join(o.Data, "artifacts"))
+		if err != nil {
+			return nil, err
+		}
+		url = dir
+	}
+	objects, err := blob.Open(ctx, url)
+	if err != nil {
+		return nil, fmt.Errorf("the artifact storage cannot be used; check --storage-url or STENO_STORAGE_URL: %w", err)
+	}
+	return objects, nil
+}
+
+func (s *server) buildSupervisor() error {
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the program's own file: %w", err)
+	}
+	s.supervisor = runtime.New(runtime.Options{
+		Data: s.o.Data, Program: program, Ledger: ledger{s.bots, s.store}, Objects: s.objects, Clock: s.Clock, Log: s.Log, MaxBots: s.o.MaxBots,
+	})
+	s.registry.MustRegister(s.supervisor.Collectors()...)
+	return nil
+}
+
+// ledger is the database as the supervisor sees it.
+type ledger struct {
+	*bot.Service
+	store.Bots
+}
+
+func (s *server) buildRunner() (err error) {
+	queues, workers := map[string]int{}, job.NewWorkers()
+	if s.o.Has("worker") {
+		queues[job.Default] = 8
+		job.Register(workers, deleteTime, deleter{s.store, s.objects}.run)
+	}
+	if s.supervisor != nil {
+		queues[job.Bots] = 2 // starting a browser takes a core; more at once are no faster
+		job.Register(workers, launchTime, s.launcher().run)
+	}
+	if len(queues) == 0 {
+		return nil
+	}
+	s.runner, err = job.NewRunner(s.DB.Jobs(), workers, job.RunnerOptions{
+		Node: ident.New(), Host: s.host, Queues: queues, Nodes: store.Nodes{DB: s.DB, Clock: s.Clock}, Logger: s.Log,
+	})
+	return err
+}
+
+func (s *server) launcher() *launcher {
+	return &launcher{bots: s.bots, supervisor: s.supervisor, host: s.host, tools: s.o.Tools, hosts: s.o.Hosts, clock: s.Clock, log: s.Log}
+}
+
+// run starts the parts, serves until ctx ends, and stops them in reverse.
+func (s *server) run(ctx context.Context, listener net.Listener, begin time.Time) (err error) {
+	if s.supervisor != nil {
+		if err := s.supervisor.Start(ctx); err != nil {
+			return err
+		}
+		defer s.supervisor.Stop()
+		live, err := s.store.LiveOn(ctx, s.host)
+		if err != nil {
+			return err
+		}
+		if err := s.launcher().recover(ctx, live); err != nil {
+			return err
+		}
+	}
+	if s.runner != nil {
+		if err := s.runner.Start(ctx); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.stopRunner()) }()
+	}
+	if s.sender != nil {
+		stop := inBackground(s.sender.Run)
+		defer func() { err = errors.Join(err, stop()) }()
+	}
+	s.Log.Info("steno serves", "url", s.o.PublicURL, "listen", listener.Addr().String(), "roles", strings.Join(s.o.Roles, ","),
+		"version", s.version, "ready_after_ms", time.Since(begin).Milliseconds())
+	return s.serveHTTP(ctx, listener)
+}
+
+func (s *server) stopRunner() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	return s.runner.Stop(ctx)
+}
+
+// inBackground runs f until the returned function is called, which waits for
+// its end.
+func inBackground(f func(ctx context.Context) error) (stop func() error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	return func() error {
+		cancel()
+		return <-done
+	}
+}
+
+func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
+	web := httpx.Server(s.handler(), s.Log)
+	ended := make(chan error, 1)
+	go func() { ended <- web.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve HTTP: %w", err)
+	case <-ctx.Done():
+	}
+	s.Log.Info("steno stops; bots go on")
+	stop, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	if err := web.Shutdown(stop); err != nil {
+		_ = web.Close() // requests that did not end in time
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// handler mounts the surfaces. A process without the api role answers the
+// operator only.
+func (s *server) handler() http.Handler {
+	r := chi.NewRouter()
+	surface := &v2.Surface{Bots: s.bots, Accounts: s.Accounts, Clock: s.Clock, Log: s.Log, Version: s.version}
+	(&ops.Surface{Ready: s.DB.Ping, Registry: s.registry}).Mount(r)
+	if s.o.Has("api") {
+		surface.Mount(r)
+		s.mountArtifacts(r)
+	}
+	return httpx.Wrap(r, httpx.Options{Log: s.Log, Clock: s.Clock, Panic: surface.Panicked, Observe: ops.Observer(s.registry)})
+}
