@@ -31,7 +31,7 @@ type Utterance struct {
 	Person  string `json:"person"` // ID
 	Name    string `json:"name"`
 	Clip    string `json:"clip"`
-	StartUS int64  `json:"start_us"` // first sample of the clip's first packet
+	StartUS int64  `json:"start_us"` // first sample that went into the clip's first packet
 	EndUS   int64  `json:"end_us"`   // end of the clip, or of what was sent of it
 	// FirstUS and LastUS enclose the sound: the first and the last sample of
 	// speech.

@@ -21,8 +21,8 @@ const (
 	frameLen  = rate / 50
 )
 
-// references decodes clips once: as they sound to who plays the packets as
-// they come, so that sample 0 is the start of the first packet.
+// references decodes clips once. The decoder cuts the pre-skip off, so that
+// sample 0 is the first that was encoded, as the truth counts.
 type references struct {
 	decoder decoder
 	known   map[string][]float64
@@ -44,16 +44,10 @@ func (r references) pcm(ctx context.Context, name string) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	skip, err := media.PreSkip(ogg)
-	if err != nil {
-		return nil, err
-	}
 	pcm, err := r.decoder.pcm(ctx, bytes.NewReader(ogg), "-i", "-")
 	if err != nil {
 		return nil, err
 	}
-	// A file decoder has cut the pre-skip off.
-	pcm = append(make([]float64, int(math.Round(float64(skip)*rate/media.SampleRate))), pcm...)
 	r.known[name] = pcm
 	return pcm, nil
 }

@@ -29,9 +29,10 @@ const (
 // CELT, one frame, nothing coded).
 var Silence = []byte{0xf8, 0xff, 0xfe}
 
-// Interval is a span in samples at 48 kHz of the decoded packets, end
-// exclusive. The decoder's start-up delay (pre-skip) is part of the count: it
-// is what a receiver hears that plays the packets as they come.
+// Interval is a span in samples at 48 kHz of the sound that was encoded, end
+// exclusive: sample 0 is the first that went into the first packet, the one
+// that the packet's RTP timestamp names. A decoder gives it out PreSkip samples
+// later; a recorder that is exact takes that back.
 type Interval struct {
 	Start int `json:"start"`
 	End   int `json:"end"`

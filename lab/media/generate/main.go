@@ -111,8 +111,8 @@ func clip(name, voice, text string, src []float64) media.Clip {
 	delay, err := media.PreSkip(data)
 	check(err)
 	for i := range act {
-		act[i].Start += delay - start
-		act[i].End += delay - start
+		act[i].Start -= start
+		act[i].End -= start
 	}
 	return media.Clip{
 		Name: name, Voice: voice, Text: text, File: file, Activity: act,
