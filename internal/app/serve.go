@@ -19,6 +19,7 @@ import (
 	"steno/internal/api/httpx"
 	"steno/internal/api/ops"
 	v2 "steno/internal/api/v2"
+	"steno/internal/artifact"
 	"steno/internal/blob"
 	"steno/internal/bot"
 	"steno/internal/config"
@@ -40,6 +41,7 @@ type server struct {
 	registry *prometheus.Registry
 	guard    *netguard.Guard
 	objects  *blob.Store
+	signer   *artifact.Signer
 	store    store.Bots
 	bots     *bot.Service
 
@@ -118,13 +120,12 @@ func (s *server) build(ctx context.Context) (err error) {
 	if s.objects, err = openObjects(ctx, s.o.Storage); err != nil {
 		return err
 	}
-	signer, err := s.signer()
-	if err != nil {
+	if s.signer, err = s.newSigner(); err != nil {
 		return err
 	}
 	s.store = store.Bots{DB: s.DB, Vault: s.Vault}
 	s.bots = &bot.Service{
-		Store: s.store, Clock: s.Clock, Signer: signer, Hosts: s.o.Meetings(), ValidURL: s.guard.Validate,
+		Store: s.store, Clock: s.Clock, Signer: s.signer, Hosts: s.o.Meetings(), ValidURL: s.guard.Validate,
 		Nudge: func(id string) {
 			if s.supervisor != nil {
 				s.supervisor.Nudge(id)
