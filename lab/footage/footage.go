@@ -28,7 +28,7 @@ const (
 )
 
 // version is part of the cache key: raise it when the picture changes.
-const version = 1
+const version = 2
 
 // Camera says what a loop shows.
 type Camera struct {

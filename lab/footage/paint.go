@@ -31,19 +31,33 @@ func Colour(n int) color.RGBA { return colours[n%len(colours)] }
 // painter draws the frames of one camera as planar YUV 4:2:0.
 type painter struct {
 	cam  Camera
-	base []byte // what stays the same
+	face font.Face // of the running time
+	base []byte    // what stays the same
 	buf  []byte
 }
 
 func newPainter(cam Camera) *painter {
-	p := &painter{cam: cam, base: make([]byte, width*height*3/2), buf: make([]byte, width*height*3/2)}
+	p := &painter{cam: cam, face: face(28), base: make([]byte, width*height*3/2), buf: make([]byte, width*height*3/2)}
 	c := Colour(cam.Number)
 	y, cb, cr := color.RGBToYCbCr(c.R, c.G, c.B)
 	fill(p.base[:width*height], limit(y))
 	fill(p.base[width*height:width*height*5/4], cb)
 	fill(p.base[width*height*5/4:], cr)
-	text(p.base, cam.Name, 80, 44)
+	grey(p.base[width*height:])
+	text(p.base, face(44), cam.Name, 80)
 	return p
+}
+
+// grey takes the colour away from where the code will be, in both chroma
+// planes.
+func grey(chroma []byte) {
+	x, y, w, h := timecode.Bounds()
+	for plane := range 2 {
+		for row := y / 2; row < (y+h)/2; row++ {
+			at := plane*width*height/4 + row*width/2
+			fill(chroma[at+x/2:at+(x+w)/2], 128)
+		}
+	}
 }
 
 // limit maps full-range luma to the range of video.
@@ -54,7 +68,7 @@ func (p *painter) frame(n int) []byte {
 	// A ball on a circle that closes with the loop, below the code.
 	a := 2 * math.Pi * float64(n) / 100
 	disc(p.buf, width/2+int(250*math.Sin(a)), 292, 14)
-	text(p.buf, fmt.Sprintf("%02d.%02d", n/FPS, n%FPS), 340, 28)
+	text(p.buf, p.face, fmt.Sprintf("%02d.%02d", n/FPS, n%FPS), 340)
 	timecode.Draw(p.buf[:width*height], timecode.Code{Frame: n, Participant: p.cam.Number})
 	return p.buf
 }
@@ -69,16 +83,20 @@ func disc(luma []byte, cx, cy, r int) {
 	}
 }
 
-// text writes a centred line of white letters with its baseline at y.
-func text(luma []byte, s string, y, size int) {
+func face(size float64) font.Face {
 	f, err := opentype.Parse(goregular.TTF)
 	if err != nil {
 		panic(err) // the font is part of the program
 	}
-	face, err := opentype.NewFace(f, &opentype.FaceOptions{Size: float64(size), DPI: 72})
+	face, err := opentype.NewFace(f, &opentype.FaceOptions{Size: size, DPI: 72})
 	if err != nil {
 		panic(err)
 	}
+	return face
+}
+
+// text writes a centred line of white letters with its baseline at y.
+func text(luma []byte, face font.Face, s string, y int) {
 	img := &image.Gray{Pix: luma[:width*height], Stride: width, Rect: image.Rect(0, 0, width, height)}
 	d := font.Drawer{Dst: img, Src: image.NewUniform(color.Gray{Y: 235}), Face: face}
 	d.Dot = fixed.Point26_6{X: (fixed.I(width) - d.MeasureString(s)) / 2, Y: fixed.I(y)}
