@@ -52,7 +52,8 @@ func (o Options) flags(profile string) []string {
 		fmt.Sprintf("--window-size=%d,%d", o.Width, o.Height),
 	)
 	if !o.Headed {
-		f = append(f, "--headless", "--hide-scrollbars")
+		// Without WebGL nothing draws with the software GL library, 14 MB.
+		f = append(f, "--headless", "--hide-scrollbars", "--disable-software-rasterizer")
 	}
 	if !o.Sound {
 		f = append(f, "--mute-audio")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -112,11 +113,16 @@ func startBot(t testing.TB, c botChild) *bot {
 	return b
 }
 
-// kill is kill -9.
+// kill is kill -9; the browser must follow by itself.
 func (b *bot) kill() {
 	_ = b.cmd.Process.Kill()
 	_ = b.cmd.Wait() // it was killed
 	b.in.Close()
+	for end := time.Now().Add(10 * time.Second); b.pid > 0 && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if syscall.Kill(-b.pid, 0) != nil {
+			return
+		}
+	}
 }
 
 type figures struct {

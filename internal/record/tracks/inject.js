@@ -62,12 +62,25 @@
     if (t.mode !== 'encoded') return;
     t.mode = 'none';
     note(`${t.track.kind} track ${t.track.id}: ${why}`);
-    try { transform.set.call(t.receiver, null); } catch { /* it never had one */ }
+    passOn(t.receiver);
     if (t.track.kind === 'video') {
       theWorker().postMessage({say: {type: 'needs_screen', track: t.n}});
       return;
     }
     quiet.restore(t.track);
+    // Before the first packet there is only invented silence.
+    if (t.track.muted) t.track.addEventListener('unmute', () => takeDecoded(t), {once: true});
+    else takeDecoded(t);
+  }
+
+  // Chromium goes on holding frames back when a transform is merely removed.
+  function passOn(receiver) {
+    try {
+      transform.set.call(receiver, new NativeTransform(theWorker(), {passOn: true}));
+    } catch { /* then it never had one */ }
+  }
+
+  function takeDecoded(t) {
     try {
       // Chromium decodes remote audio only while somebody plays it.
       t.sink = new Audio();
@@ -136,6 +149,19 @@
       return pc;
     },
   });
+  // A receiver that is made before the other side describes its track, because
+  // the page offers, must be tapped in the same breath: a moment later Chromium
+  // (156) connects it to its decoder for good.
+  for (const name of ['addTransceiver', 'addTrack', 'createOffer']) {
+    const native = Native.prototype[name];
+    Native.prototype[name] = function (...args) {
+      const result = native.apply(this, args);
+      for (const t of this.getTransceivers()) {
+        if (!tapOf.has(t.receiver) && !t.stopped) tap(t.receiver, t.receiver.track, null);
+      }
+      return result;
+    };
+  }
   Native.prototype.constructor = Wrapped;
   window.RTCPeerConnection = Wrapped;
   if ('webkitRTCPeerConnection' in window) window.webkitRTCPeerConnection = Wrapped;

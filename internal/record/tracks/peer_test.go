@@ -31,14 +31,27 @@ type clip struct {
 // known) and of a moving picture.
 func makeClip(t testing.TB, seconds, tone int) clip {
 	t.Helper()
+	clipsMu.Lock()
+	defer clipsMu.Unlock()
+	key := [2]int{seconds, tone}
+	if c, ok := clips[key]; ok {
+		return c
+	}
 	dir := t.TempDir()
 	ogg, ivf := filepath.Join(dir, "a.ogg"), filepath.Join(dir, "v.ivf")
 	ffmpeg(t, "-f", "lavfi", "-i", fmt.Sprintf("sine=frequency=%d:sample_rate=48000:duration=%d", tone, seconds),
 		"-c:a", "libopus", "-b:a", "32k", "-page_duration", "20000", ogg)
 	ffmpeg(t, "-f", "lavfi", "-i", fmt.Sprintf("testsrc=size=640x360:rate=30:duration=%d", seconds),
 		"-c:v", "libvpx", "-b:v", "500k", "-g", "60", "-deadline", "realtime", "-cpu-used", "8", ivf)
-	return clip{opus: readOgg(t, ogg), vp8: readIVF(t, ivf)}
+	clips[key] = clip{opus: readOgg(t, ogg), vp8: readIVF(t, ivf)}
+	return clips[key]
 }
+
+// clips are made once.
+var (
+	clipsMu sync.Mutex
+	clips   = map[[2]int]clip{}
+)
 
 func ffmpeg(t testing.TB, args ...string) {
 	t.Helper()

@@ -97,7 +97,11 @@ const unixMicro = ms => Math.round((performance.timeOrigin + ms) * 1000);
 // Audio frames end here, before the decoder. Of video, keyframes go on: with
 // none at all the receiver asks for them without end.
 onrtctransform = async e => {
-  const {n, kind} = e.transformer.options;
+  const {n, kind, passOn} = e.transformer.options;
+  if (passOn) {
+    e.transformer.readable.pipeTo(e.transformer.writable).catch(() => {});
+    return;
+  }
   const reader = e.transformer.readable.getReader();
   const writer = e.transformer.writable.getWriter();
   let mime = '', ssrc = 0;
