@@ -109,4 +109,5 @@ const (
 	KindTranscription    = "transcription"
 	KindRawTranscription = "raw_transcription"
 	KindChat             = "chat_messages"
+	KindParticipantAudio = "participant_audio" // several: one for each participant
 )

@@ -145,6 +145,28 @@ func (s *Service) URLs(ctx context.Context, artifacts []StoredArtifact) (map[str
 	return urls, nil
 }
 
+// Voice is a participant's own audio.
+type Voice struct {
+	Name string `json:"name"`
+	URL  string `json:"url" format:"uri"`
+}
+
+// Voices returns a fresh signed URL of each participant's own audio.
+func (s *Service) Voices(ctx context.Context, artifacts []StoredArtifact) ([]Voice, error) {
+	var list []Voice
+	for _, a := range artifacts {
+		if a.Kind != KindParticipantAudio {
+			continue
+		}
+		u, err := s.Signer.URL(ctx, a.Key)
+		if err != nil {
+			return nil, fmt.Errorf("sign the URL of %s: %w", a.Kind, err)
+		}
+		list = append(list, Voice{Name: a.Name, URL: u})
+	}
+	return list, nil
+}
+
 // Leave asks a bot to leave its meeting (C7). A bot that was not launched yet
 // ends here and now.
 func (s *Service) Leave(ctx context.Context, team, id string) error {

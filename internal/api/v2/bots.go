@@ -59,6 +59,8 @@ type botDetails struct {
 	Tokens                json.RawMessage `json:"tokens"` // null: nothing is booked yet
 	Extra                 json.RawMessage `json:"extra"`
 	ZoomConfig            json.RawMessage `json:"zoom_config"`
+	// ParticipantAudio is an addition of ours; absent when there is none.
+	ParticipantAudio []bot.Voice `json:"participant_audio,omitempty" doc:"Each participant's own audio (Ogg Opus), in step with the recording."`
 }
 
 func (s *Surface) getBotDetails(ctx context.Context, c account.Caller, in *botInput) (*detailsOutput, error) {
@@ -74,8 +76,13 @@ func (s *Surface) getBotDetails(ctx context.Context, c account.Caller, in *botIn
 	if err != nil {
 		return nil, err
 	}
+	voices, err := s.Bots.Voices(ctx, d.Artifacts)
+	if err != nil {
+		return nil, err
+	}
 	out := &detailsOutput{}
 	out.Body.Success, out.Body.Data = true, details(d, urls)
+	out.Body.Data.ParticipantAudio = voices
 	return out, nil
 }
 

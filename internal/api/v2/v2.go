@@ -30,6 +30,7 @@ type Bots interface {
 	Leave(ctx context.Context, team, id string) error
 	DeleteData(ctx context.Context, team, id string) error
 	URLs(ctx context.Context, artifacts []bot.StoredArtifact) (map[string]string, error)
+	Voices(ctx context.Context, artifacts []bot.StoredArtifact) ([]bot.Voice, error)
 }
 
 // Accounts recognises callers by their API key.
