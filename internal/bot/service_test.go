@@ -23,7 +23,12 @@ import (
 	"steno/internal/webhook"
 )
 
-func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(crashVariable) != "" {
+		os.Exit(crashChild())
+	}
+	os.Exit(storetest.Main(m))
+}
 
 // house is a bot service on a real database, with a clock that stands still.
 type house struct {
