@@ -43,6 +43,7 @@ func Server(h http.Handler, log *slog.Logger) *http.Server {
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       requestTime,
+		WriteTimeout:      requestTime,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what broken clients do
@@ -60,7 +61,6 @@ func Wrap(h http.Handler, o Options) http.Handler {
 		r.URL.RawPath = trimSlash(r.URL.RawPath)
 		out := &recorder{ResponseWriter: w}
 		r.Body = http.MaxBytesReader(out, r.Body, backstop)
-		_ = http.NewResponseController(w).SetWriteDeadline(begin.Add(requestTime)) // not every writer has deadlines
 		defer func() {
 			if p := recover(); p != nil {
 				answerPanic(o, out, r, p)

@@ -77,6 +77,25 @@ func PostgresURL(t testing.TB) string {
 	return u.String()
 }
 
+// Vanish makes a database of PostgresURL refuse all connections, the present
+// ones included, as a server does that is shut down.
+func Vanish(t testing.TB, databaseURL string) {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.TrimPrefix(u.Path, "/")
+	for _, statement := range []string{
+		"ALTER DATABASE " + name + " WITH ALLOW_CONNECTIONS false",
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + name + "'",
+	} {
+		if err := admin(statement); err != nil {
+			t.Fatalf("make the database vanish: %v", err)
+		}
+	}
+}
+
 func admin(statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

@@ -1,0 +1,178 @@
+package v2_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"steno/internal/account"
+	"steno/internal/api/httpx"
+	v2 "steno/internal/api/v2"
+	"steno/internal/bot"
+	"steno/internal/clock"
+	"steno/internal/store"
+	"steno/internal/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+
+// stand is the surface over a real database behind a real server.
+type stand struct {
+	*httptest.Server
+	db       *store.DB
+	bots     *bot.Service
+	accounts *account.Service
+	team     account.Team
+	key      string // of team, with full access
+	now      time.Time
+	log      bytes.Buffer
+}
+
+type files struct{}
+
+func (files) URL(_ context.Context, key string) (string, error) {
+	return "https://files.example/" + key, nil
+}
+
+func (files) SealBot(_, _, _, plain string) (string, error) {
+	return strings.Repeat("*", len(plain)), nil
+}
+
+func newStand(t *testing.T, db *store.DB) *stand {
+	t.Helper()
+	s := &stand{db: db, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	clk := clock.Func(func() time.Time { return s.now })
+	log := slog.New(slog.NewTextHandler(&s.log, nil))
+	s.accounts = account.New(store.Accounts{DB: db}, clk, log)
+	s.bots = &bot.Service{
+		Store: store.Bots{DB: db, Vault: files{}}, Clock: clk, Signer: files{},
+		ValidURL: func(u string) error {
+			if strings.Contains(u, "169.254.") {
+				return errors.New("leads to a forbidden address")
+			}
+			return nil
+		},
+	}
+	var err error
+	if s.team, err = s.accounts.CreateTeam(t.Context(), "red"); err != nil {
+		t.Fatal(err)
+	}
+	s.key = s.newKey(t, s.team, account.Full)
+	surface := &v2.Surface{Bots: s.bots, Accounts: s.accounts, Clock: clk, Log: log, Version: "test"}
+	r := chi.NewRouter()
+	surface.Mount(r)
+	r.Get("/panic", func(http.ResponseWriter, *http.Request) { panic("canary in a panic") })
+	s.Server = httptest.NewServer(httpx.Wrap(r, httpx.Options{Log: log, Clock: clk, Panic: surface.Panicked}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *stand) newKey(t *testing.T, team account.Team, p account.Permission) string {
+	t.Helper()
+	key, _, err := s.accounts.CreateKey(t.Context(), team.ID, "test", p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// reply is an answer with its body read.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// call sends a request with a key; a body makes it JSON.
+func (s *stand) call(t *testing.T, key, method, path, body string) reply {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key != "" {
+		r.Header.Set(v2.KeyHeader, key)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := s.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply{resp.StatusCode, resp.Header, string(text)}
+}
+
+// problem reads an error and checks that it has the six keys that clients need.
+func (r reply) problem(t *testing.T) (code, message, details string) {
+	t.Helper()
+	var p map[string]any
+	if err := json.Unmarshal([]byte(r.body), &p); err != nil {
+		t.Fatalf("status %d, not JSON: %s", r.status, r.body)
+	}
+	for _, key := range []string{"success", "error", "code", "statusCode", "message", "details"} {
+		if _, ok := p[key]; !ok {
+			t.Errorf("the key %q is missing: %s", key, r.body)
+		}
+	}
+	if p["success"] != false || p["statusCode"] != float64(r.status) || r.header.Get("Content-Type") != "application/json" {
+		t.Errorf("status %d, %s: %s", r.status, r.header.Get("Content-Type"), r.body)
+	}
+	code, _ = p["code"].(string)
+	message, _ = p["message"].(string)
+	details, _ = p["details"].(string)
+	return code, message, details
+}
+
+const minimal = `{"bot_name":"Notetaker","meeting_url":"https://meet.google.com/abc-defg-hij"}`
+
+func (s *stand) create(t *testing.T, body string) string {
+	t.Helper()
+	r := s.call(t, s.key, "POST", "/v2/bots", body)
+	var out struct {
+		Data struct {
+			BotID string `json:"bot_id"`
+		}
+	}
+	if err := json.Unmarshal([]byte(r.body), &out); err != nil || r.status != http.StatusCreated {
+		t.Fatalf("create: %d %s", r.status, r.body)
+	}
+	return out.Data.BotID
+}
+
+// finish brings a bot to its end.
+func (s *stand) finish(t *testing.T, id string) {
+	t.Helper()
+	if _, err := s.bots.Launch(t.Context(), id, "host"); err != nil {
+		t.Fatal(err)
+	}
+	joined, left := s.now.Add(time.Minute), s.now.Add(31*time.Minute)
+	people := []bot.Participant{{N: 1, Name: "Ada", TalkMS: 900, Picture: "https://pics.example/ada.png"}, {N: 2, Name: "Grace", DisplayName: "Grace (guest)"}}
+	err := s.bots.Apply(t.Context(), id, bot.Progress{
+		Seq: 1, JoinedAt: &joined, ExitedAt: &left,
+		Transitions: []bot.Transition{{Status: bot.Recording, At: joined}, {Status: bot.CallEnded, At: left}},
+		Artifacts: []bot.StoredArtifact{
+			{Kind: bot.KindVideo, Key: "x/video.mp4"}, {Kind: bot.KindAudio, Key: "x/output.flac"}, {Kind: bot.KindDiarization, Key: "x/diarization.jsonl"},
+			{Kind: "participant_audio", Name: "1-Ada", Key: "x/participants/1-Ada.opus"},
+		},
+		Result: &bot.Result{Duration: 30 * time.Minute, Participants: people, Speakers: people[:1]},
+		Done:   &bot.Done{Status: bot.Completed, Code: bot.EndMeetingEnded, At: left},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
