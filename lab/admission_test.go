@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -148,5 +150,27 @@ func TestNobodySpeaksOverHimself(t *testing.T) {
 	}}
 	if _, _, err := sc.cues(); err == nil {
 		t.Error("no error")
+	}
+}
+
+// The example files must stay valid.
+func TestExampleScenarios(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("scenarios/*.yaml")
+	must(t, err)
+	if len(files) == 0 {
+		t.Fatal("no example")
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		must(t, err)
+		sc, err := ParseScenario(data)
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		if _, _, err := sc.cues(); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
 	}
 }
