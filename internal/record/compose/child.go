@@ -22,6 +22,7 @@ const niceness = 17
 // child is an ffmpeg process. It dies with us, and with it all it started.
 type child struct {
 	name  string
+	log   *slog.Logger
 	cmd   *exec.Cmd
 	in    io.WriteCloser // its standard input
 	out   *os.File       // its standard output, nil unless asked for
@@ -37,7 +38,7 @@ type pipes struct{ out, notes bool }
 // spawn starts ffmpeg with args. The caller reads out and notes to their end
 // and then calls wait, or calls kill.
 func spawn(ctx context.Context, log *slog.Logger, program, name string, p pipes, args ...string) (*child, error) {
-	c := &child{name: name}
+	c := &child{name: name, log: log}
 	c.cmd = exec.Command(program, append([]string{"-hide_banner", "-nostdin", "-nostats", "-v", "error"}, args...)...)
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	c.cmd.Stderr = &c.err
@@ -99,6 +100,8 @@ func (c *child) wait() error {
 		if err := c.cmd.Wait(); err != nil {
 			c.werr = fmt.Errorf("%s: %w: %s", c.name, err, c.err.String())
 		}
+		st := c.cmd.ProcessState
+		c.log.Debug("child ended", "name", c.name, "user_ms", st.UserTime().Milliseconds(), "system_ms", st.SystemTime().Milliseconds())
 		for _, f := range []*os.File{c.out, c.notes} {
 			if f != nil {
 				f.Close()

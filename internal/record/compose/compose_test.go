@@ -49,11 +49,13 @@ func newThree(tb testing.TB, seconds float64, nets []network) *three {
 		}
 		t.audio(0.1, "a"+c.id, c.id, opusUnits(tb, voicePCM(seconds-0.2, c.pitch, shift(c.spoken, -0.1))), net)
 		net.rtp += 12345
-		t.video(0.1, "v"+c.id, c.id, "VP8", videoUnits(tb, "VP8", seconds-0.2, 640, 360, 90, c.luma), net)
+		t.video(0.1, "v"+c.id, c.id, "VP8", videoUnits(tb, "VP8", seconds-0.2, 320, 180, 90, c.luma), net)
 		for _, s := range c.spoken {
 			// The sound is heard when it arrives, not when it was said.
 			d := net.delay.Seconds()
-			t.truth = append(t.truth, line{c.name, s[0] + d, s[1] + d})
+			if s[0]+d < seconds {
+				t.truth = append(t.truth, line{c.name, s[0] + d, math.Min(s[1]+d, seconds)})
+			}
 		}
 	}
 	t.end(seconds)

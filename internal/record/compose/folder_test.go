@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math"
 	"math/rand"
@@ -92,6 +93,26 @@ func pcmBytes(pcm []int16) []byte {
 // carries the RTP time of its first sample.
 func opusUnits(tb testing.TB, pcm []int16) []unit {
 	tb.Helper()
+	return once(fmt.Sprint("opus", crc32.ChecksumIEEE(pcmBytes(pcm))), func() []unit { return encodeOpus(tb, pcm) })
+}
+
+// encoded keeps what was encoded for another test.
+var encoded = struct {
+	sync.Mutex
+	units map[string][]unit
+}{units: map[string][]unit{}}
+
+func once(key string, encode func() []unit) []unit {
+	encoded.Lock()
+	defer encoded.Unlock()
+	if encoded.units[key] == nil {
+		encoded.units[key] = encode()
+	}
+	return encoded.units[key]
+}
+
+func encodeOpus(tb testing.TB, pcm []int16) []unit {
+	tb.Helper()
 	out := ff(tb, bytes.NewReader(pcmBytes(pcm)), "-f", "s16le", "-ar", "48000", "-ac", "1", "-i", "pipe:0",
 		"-c:a", "libopus", "-application", "voip", "-b:a", "32k", "-frame_duration", "20", "-page_duration", "20000", "-f", "ogg", "pipe:1")
 	r, _, err := oggreader.NewWith(bytes.NewReader(out))
@@ -119,6 +140,11 @@ const codeBits = 16
 // videoUnits makes a moving picture of w by h at 30 fps with the frame number
 // burnt in as 16 black or white fields along the top, and encodes it.
 func videoUnits(tb testing.TB, codec string, seconds float64, w, h, gop int, luma byte) []unit {
+	tb.Helper()
+	return once(fmt.Sprint(codec, seconds, w, h, gop, luma), func() []unit { return encodeVideo(tb, codec, seconds, w, h, gop, luma) })
+}
+
+func encodeVideo(tb testing.TB, codec string, seconds float64, w, h, gop int, luma byte) []unit {
 	tb.Helper()
 	n := int(seconds * 30)
 	r, wr := io.Pipe()
@@ -153,9 +179,15 @@ func videoUnits(tb testing.TB, codec string, seconds float64, w, h, gop int, lum
 	enc := map[string][]string{
 		"VP8":  {"-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", "-auto-alt-ref", "0", "-b:v", "800k"},
 		"VP9":  {"-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", "-auto-alt-ref", "0", "-b:v", "800k"},
-		"H264": {"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-profile:v", "baseline", "-bsf:v", "h264_mp4toannexb"},
+		"H264": {"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-profile:v", "baseline"},
 	}[codec]
+	if codec == "H264" {
+		enc = append(enc, "-x264-params", "aud=1")
+	}
 	args := append([]string{"-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", fmt.Sprintf("%dx%d", w, h), "-framerate", "30", "-i", "pipe:0"}, enc...)
+	if codec == "H264" {
+		return accessUnits(ff(tb, r, append(args, "-g", fmt.Sprint(gop), "-f", "h264", "pipe:1")...))
+	}
 	out := ff(tb, r, append(args, "-g", fmt.Sprint(gop), "-f", "ivf", "pipe:1")...)
 	var units []unit
 	for at := 32; at < len(out); {
@@ -164,6 +196,16 @@ func videoUnits(tb testing.TB, codec string, seconds float64, w, h, gop int, lum
 		data := out[at+12 : at+12+size]
 		units = append(units, unit{at: float64(pts) / 30, key: keyframe(codec, data), data: data})
 		at += 12 + size
+	}
+	return units
+}
+
+// accessUnits splits an H.264 stream at its delimiters.
+func accessUnits(stream []byte) (units []unit) {
+	delimiter := []byte{0, 0, 0, 1, 9}
+	for _, data := range bytes.Split(stream, delimiter)[1:] {
+		data = append(delimiter[:len(delimiter):len(delimiter)], data...)
+		units = append(units, unit{at: float64(len(units)) / 30, key: keyframe("H264", data), data: data})
 	}
 	return units
 }

@@ -38,7 +38,9 @@ const (
 // It may be killed and run again: finished pieces are kept. Two Runs must not
 // work on one folder at the same time; the second returns an error at once.
 // When ctx ends, its child processes are killed and its error is returned.
-func Run(ctx context.Context, o Options) (Output, error) {
+func Run(ctx context.Context, o Options) (Output, error) { return runEvery(ctx, o, poll) }
+
+func runEvery(ctx context.Context, o Options, every time.Duration) (Output, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
@@ -65,7 +67,7 @@ func Run(ctx context.Context, o Options) (Output, error) {
 	defer unlock()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // children first
-	c := &composer{Options: o, work: work, story: newStory(), every: poll}
+	c := &composer{Options: o, work: work, story: newStory(), every: every}
 	return c.run(ctx)
 }
 
