@@ -3,7 +3,6 @@ package deliver
 import (
 	"bufio"
 	"context"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -18,7 +17,8 @@ import (
 	"steno/internal/webhook"
 )
 
-var storm = flag.Bool("storm", false, "run the long form of the delivery storm: at least 100 kills and 20,000 accepted events")
+// stormVariable asks for the long form; `make storm` sets it.
+const stormVariable = "STENO_STORM"
 
 // Variables of the child process.
 const (
@@ -51,10 +51,10 @@ func stormChild() {
 // Proves D1: whatever was accepted arrives, although the process that accepts
 // and delivers is killed with SIGKILL again and again; what arrives twice
 // carries the same message id. The short form kills 15 times, the long form
-// (-storm) 100 times on each database.
+// (make storm) 100 times on each database.
 func TestStormD1(t *testing.T) {
 	kills, wantAcked, longest := 15, 400, 1500*time.Millisecond
-	if *storm {
+	if os.Getenv(stormVariable) != "" {
 		kills, wantAcked, longest = 100, 20_000, 3*time.Second
 	}
 	storetest.EachOptions(t, func(t *testing.T, o store.Options) {
