@@ -48,53 +48,91 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(bytes.NewReader(nil)), Request: r}, nil
 }
 
+// memory is a queue with one delivery, for hours of virtual time: the real ones
+// are slow to poll ten thousand times.
+type memory struct {
+	mu    sync.Mutex
+	claim store.Claim
+	next  time.Time
+	state webhook.State
+}
+
+func (m *memory) DeliveryLanes(context.Context) ([]store.Lane, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.state != webhook.Pending {
+		return nil, nil
+	}
+	return []store.Lane{{Name: "lane", Next: m.next}}, nil
+}
+
+func (m *memory) DeliveryTurn(_ context.Context, t store.Turn) (out store.TurnResult, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range t.Attempts {
+		m.state, m.next, m.claim.Attempt = a.State, a.NextAt, a.N
+	}
+	if len(t.Want) > 0 && m.state == webhook.Pending && !m.next.After(t.Lease.Now) {
+		m.next = t.Lease.Until
+		out.Claims = append(out.Claims, m.claim)
+	}
+	return out, nil
+}
+
+func (m *memory) ReleaseDeliveries(context.Context, string, time.Time) (int64, error) { return 0, nil }
+func (m *memory) OnDelivery(func())                                                   {}
+func (m *memory) Shared() bool                                                        { return false }
+
+func (m *memory) pending() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state == webhook.Pending
+}
+
 // gaps runs a sender in virtual time until nothing is pending, and returns the
 // times between the requests.
-func gaps(t *testing.T, random float64, answer func(n int) (int, string), emit func(b bench, tx *store.Tx) error) (out []time.Duration, ids int) {
+func gaps(t *testing.T, o Options, w *wire, pending func() bool) (out []time.Duration) {
 	t.Helper()
-	db := storetest.SQLite(t)
-	key, err := seal.Parse(testKey)
-	must(err)
-	w := &wire{answer: answer}
-	b := bench{db: db, vault: seal.Webhooks{Sealer: key}, client: &http.Client{Transport: w}}
-	b.hooks = webhook.Service{Store: db, Vault: b.vault, Validate: func(string) error { return nil }, Clock: clock.System{}}
-	must(db.InTx(t.Context(), func(tx *store.Tx) error {
-		_, err := tx.Exec(t.Context(), "INSERT INTO teams (id, name, created_at) VALUES ('team', 'team', 1)")
-		return err
-	}))
-	b.endpoint("http://receiver.example/")
-	must(db.InTx(t.Context(), func(tx *store.Tx) error { return emit(b, tx) }))
-	o := b.options()
-	o.Random = func() float64 { return random }
-	o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	o.Client = &http.Client{Transport: w}
+	o.Clock, o.Log, o.Name = clock.System{}, slog.New(slog.DiscardHandler), "sender"
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- New(o).Run(ctx) }()
-	for end := time.Now().Add(75 * time.Hour); b.count(`SELECT COUNT(*) FROM webhook_deliveries WHERE state = 'pending'`) > 0; {
+	for end := time.Now().Add(75 * time.Hour); pending(); {
 		if time.Now().After(end) {
 			t.Fatal("still pending after 75 hours")
 		}
-		time.Sleep(10 * time.Second) // virtual
+		time.Sleep(time.Second) // virtual
 	}
 	cancel()
 	must(<-done)
 	for i := 1; i < len(w.at); i++ {
 		out = append(out, w.at[i].Sub(w.at[i-1]))
 	}
-	return out, len(w.ids)
+	return out
 }
 
-func toEndpoint(b bench, tx *store.Tx) error {
-	return tx.EmitWebhook(context.Background(), webhook.Event{TeamID: team, Type: webhook.BotCompleted, Payload: []byte("{}"), At: time.Now()})
+func vaultOfTest() seal.Webhooks {
+	key, err := seal.Parse(testKey)
+	must(err)
+	return seal.Webhooks{Sealer: key}
 }
 
-func toCallback(_ bench, tx *store.Tx) error {
-	return tx.EmitCallback(context.Background(), webhook.Callback{TeamID: team, Type: webhook.BotFailed, URL: "http://receiver.example/", Method: "POST", Payload: []byte("{}"), At: time.Now()})
+// delivery is a queued delivery of a kind.
+func delivery(kind webhook.Kind) *memory {
+	sealed, err := vaultOfTest().SealWebhookSecret(team, "e", webhook.NewSecret())
+	must(err)
+	if kind == webhook.ToCallback {
+		sealed = ""
+	}
+	return &memory{state: webhook.Pending, claim: store.Claim{
+		DeliveryID: "d", MessageID: "msg_1", TeamID: team, EndpointID: "e", Kind: kind, Lane: "lane", Payload: []byte("{}"),
+		URL: "http://receiver.example/", Method: "POST", Secret: sealed,
+	}}
 }
 
-// Proves D4: the retries of a real sender on a real queue, in virtual time,
-// come exactly when the table says: never early, at most a second late, all
-// with one message id.
+// Proves D4: the sender's retries, in virtual time, come exactly when the table
+// says: never early, at most a second late, all with one message id.
 func TestRetriesComeWhenTheTableSays(t *testing.T) {
 	all := func(status int, after string) func(int) (int, string) {
 		return func(int) (int, string) { return status, after }
@@ -107,26 +145,27 @@ func TestRetriesComeWhenTheTableSays(t *testing.T) {
 		name   string
 		random float64
 		answer func(int) (int, string)
-		emit   func(bench, *store.Tx) error
+		kind   webhook.Kind
 		want   []time.Duration
 	}{
-		{"server error", 0.5, all(500, ""), toEndpoint, table},
-		{"shortest", 0, all(404, ""), toEndpoint, times(0.8, table)},
-		{"longest", 1 - 1e-9, all(301, ""), toEndpoint, times(1.2, table)},
-		{"timeout", 0.5, all(0, ""), toEndpoint, slow},
-		{"retry after", 0.5, all(503, "600"), toEndpoint, asked},
-		{"third time lucky", 0.5, func(n int) (int, string) { return map[bool]int{true: 200, false: 500}[n == 3], "" }, toEndpoint, table[:2]},
-		{"callback", 0, all(500, ""), toCallback, callback},
-		{"callback timeout", 0.9, all(0, ""), toCallback, callback},
-		{"callback refused", 0.5, all(404, ""), toCallback, nil},
-		{"callback redirected", 0.5, all(302, ""), toCallback, nil},
+		{"server error", 0.5, all(500, ""), webhook.ToEndpoint, table},
+		{"shortest", 0, all(404, ""), webhook.ToEndpoint, times(0.8, table)},
+		{"longest", 1 - 1e-9, all(301, ""), webhook.ToEndpoint, times(1.2, table)},
+		{"timeout", 0.5, all(0, ""), webhook.ToEndpoint, slow},
+		{"retry after", 0.5, all(503, "600"), webhook.ToEndpoint, asked},
+		{"third time lucky", 0.5, func(n int) (int, string) { return map[bool]int{true: 200, false: 500}[n == 3], "" }, webhook.ToEndpoint, table[:2]},
+		{"callback", 0, all(500, ""), webhook.ToCallback, callback},
+		{"callback timeout", 0.9, all(0, ""), webhook.ToCallback, callback},
+		{"callback refused", 0.5, all(404, ""), webhook.ToCallback, nil},
+		{"callback redirected", 0.5, all(302, ""), webhook.ToCallback, nil},
 	}
 	for _, c := range cases {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				got, ids := gaps(t, c.random, c.answer, c.emit)
-				if len(got) != len(c.want) || ids != 1 {
-					t.Fatalf("%d retries with %d ids: %v", len(got), ids, got)
+				w, m := &wire{answer: c.answer}, delivery(c.kind)
+				got := gaps(t, Options{Queue: m, Secrets: vaultOfTest(), Random: func() float64 { return c.random }}, w, m.pending)
+				if len(got) != len(c.want) || (c.kind == webhook.ToEndpoint && len(w.ids) != 1) {
+					t.Fatalf("%d retries with %d ids: %v", len(got), len(w.ids), got)
 				}
 				for i := range got {
 					// Due times are kept in whole milliseconds.
@@ -137,6 +176,29 @@ func TestRetriesComeWhenTheTableSays(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The same on a real queue: what is due is read back from the database.
+func TestRetriesOfARealQueueComeWhenTheTableSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := storetest.SQLite(t)
+		must(db.InTx(t.Context(), func(tx *store.Tx) error {
+			if _, err := tx.Exec(t.Context(), "INSERT INTO teams (id, name, created_at) VALUES ($1, $1, 1)", team); err != nil {
+				return err
+			}
+			return tx.EmitCallback(t.Context(), webhook.Callback{TeamID: team, Type: webhook.BotFailed, URL: "http://receiver.example/", Method: "PUT", Payload: []byte("{}"), At: time.Now()})
+		}))
+		w := &wire{answer: func(int) (int, string) { return 500, "" }}
+		pending := func() bool {
+			return bench{db: db}.count(`SELECT COUNT(*) FROM webhook_deliveries WHERE state = 'pending'`) > 0
+		}
+		got := gaps(t, Options{Queue: db, Secrets: vaultOfTest()}, w, pending)
+		for i, want := range []time.Duration{time.Second, 5 * time.Second, 15 * time.Second} {
+			if len(got) != 3 || want-got[i] > time.Millisecond || got[i]-want > time.Second {
+				t.Fatalf("retries after %v", got)
+			}
+		}
+	})
 }
 
 func times(f float64, in []time.Duration) (out []time.Duration) {
