@@ -104,7 +104,7 @@ func (f *findings) facts() []Fact {
 		add("gap after kill -9", "%.1f s until the bot was back", (g.To - g.From).Seconds())
 	}
 	if d := f.truth.Speakers; d != nil {
-		add("speaker errors (DER)", "%.2f %%, of that wrong speaker %.2f %%", 100*d.DER, 100*d.Confusion)
+		add("speaker errors (DER, with the gap)", "%.2f %%, of that wrong speaker %.2f %%", 100*d.DER, 100*d.Confusion)
 	}
 	minutes := f.truth.Duration.Minutes()
 	add("processor", "%.0f s in all, %.1f s per recorded minute (%.0f %% of a core)", f.cpu.Seconds(), f.cpu.Seconds()/minutes, f.cpu.Seconds()/minutes/0.6)
@@ -139,7 +139,7 @@ func (f *findings) page(facts []Fact) error {
 	}
 	for _, file := range files {
 		if info, err := file.Info(); err == nil && info.Mode().IsRegular() && file.Name() != pageFile {
-			p.Files = append(p.Files, Fact{file.Name(), fmt.Sprintf("%.1f MB", float64(info.Size())/1e6)})
+			p.Files = append(p.Files, Fact{file.Name(), size(info.Size())})
 		}
 	}
 	out, err := os.Create(filepath.Join(f.show.Out, pageFile))
@@ -164,6 +164,13 @@ func (f *findings) check() error {
 		return fmt.Errorf("%d webhooks were verified and %d refused", f.messages[0], f.messages[2])
 	}
 	return nil
+}
+
+func size(n int64) string {
+	if n < 1e6 {
+		return fmt.Sprintf("%d kB", (n+999)/1000)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }
 
 // look reads the bot's journal while its folder is there.
