@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"steno/internal/clock"
 	"steno/internal/config"
@@ -32,17 +30,9 @@ func (c *botCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find own program: %w", err)
 	}
-	leave := make(chan string)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	go func() {
-		for range signals {
-			leave <- "signal"
-		}
-	}()
 	log := logger(processLog)
 	err = session.Run(ctx, session.Options{
-		Folder: c.Folder, Finalise: c.Finalise, Tools: session.Live(program), Leave: leave,
+		Folder: c.Folder, Finalise: c.Finalise, Tools: session.Live(program), Leave: session.Signals(),
 		Clock: clock.System{}, Log: log, Version: version,
 	})
 	if errors.Is(err, session.ErrUnfinished) {

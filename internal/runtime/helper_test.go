@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +22,7 @@ import (
 	"steno/internal/record/compose"
 	"steno/internal/record/journal"
 	"steno/internal/record/tracks"
+	"steno/internal/runtime/runtimetest"
 	"steno/internal/runtime/session"
 )
 
@@ -154,7 +154,7 @@ func (a madeUpAdapter) Observe(context.Context, platform.Page) (platform.Observa
 // playServer is a server process with a supervisor and one bot, to be killed.
 func playServer(data string) int {
 	s := New(Options{
-		Data: data, Program: os.Args[0], Ledger: &book{path: filepath.Join(data, "book")}, Objects: &shelf{},
+		Data: data, Program: os.Args[0], Ledger: &runtimetest.Book{Path: filepath.Join(data, "book")}, Objects: &shelf{},
 		Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), MinFree: 1,
 	})
 	if err := s.Start(context.Background()); err != nil {
@@ -171,136 +171,6 @@ func spec(id, behaviour string) bot.Spec {
 		BotID: id, Name: behaviour, Platform: meeting.Meet, URL: "https://meet.example/x", Mode: bot.AudioOnly,
 		Timeouts: bot.DefaultTimeouts(),
 	}
-}
-
-// book is a Ledger in a file (or in memory, without a path), one report per
-// line, so that it survives the process that writes it.
-type book struct {
-	path string
-
-	mu     sync.Mutex
-	lines  []string
-	wishes map[string]bool
-	down   int // calls that fail yet
-	failed []string
-}
-
-type page struct {
-	Bot string
-	P   bot.Progress
-}
-
-func (b *book) pages() []page {
-	lines := b.lines
-	if b.path != "" {
-		raw, _ := os.ReadFile(b.path)
-		lines = strings.Split(strings.TrimSpace(string(raw)), "\n")
-	}
-	var all []page
-	for _, l := range lines {
-		var p page
-		if json.Unmarshal([]byte(l), &p) == nil {
-			all = append(all, p)
-		}
-	}
-	return all
-}
-
-func (b *book) Apply(_ context.Context, id string, p bot.Progress) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.down > 0 {
-		b.down--
-		return errors.New("the database is down")
-	}
-	for _, old := range b.pages() {
-		if old.Bot == id && old.P.Seq >= p.Seq {
-			return nil
-		}
-	}
-	line, err := json.Marshal(page{id, p})
-	if err != nil {
-		return err
-	}
-	if b.path == "" {
-		b.lines = append(b.lines, string(line))
-		return nil
-	}
-	f, err := os.OpenFile(b.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = f.WriteString(string(line) + "\n")
-	return err
-}
-
-func (b *book) AppliedSeq(_ context.Context, id string) (int64, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var seq int64
-	for _, p := range b.pages() {
-		if p.Bot == id {
-			seq = p.P.Seq
-		}
-	}
-	return seq, nil
-}
-
-func (b *book) LeaveWishes(_ context.Context, ids []string) (list []string, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, id := range ids {
-		if b.wishes[id] {
-			list = append(list, id)
-		}
-	}
-	return list, nil
-}
-
-func (b *book) Fail(_ context.Context, id string, _ bot.EndCode, _ string) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.failed = append(b.failed, id)
-	return nil
-}
-
-func (b *book) wish(id string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.wishes == nil {
-		b.wishes = map[string]bool{}
-	}
-	b.wishes[id] = true
-}
-
-// life is all that the book says of a bot.
-type life struct {
-	states    []bot.Status
-	artifacts []bot.StoredArtifact
-	dones     []bot.Done
-	people    []bot.Participant
-}
-
-func (b *book) life(id string) (l life) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, p := range b.pages() {
-		if p.Bot != id {
-			continue
-		}
-		for _, t := range p.P.Transitions {
-			l.states = append(l.states, t.Status)
-		}
-		l.artifacts = append(l.artifacts, p.P.Artifacts...)
-		if p.P.People != nil {
-			l.people = p.P.People
-		}
-		if p.P.Done != nil {
-			l.dones = append(l.dones, *p.P.Done)
-		}
-	}
-	return l
 }
 
 // shelf is an object store that may be down for a while.

@@ -16,6 +16,7 @@ import (
 
 	"steno/internal/bot"
 	"steno/internal/clock"
+	"steno/internal/runtime/runtimetest"
 	"steno/internal/runtime/session"
 )
 
@@ -25,7 +26,7 @@ var firstLook atomic.Bool // of the process that plays the bot
 type server struct {
 	t     *testing.T
 	data  string
-	book  *book
+	book  *runtimetest.Book
 	shelf *shelf
 	opt   Options
 	s     *Supervisor
@@ -33,7 +34,7 @@ type server struct {
 
 func newServer(t *testing.T) *server {
 	data := t.TempDir()
-	v := &server{t: t, data: data, book: &book{}, shelf: &shelf{}}
+	v := &server{t: t, data: data, book: &runtimetest.Book{}, shelf: &shelf{}}
 	v.opt = Options{
 		Data: data, Program: os.Args[0], Ledger: v.book, Objects: v.shelf, Clock: clock.System{},
 		Log: slog.New(slog.DiscardHandler), MinFree: 1, RetryDisk: 50 * time.Millisecond,
@@ -83,12 +84,12 @@ func (v *server) until(what string, ok func() bool) {
 		b, _ := os.ReadFile(f)
 		v.t.Logf("%s:\n%s", f, b)
 	}
-	v.t.Fatalf("never: %s; the book says %+v", what, v.book.life("b1"))
+	v.t.Fatalf("never: %s; the book says %+v", what, v.book.Life("b1"))
 }
 
 func (v *server) untilState(id string, state bot.Status) {
 	v.t.Helper()
-	v.until(string(state), func() bool { return slices.Contains(v.book.life(id).states, state) })
+	v.until(string(state), func() bool { return slices.Contains(v.book.Life(id).States, state) })
 }
 
 func (v *server) untilGone(id string) {
@@ -101,22 +102,22 @@ func (v *server) folder(id string) string { return filepath.Join(v.data, botsDir
 // recordedOnce checks that the book tells one whole life, nothing twice.
 func (v *server) recordedOnce(id string, code bot.EndCode) {
 	v.t.Helper()
-	l := v.book.life(id)
+	l := v.book.Life(id)
 	want := []bot.Status{bot.JoiningCall, bot.InCall, bot.Recording, bot.APIRequestStop, bot.CallEnded, bot.RecordingDone}
 	if code != bot.EndAPIRequest {
 		want = slices.DeleteFunc(want, func(s bot.Status) bool { return s == bot.APIRequestStop })
 	}
-	if !slices.Equal(l.states, want) {
-		v.t.Errorf("states %v, want %v", l.states, want)
+	if !slices.Equal(l.States, want) {
+		v.t.Errorf("states %v, want %v", l.States, want)
 	}
-	if len(l.dones) != 1 || l.dones[0].Status != bot.Completed || l.dones[0].Code != code {
-		v.t.Errorf("done %+v, want completed with %s, once", l.dones, code)
+	if len(l.Dones) != 1 || l.Dones[0].Status != bot.Completed || l.Dones[0].Code != code {
+		v.t.Errorf("done %+v, want completed with %s, once", l.Dones, code)
 	}
-	if len(l.artifacts) != 1 || l.artifacts[0].Key != id+"/audio.flac" || l.artifacts[0].Bytes != 5 {
-		v.t.Errorf("artifacts %+v", l.artifacts)
+	if len(l.Artifacts) != 1 || l.Artifacts[0].Key != id+"/audio.flac" || l.Artifacts[0].Bytes != 5 {
+		v.t.Errorf("artifacts %+v", l.Artifacts)
 	}
-	if len(l.people) != 1 || l.people[0] != (bot.Participant{N: 1, Name: "Ann"}) {
-		v.t.Errorf("people %+v", l.people)
+	if len(l.People) != 1 || l.People[0] != (bot.Participant{N: 1, Name: "Ann"}) {
+		v.t.Errorf("people %+v", l.People)
 	}
 	if _, err := os.Stat(v.folder(id)); !errors.Is(err, os.ErrNotExist) {
 		v.t.Errorf("the bot's folder is still there: %v", err)
@@ -126,12 +127,13 @@ func (v *server) recordedOnce(id string, code bot.EndCode) {
 func TestBotFromLaunchToDone(t *testing.T) {
 	t.Parallel()
 	v := newServer(t)
-	v.shelf.down, v.book.down = 3, 2 // nothing is lost while storage and database are down (R4)
+	v.shelf.down = 3
+	v.book.Break(2) // nothing is lost while storage and database are down (R4)
 	v.start()
 	v.launch("b1", "stays")
 	v.launch("b1", "stays") // a repeated job
 	v.untilState("b1", bot.Recording)
-	v.book.wish("b1")
+	v.book.Wish("b1")
 	v.s.Nudge("b1")
 	v.untilGone("b1")
 	v.recordedOnce("b1", bot.EndAPIRequest)
@@ -151,7 +153,7 @@ func TestNewSupervisorAdoptsLivingBots(t *testing.T) {
 		t.Fatal("the bot died with its supervisor")
 	}
 	v.start()
-	v.book.wish("b1")
+	v.book.Wish("b1")
 	v.untilGone("b1")
 	v.recordedOnce("b1", bot.EndAPIRequest)
 	if now := session.ReadPID(v.folder("b1")); now != 0 && now != pid {
@@ -163,7 +165,7 @@ func TestNewSupervisorAdoptsLivingBots(t *testing.T) {
 func TestKilledServerLosesNothing(t *testing.T) {
 	t.Parallel()
 	v := newServer(t)
-	v.book.path = filepath.Join(v.data, "book")
+	v.book.Path = filepath.Join(v.data, "book")
 	server := exec.Command(os.Args[0], "supervise", v.data)
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -177,7 +179,7 @@ func TestKilledServerLosesNothing(t *testing.T) {
 		t.Fatal("the bot died with its server")
 	}
 	v.start()
-	v.book.wish("b1")
+	v.book.Wish("b1")
 	v.untilGone("b1")
 	v.recordedOnce("b1", bot.EndAPIRequest)
 }
@@ -197,7 +199,7 @@ func TestKilledBotGoesOn(t *testing.T) {
 		now := session.ReadPID(v.folder("b1"))
 		return now != 0 && now != pid && session.Alive(v.folder("b1"))
 	})
-	v.book.wish("b1")
+	v.book.Wish("b1")
 	v.untilGone("b1")
 	v.recordedOnce("b1", bot.EndAPIRequest)
 }
@@ -214,7 +216,7 @@ func TestBotThatDiedWithTheServerIsTakenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.start()
-	v.book.wish("b1")
+	v.book.Wish("b1")
 	v.untilGone("b1")
 	v.recordedOnce("b1", bot.EndAPIRequest)
 }
@@ -225,9 +227,9 @@ func TestBotThatKeepsDyingIsGivenUp(t *testing.T) {
 	v.start()
 	v.launch("b1", "dies")
 	v.untilGone("b1")
-	l := v.book.life("b1")
-	if len(l.dones) != 1 || l.dones[0].Status != bot.Failed || l.dones[0].Code != bot.EndInternalError {
-		t.Errorf("done %+v, want failed with INTERNAL_ERROR", l.dones)
+	l := v.book.Life("b1")
+	if len(l.Dones) != 1 || l.Dones[0].Status != bot.Failed || l.Dones[0].Code != bot.EndInternalError {
+		t.Errorf("done %+v, want failed with INTERNAL_ERROR", l.Dones)
 	}
 	if _, err := os.Stat(filepath.Join(v.data, finishedDir, "b1", session.SpecFile)); err != nil {
 		t.Errorf("the folder of a failed bot is not kept: %v", err)
@@ -241,8 +243,8 @@ func TestNoProcessAtAllIsAFailure(t *testing.T) {
 	v.start()
 	v.launch("b1", "stays")
 	v.untilGone("b1")
-	if l := v.book.life("b1"); len(l.dones) != 1 || l.dones[0].Status != bot.Failed {
-		t.Errorf("done %+v, want failed", l.dones)
+	if l := v.book.Life("b1"); len(l.Dones) != 1 || l.Dones[0].Status != bot.Failed {
+		t.Errorf("done %+v, want failed", l.Dones)
 	}
 }
 
@@ -253,10 +255,10 @@ func TestBotThatDoesNotLeaveIsKilledAndFinalised(t *testing.T) {
 	v.start()
 	v.launch("b1", "deaf")
 	v.untilState("b1", bot.InCall)
-	v.book.wish("b1")
+	v.book.Wish("b1")
 	v.untilGone("b1")
-	if l := v.book.life("b1"); len(l.dones) != 1 {
-		t.Errorf("done %+v, want one", l.dones)
+	if l := v.book.Life("b1"); len(l.Dones) != 1 {
+		t.Errorf("done %+v, want one", l.Dones)
 	}
 }
 
@@ -266,12 +268,12 @@ func TestFailedBotTellsWhy(t *testing.T) {
 	v.start()
 	v.launch("b1", "denied")
 	v.untilGone("b1")
-	l := v.book.life("b1")
-	if len(l.dones) != 1 || l.dones[0].Code != bot.EndNotAccepted || l.dones[0].Message != "no" {
-		t.Errorf("done %+v, want BOT_NOT_ACCEPTED and the reason", l.dones)
+	l := v.book.Life("b1")
+	if len(l.Dones) != 1 || l.Dones[0].Code != bot.EndNotAccepted || l.Dones[0].Message != "no" {
+		t.Errorf("done %+v, want BOT_NOT_ACCEPTED and the reason", l.Dones)
 	}
-	if want := []bot.Status{bot.JoiningCall, bot.BotRejected, bot.RecordingFailed}; !slices.Equal(l.states, want) {
-		t.Errorf("states %v, want %v", l.states, want)
+	if want := []bot.Status{bot.JoiningCall, bot.BotRejected, bot.RecordingFailed}; !slices.Equal(l.States, want) {
+		t.Errorf("states %v, want %v", l.States, want)
 	}
 }
 
@@ -287,7 +289,7 @@ func TestMoreThanFitsIsRefused(t *testing.T) {
 	if _, err := os.Stat(v.folder("b2")); err == nil {
 		t.Error("a refused bot left a folder")
 	}
-	v.book.wish("b1")
+	v.book.Wish("b1")
 	v.untilGone("b1")
 	v.launch("b2", "denied")
 	v.untilGone("b2")
@@ -322,7 +324,7 @@ func TestBotProcessKnowsNoSecret(t *testing.T) {
 			t.Errorf("%s of the bot's process holds a secret of the server", name)
 		}
 	}
-	v.book.wish("b1")
+	v.book.Wish("b1")
 	v.untilGone("b1")
 }
 

@@ -19,6 +19,8 @@ const (
 	deathWindow = 10 * time.Minute
 	// How often finalising may die before the bot is given up.
 	maxFinalise = 3
+	// A process that lived for so long is worth starting again at once.
+	lived = 3 * time.Second
 
 	statusUnfinished = 75 // of a bot process: no disk space for the artifacts now
 )
@@ -78,6 +80,7 @@ func (w *worker) keep(ctx context.Context) bool {
 	var deaths []time.Time
 	finalising := 0
 	for ctx.Err() == nil && !w.done() {
+		begun := w.s.opt.Clock.Now()
 		status, err := w.attendOnce(ctx)
 		if ctx.Err() != nil || w.done() {
 			break
@@ -92,6 +95,9 @@ func (w *worker) keep(ctx context.Context) bool {
 		now := w.s.opt.Clock.Now()
 		deaths = append(recent(deaths, now), now)
 		pause := backoff(len(deaths))
+		if now.Sub(begun) > lived {
+			pause = 0 // every second is lost recording
+		}
 		if w.finalises() {
 			finalising++
 			pause = backoff(finalising + 1)
@@ -134,7 +140,7 @@ func recent(deaths []time.Time, now time.Time) []time.Time {
 	return deaths
 }
 
-// backoff is short at first: every second is lost recording.
+// backoff is nothing at first, then longer and longer.
 func backoff(deaths int) time.Duration {
 	if deaths <= 1 {
 		return 0

@@ -29,7 +29,7 @@ const (
 	longBackoff  = 16 * time.Second
 	// healthy: a visit that lasted so long in the call clears the count of
 	// failures.
-	healthy = time.Minute
+	healthy = 20 * time.Second
 )
 
 // attend goes to the meeting, again and again if need be, until it is over.
@@ -62,7 +62,7 @@ func (s *session) attend(ctx context.Context) (verdict, error) {
 		if verdict, over := s.giveUp(err, failures, deadline); over {
 			return verdict, nil
 		}
-		if err := s.pause(ctx, failures); err != nil {
+		if err := s.pause(ctx, failures, v.inCall()); err != nil {
 			return verdict, err
 		}
 	}
@@ -85,11 +85,11 @@ func (s *session) giveUp(err error, failures int, deadline time.Time) (verdict, 
 	return verdict{}, false
 }
 
-// pause waits before the next visit: not at all the first time the call is
-// lost, then longer and longer.
-func (s *session) pause(ctx context.Context, failures int) error {
+// pause waits before the next visit: not at all when a call was lost, because
+// the meeting goes on, else longer and longer.
+func (s *session) pause(ctx context.Context, failures int, wasIn bool) error {
 	wait := min(firstBackoff<<(failures-1), longBackoff)
-	if failures == 1 && !s.facts.admitted.IsZero() {
+	if wasIn {
 		wait = 0
 	}
 	select {

@@ -99,8 +99,8 @@ func early(code bot.EndCode) bot.EndCode {
 	return code
 }
 
-// signal is the status that announces an end (digest 5.1), if there is one.
-func signal(code bot.EndCode) (bot.Status, bool) {
+// announcement is the status that announces an end (digest 5.1), if there is one.
+func announcement(code bot.EndCode) (bot.Status, bool) {
 	switch code {
 	case bot.EndNotAccepted:
 		return bot.BotRejected, true

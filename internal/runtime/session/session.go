@@ -257,7 +257,7 @@ func (s *session) conclude(v verdict) {
 	if v.code == bot.EndAPIRequest {
 		announced = v.code
 	}
-	status, ok := signal(announced)
+	status, ok := announcement(announced)
 	// Once something is recorded, a refused return is no failure to announce.
 	if ok && (!recorded || announced == bot.EndRemoved || announced == bot.EndAPIRequest) {
 		s.diary.state(status, v.message)

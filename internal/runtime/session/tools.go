@@ -55,9 +55,19 @@ type Tools struct {
 func Live(program string) Tools {
 	return Tools{
 		Open: func(ctx context.Context, spec bot.Spec, folder string, log *slog.Logger) (Browser, error) {
-			return browser.Launch(ctx, browser.Options{Path: spec.Browser, Dir: folder, InsecureTLS: spec.InsecureTLS, Log: log})
+			b, err := browser.Launch(ctx, browser.Options{Path: spec.Browser, Dir: folder, InsecureTLS: spec.InsecureTLS, Log: log})
+			if err != nil {
+				return nil, err // b is a typed nil
+			}
+			return b, nil
 		},
-		Record: func(o tracks.Options) (Recorder, error) { return tracks.New(o) },
+		Record: func(o tracks.Options) (Recorder, error) {
+			r, err := tracks.New(o)
+			if err != nil {
+				return nil, err
+			}
+			return r, nil
+		},
 		Adapter: func(p meeting.Platform) (platform.Adapter, error) {
 			a := all.Adapter(p)
 			if a == nil {

@@ -1,0 +1,265 @@
+package live
+
+import (
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"steno/internal/bot"
+	"steno/internal/record/journal"
+	"steno/internal/runtime/session"
+	"steno/lab"
+)
+
+// Proves R5: a dead renderer, a hanging and a dead browser are noticed; the
+// bot is back in the call each time and nothing is left behind.
+func TestBrowserTrouble(t *testing.T) {
+	h := newHost(t, t.TempDir(), nil)
+	h.start()
+	h.launch(nil)
+	h.untilState(bot.Recording)
+	blows := []struct {
+		name string
+		blow func(browser int) time.Time
+	}{
+		{"renderer killed", func(b int) time.Time { return h.kill(h.renderer(b), unix.SIGKILL) }},
+		{"browser stopped", func(b int) time.Time { return h.kill(b, unix.SIGSTOP) }},
+		{"browser killed", func(b int) time.Time { return h.kill(b, unix.SIGKILL) }},
+	}
+	for i, b := range blows {
+		h.untilRecorded(2 * time.Second)
+		at := b.blow(h.browserPID())
+		h.tailLost(b.name, h.untilGaps(i+1), at)
+	}
+	h.untilRecorded(time.Second)
+	h.playsAll(h.finish(bot.EndAPIRequest), 6*time.Second)
+}
+
+// Proves R1 in short: a bot that is killed at random times keeps what it
+// heard, and goes on.
+func TestKilledBot(t *testing.T) {
+	h := newHost(t, t.TempDir(), nil)
+	h.start()
+	h.launch(func(s *bot.Spec) { s.Mode = bot.SpeakerView })
+	h.untilState(bot.Recording)
+	for i := range 3 {
+		h.untilRecorded(time.Duration(500+rand.IntN(2500)) * time.Millisecond)
+		at := h.kill(session.ReadPID(h.folder()), unix.SIGKILL)
+		h.tailLost("bot killed", h.untilGaps(i+1), at)
+	}
+	l := h.finish(bot.EndAPIRequest)
+	h.playsAll(l, 4*time.Second)
+	if !slices.ContainsFunc(l.Artifacts, func(a bot.StoredArtifact) bool { return a.Kind == "video" }) {
+		t.Error("there is no video")
+	}
+}
+
+// Proves R2: a bot goes on while its server is killed, and the next server
+// takes it over.
+func TestKilledServer(t *testing.T) {
+	h := newHost(t, t.TempDir(), nil)
+	specs := t.TempDir()
+	if err := session.WriteSpec(specs, h.spec(nil)); err != nil {
+		t.Fatal(err)
+	}
+	server := exec.Command(os.Args[0], "supervise", h.data, specs)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	h.untilState(bot.Recording)
+	h.untilRecorded(time.Second)
+	if err := server.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = server.Wait()
+	pid := session.ReadPID(h.folder())
+	h.start()
+	h.untilRecorded(2 * time.Second)
+	if now := session.ReadPID(h.folder()); now != pid || !session.Alive(h.folder()) {
+		t.Errorf("process %d has become %d", pid, now)
+	}
+	for _, e := range h.journal() {
+		if e.Gap != nil {
+			t.Errorf("a gap, though nobody touched the bot: %+v", *e.Gap)
+		}
+	}
+	h.playsAll(h.finish(bot.EndAPIRequest), 3*time.Second)
+}
+
+func TestEndsThatAreFailures(t *testing.T) {
+	cases := []struct {
+		name   string
+		lab    func(*lab.Scenario)
+		spec   func(h *host) func(*bot.Spec)
+		then   func(h *host)
+		code   bot.EndCode
+		signal bot.Status
+		says   string // in the message
+	}{
+		{name: "denied", lab: func(s *lab.Scenario) { s.Door = lab.DoorDeny }, code: bot.EndNotAccepted, signal: bot.BotRejected},
+		{
+			name: "never admitted", lab: func(s *lab.Scenario) { s.Door = lab.DoorManual },
+			spec: func(*host) func(*bot.Spec) {
+				return func(s *bot.Spec) { s.Timeouts.WaitingRoom = time.Second }
+			},
+			code: bot.EndTimeoutWaiting, signal: bot.WaitingRoomTimeout,
+		},
+		{
+			name: "no such meeting",
+			spec: func(h *host) func(*bot.Spec) {
+				return func(s *bot.Spec) { s.URL = h.lab.URL() + "/meet/zzz-zzzz-zzz" }
+			},
+			code: bot.EndInvalidURL, signal: bot.InvalidMeetingURL,
+		},
+		{
+			name: "no browser installed",
+			spec: func(*host) func(*bot.Spec) { return func(s *bot.Spec) { s.Browser = "/nowhere/chromium" } },
+			code: bot.EndInternalError, says: "no browser found",
+		},
+		{
+			name: "told to leave in the lobby", lab: func(s *lab.Scenario) { s.Door = lab.DoorManual },
+			then: func(h *host) { h.untilState(bot.InWaitingRoom); h.book.Wish(botID) },
+			code: bot.EndExitBeforeRecord, signal: bot.APIRequestStop,
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHost(t, t.TempDir(), c.lab)
+			h.start()
+			var change func(*bot.Spec)
+			if c.spec != nil {
+				change = c.spec(h)
+			}
+			h.launch(change)
+			if c.then != nil {
+				c.then(h)
+			}
+			l := h.finished(bot.Failed, c.code)
+			if c.signal != "" && !slices.Contains(l.States, c.signal) {
+				t.Errorf("states %v, want %s among them", l.States, c.signal)
+			}
+			if len(l.Artifacts) != 0 || !strings.Contains(l.Dones[0].Message, c.says) {
+				t.Errorf("artifacts %v, message %q", l.Artifacts, l.Dones[0].Message)
+			}
+			entries, err := journal.Read(filepath.Join(h.data, "finished", botID))
+			if err != nil || len(entries) == 0 || entries[0].Session == nil {
+				t.Fatalf("the journal is not kept: %v", err)
+			}
+			for _, e := range entries[1:] {
+				if e.Session != nil {
+					t.Error("the bot's process died on the way")
+				}
+			}
+		})
+	}
+}
+
+func TestEndsWithARecording(t *testing.T) {
+	cases := []struct {
+		name string
+		do   func(h *host)
+		code bot.EndCode
+	}{
+		{"removed", func(h *host) {
+			if err := h.room.Remove(""); err != nil {
+				h.t.Fatal(err)
+			}
+		}, bot.EndRemoved},
+		{"meeting over", func(h *host) { h.room.End() }, bot.EndMeetingEnded},
+		{"process told to end", func(h *host) { h.kill(session.ReadPID(h.folder()), unix.SIGTERM) }, bot.EndAPIRequest},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHost(t, t.TempDir(), nil)
+			h.start()
+			h.launch(nil)
+			h.untilState(bot.Recording)
+			h.untilRecorded(time.Second)
+			c.do(h)
+			h.playsAll(h.finished(bot.Completed, c.code), time.Second)
+		})
+	}
+}
+
+// Proves R3 for the disk that bots record on.
+func TestFullDisk(t *testing.T) {
+	cases := []struct {
+		name string
+		left int64 // bytes that are left of the disk when it fills up
+	}{
+		{"nearly full", 6 << 20},
+		{"full to the last byte", 0},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			disk := mountTmpfs(t, "64m")
+			h := newHost(t, disk, nil)
+			h.book.Path = filepath.Join(t.TempDir(), "book") // the database has a disk of its own
+			h.start()
+			h.launch(nil)
+			h.untilState(bot.Recording)
+			h.untilRecorded(2 * time.Second)
+			filler := fill(t, disk, c.left)
+			h.until("the bot is out of the meeting", func() bool {
+				for _, e := range h.journal() {
+					if e.End != nil {
+						return e.End.Code == bot.EndDiskFull && e.End.Recorded
+					}
+				}
+				return slices.Contains(h.book.Life(botID).States, bot.RecordingDone)
+			})
+			if err := os.Remove(filler); err != nil {
+				t.Fatal(err)
+			}
+			h.playsAll(h.finished(bot.Completed, bot.EndDiskFull), time.Second)
+		})
+	}
+}
+
+func mountTmpfs(t *testing.T, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
+		if os.Geteuid() != 0 {
+			t.Skip("a small disk can only be made by root")
+		}
+		t.Fatalf("mount: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Errorf("unmount: %v", err)
+		}
+	})
+	return dir
+}
+
+// fill takes all space but so many bytes, and returns the file that does.
+func fill(t *testing.T, disk string, left int64) string {
+	t.Helper()
+	path := filepath.Join(disk, "filler")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	block := []byte(strings.Repeat("x", 64<<10))
+	for {
+		free, err := session.FreeSpace(disk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if free <= left {
+			return path
+		}
+		if _, err := f.Write(block[:min(int64(len(block)), free-left)]); err != nil {
+			return path // full to the last byte
+		}
+	}
+}
