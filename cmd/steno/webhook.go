@@ -18,6 +18,10 @@ import (
 type webhookCmd struct {
 	Add  webhookAddCmd  `cmd:"" help:"Add an endpoint and print its signing secret; it is shown only now."`
 	List webhookListCmd `cmd:"" help:"List the endpoints of a team."`
+
+	Rotate webhookRotateCmd `cmd:"" help:"Give an endpoint a new secret and print it; the old one signs too for 24 hours."`
+	Enable webhookEnableCmd `cmd:"" help:"Enable an endpoint that was disabled because it failed for days or was gone."`
+	Remove webhookRemoveCmd `cmd:"" help:"Remove an endpoint and drop what was still to be sent to it."`
 }
 
 type webhookAddCmd struct {
@@ -41,10 +45,7 @@ func (c *webhookAddCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		endpoints := webhook.Service{
-			Store: h.DB, Vault: h.Vault, Clock: clock.System{}, Validate: netguard.New(netguard.Options{Allow: allow}).Validate,
-		}
-		_, secret, err := endpoints.Add(ctx, webhook.New{
+		_, secret, err := endpoints(h, netguard.New(netguard.Options{Allow: allow}).Validate).Add(ctx, webhook.New{
 			TeamID: team.ID, Name: c.Name, URL: c.URL, Events: c.Event, Participants: webhook.Format(c.Participants),
 		})
 		if err == nil {
@@ -66,13 +67,13 @@ func (c *webhookListCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		endpoints, err := h.DB.Webhooks(ctx, team.ID)
+		all, err := h.DB.Webhooks(ctx, team.ID)
 		if err != nil {
 			return err
 		}
-		return table(os.Stdout, "ID\tNAME\tURL\tEVENTS\tPARTICIPANTS\tENABLED\tCREATED", func(w io.Writer) {
-			for _, e := range endpoints {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%t\t%s\n", e.ID, e.Name, e.URL, eventNames(e.Events), e.Participants, e.Enabled, e.CreatedAt.Format(time.RFC3339))
+		return table(os.Stdout, "ID\tNAME\tURL\tEVENTS\tPARTICIPANTS\tSTATE\tCREATED", func(w io.Writer) {
+			for _, e := range all {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, e.Name, e.URL, eventNames(e.Events), e.Participants, endpointState(e), e.CreatedAt.Format(time.RFC3339))
 			}
 		})
 	})
@@ -87,4 +88,71 @@ func eventNames(events []webhook.EventType) string {
 		names[i] = string(e)
 	}
 	return strings.Join(names, ",")
+}
+
+func endpointState(e webhook.Endpoint) string {
+	switch {
+	case !e.Enabled && e.DisabledReason != "":
+		return "disabled: " + e.DisabledReason
+	case !e.Enabled:
+		return "disabled"
+	case e.FailingSince != nil:
+		return "failing since " + e.FailingSince.Format(time.RFC3339)
+	}
+	return "enabled"
+}
+
+// endpoints manages the endpoints in an open database.
+func endpoints(h *app.House, validate func(string) error) webhook.Service {
+	return webhook.Service{Store: h.DB, Vault: h.Vault, Clock: clock.System{}, Validate: validate}
+}
+
+// endpointArgs name an endpoint that exists.
+type endpointArgs struct {
+	config.Storage `embed:""`
+	ID             string `arg:"" help:"The endpoint's id, from webhook list."`
+	Team           string `placeholder:"NAME" help:"Team of the endpoint. Default: the only one."`
+}
+
+func (c *endpointArgs) do(ctx context.Context, f func(s webhook.Service, team string) error) error {
+	return with(ctx, c.Storage, func(h *app.House) error {
+		team, err := h.Accounts.FindTeam(ctx, c.Team)
+		if err != nil {
+			return err
+		}
+		return f(endpoints(h, nil), team.ID)
+	})
+}
+
+type webhookRotateCmd struct {
+	endpointArgs `embed:""`
+}
+
+// Run prints the new secret and nothing else on standard output.
+func (c *webhookRotateCmd) Run(ctx context.Context) error {
+	return c.do(ctx, func(s webhook.Service, team string) error {
+		secret, err := s.Rotate(ctx, team, c.ID)
+		if err == nil {
+			fmt.Println(secret)
+		}
+		return err
+	})
+}
+
+type webhookEnableCmd struct {
+	endpointArgs `embed:""`
+}
+
+// Run enables the endpoint.
+func (c *webhookEnableCmd) Run(ctx context.Context) error {
+	return c.do(ctx, func(s webhook.Service, team string) error { return s.Enable(ctx, team, c.ID) })
+}
+
+type webhookRemoveCmd struct {
+	endpointArgs `embed:""`
+}
+
+// Run removes the endpoint.
+func (c *webhookRemoveCmd) Run(ctx context.Context) error {
+	return c.do(ctx, func(s webhook.Service, team string) error { return s.Remove(ctx, team, c.ID) })
 }

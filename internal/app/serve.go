@@ -148,7 +148,7 @@ func (s *server) build(ctx context.Context) (err error) {
 func openObjects(ctx context.Context, o config.Storage) (*blob.Store, error) {
 	url := o.StorageURL
 	if url == "" {
-		dir, err := filepath.Abs(filepath.Join(o.Data, "artifacts"))
+		dir, err := filepath.Abs(filepath.Join(o.Data, "objects"))
 		if err != nil {
 			return nil, err
 		}
