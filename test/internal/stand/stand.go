@@ -1,0 +1,61 @@
+// Package stand puts the API together over a test database, for tests and
+// benchmarks that look at it from outside.
+package stand
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+
+	"steno/internal/account"
+	"steno/internal/api/httpx"
+	v2 "steno/internal/api/v2"
+	"steno/internal/bot"
+	"steno/internal/clock"
+	"steno/internal/store"
+)
+
+// Stand is the API with one team and one key.
+type Stand struct {
+	DB      *store.DB
+	Bots    *bot.Service
+	Store   store.Bots
+	Handler http.Handler
+	Team    string
+	Key     string
+}
+
+type outside struct{}
+
+// URL signs nothing: these tests are not about artifacts.
+func (outside) URL(_ context.Context, key string) (string, error) {
+	return "https://files.example/" + key, nil
+}
+
+// SealBot stands for package seal, which has tests of its own.
+func (outside) SealBot(_, _, _, _ string) (string, error) { return "sealed", nil }
+
+// New returns a Stand on the database.
+func New(t testing.TB, db *store.DB) *Stand {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	accounts := account.New(store.Accounts{DB: db}, clock.System{}, log)
+	team, err := accounts.CreateTeam(t.Context(), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, _, err := accounts.CreateKey(t.Context(), team.ID, "test", account.Full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Stand{DB: db, Store: store.Bots{DB: db, Vault: outside{}}, Team: team.ID, Key: key}
+	s.Bots = &bot.Service{Store: s.Store, Clock: clock.System{}, Signer: outside{}, ValidURL: func(string) error { return nil }}
+	surface := &v2.Surface{Bots: s.Bots, Accounts: accounts, Clock: clock.System{}, Log: log, Version: "test"}
+	r := chi.NewRouter()
+	surface.Mount(r)
+	s.Handler = httpx.Wrap(r, httpx.Options{Log: log, Clock: clock.System{}, Panic: surface.Panicked})
+	return s
+}
