@@ -66,8 +66,9 @@ func databaseError(o config.Storage, err error) error {
 	if o.DatabaseURL == "" {
 		return dataError(o.Data, err)
 	}
-	return fmt.Errorf("the database at %s cannot be used; check --database-url or STENO_DATABASE_URL, and that PostgreSQL runs: %w",
-		postgres.Where(o.DatabaseURL), err)
+	cause := strings.Join(strings.Fields(err.Error()), " ") // pgx writes a line for each address that it tried
+	return fmt.Errorf("the database at %s cannot be used; check --database-url or STENO_DATABASE_URL, and that PostgreSQL runs: %s",
+		postgres.Where(o.DatabaseURL), cause)
 }
 
 // Vault seals and opens all secrets of the database.
