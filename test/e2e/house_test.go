@@ -54,13 +54,24 @@ type house struct {
 
 	mu     sync.Mutex
 	events []demo.Event
-	news   chan struct{}
 }
 
 // open starts a house. Arguments are more arguments of `steno serve`.
 func open(t *testing.T, args ...string) *house {
 	t.Helper()
-	h := &house{t: t, data: t.TempDir(), news: make(chan struct{}, 1)}
+	return openWith(t, nil, args)
+}
+
+// openWith is open with more environment for all commands.
+func openWith(t *testing.T, env, args []string) *house {
+	t.Helper()
+	return openIn(t, t.TempDir(), env, args)
+}
+
+// openIn is openWith in a given data folder.
+func openIn(t *testing.T, data string, env, args []string) *house {
+	t.Helper()
+	h := &house{t: t, data: data}
 	var err error
 	if h.lab, err = lab.Start(t.Context(), lab.Options{}); err != nil {
 		t.Fatal(err)
@@ -72,7 +83,7 @@ func open(t *testing.T, args ...string) *house {
 	t.Cleanup(func() { h.hooks.Close() })
 	h.Stage, err = demo.NewStage(t.Context(), demo.StageOptions{
 		Binary: binary, Data: h.data, Args: args,
-		Env: []string{"STENO_LAB_HOST=" + h.lab.Host(), "STENO_ALLOW_PRIVATE_TARGETS=127.0.0.0/8", "STENO_LOG_FORMAT=json"},
+		Env: append(env, "STENO_LAB_HOST="+h.lab.Host(), "STENO_ALLOW_PRIVATE_TARGETS=127.0.0.0/8", "STENO_LOG_FORMAT=json"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -101,10 +112,6 @@ func (h *house) listen(ctx context.Context) {
 			h.mu.Lock()
 			h.events = append(h.events, e)
 			h.mu.Unlock()
-			select {
-			case h.news <- struct{}{}:
-			default:
-			}
 		}
 	}
 }
