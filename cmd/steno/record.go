@@ -244,7 +244,7 @@ func failureText(code bot.EndCode) string {
 		bot.EndDiskFull:         "the disk is full",
 	}
 	if t := texts[code]; t != "" {
-		return t
+		return t + " (" + string(code) + ")"
 	}
 	return "the recording failed (" + string(code) + ")"
 }

@@ -123,8 +123,8 @@ func TestMeetingThatDoesNotExistEndsTheBotWithItsCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := h.final(id, "bot.failed")
-	if d.ErrorCode == nil || *d.ErrorCode != "CANNOT_JOIN_MEETING" {
-		t.Errorf("error code %v, want CANNOT_JOIN_MEETING", text(d.ErrorCode))
+	if d.ErrorCode == nil || *d.ErrorCode != "INVALID_MEETING_URL" {
+		t.Errorf("error code %v, want INVALID_MEETING_URL", text(d.ErrorCode))
 	}
 	h.wantNothingLeft(id)
 }
