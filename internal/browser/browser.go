@@ -20,6 +20,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"steno/internal/child"
 )
 
 // Options says which browser to launch and how. Only Dir is required.
@@ -52,11 +54,10 @@ type Options struct {
 }
 
 // Usage is what a process tree takes.
-type Usage struct {
-	Processes int
-	PSS       int64         // bytes, shared pages divided among their users
-	CPU       time.Duration // of all living and reaped processes, since their start
-}
+type Usage = child.Usage
+
+// TreeUsage adds up a process and its descendants as they stand.
+func TreeUsage(root int) (Usage, error) { return child.TreeUsage(root) }
 
 // Permission is a name of the DevTools protocol's Browser.PermissionType.
 type Permission string
@@ -73,10 +74,10 @@ var errCrashed = errors.New("the page's renderer crashed")
 // Browser is a running browser with one page. Its methods may be called from
 // any goroutine.
 type Browser struct {
-	proc    *process
+	proc    *child.Process
 	pipe    *pipe
 	log     *slog.Logger
-	console tail
+	console child.Tail
 	loads   loadWatch
 
 	target, session string // ids of the page
@@ -85,6 +86,7 @@ type Browser struct {
 	crashed   chan struct{}
 
 	profile string // to be removed, if ours
+	temp    string // to be removed, if set
 	closing sync.Once
 	done    chan struct{} // closed when nothing of the browser is left
 }
@@ -137,7 +139,11 @@ func (o Options) withDefaults() Options {
 
 func (b *Browser) start(path string, o Options, profile string) error {
 	cmd := exec.Command(path, o.flags(profile)...)
-	cmd.Env = append(environment(profile), o.Env...)
+	temp, err := b.tempDir(o, profile)
+	if err != nil {
+		return err
+	}
+	cmd.Env = append(environment(profile, temp), o.Env...)
 	var files [3]struct{ r, w *os.File } // commands, answers, standard error
 	for i := range files {
 		r, w, err := os.Pipe()
@@ -153,7 +159,7 @@ func (b *Browser) start(path string, o Options, profile string) error {
 	commands, answers, stderr := files[0], files[1], files[2]
 	cmd.ExtraFiles = []*os.File{commands.r, answers.w}
 	cmd.Stderr = stderr.w
-	proc, err := start(cmd)
+	proc, err := child.Start(cmd)
 	for _, f := range []*os.File{commands.r, answers.w, stderr.w} {
 		f.Close()
 	}
@@ -166,16 +172,31 @@ func (b *Browser) start(path string, o Options, profile string) error {
 	b.proc = proc
 	go func() {
 		defer stderr.r.Close()
-		b.console.follow(stderr.r)
+		b.console.Follow(stderr.r, nil)
 	}()
 	b.pipe = newPipe(answers.r, commands.w, b.event)
 	go b.wait(answers.r)
 	return nil
 }
 
+// maxTemp is the longest directory for temporary files that a full Chromium
+// works with: it makes a socket in there, whose address has 108 bytes.
+const maxTemp = 60
+
+// tempDir is where the browser may leave things behind; it goes with the
+// profile.
+func (b *Browser) tempDir(o Options, profile string) (string, error) {
+	if !o.Headed || len(profile) <= maxTemp {
+		return profile, nil
+	}
+	temp, err := os.MkdirTemp("", "steno-browser-")
+	b.temp = temp
+	return temp, err
+}
+
 // environment is what a browser needs of ours; secrets stay out.
-func environment(profile string) []string {
-	env := []string{"HOME=" + profile, "TMPDIR=" + profile}
+func environment(profile, temp string) []string {
+	env := []string{"HOME=" + profile, "TMPDIR=" + temp}
 	for _, key := range []string{"PATH", "LANG", "TZ", "XDG_RUNTIME_DIR", "FONTCONFIG_PATH", "FONTCONFIG_FILE", "SSL_CERT_DIR", "SSL_CERT_FILE"} {
 		if v, ok := os.LookupEnv(key); ok {
 			env = append(env, key+"="+v)
@@ -186,7 +207,7 @@ func environment(profile string) []string {
 
 // wait cleans up behind the browser, whoever ended it.
 func (b *Browser) wait(answers *os.File) {
-	<-b.proc.done
+	<-b.proc.Done()
 	// A reader may still hang on the pipe if a child inherited it.
 	answers.Close()
 	b.removeProfile()
@@ -194,11 +215,13 @@ func (b *Browser) wait(answers *os.File) {
 }
 
 func (b *Browser) removeProfile() {
-	if b.profile == "" {
-		return
-	}
-	if err := os.RemoveAll(b.profile); err != nil {
-		b.log.Warn("browser profile not removed", "error", err)
+	for _, dir := range []string{b.profile, b.temp} {
+		if dir == "" {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			b.log.Warn("browser profile not removed", "error", err)
+		}
 	}
 }
 
@@ -284,10 +307,10 @@ func (b *Browser) Crashed() <-chan struct{} { return b.crashed }
 
 // Console returns the last lines that page and browser wrote, oldest first, at
 // most 200.
-func (b *Browser) Console() []string { return b.console.all() }
+func (b *Browser) Console() []string { return b.console.Lines() }
 
 // PID is the browser's process id, also that of its process group.
-func (b *Browser) PID() int { return b.proc.cmd.Process.Pid }
+func (b *Browser) PID() int { return b.proc.PID() }
 
 // Usage adds up the browser's process tree.
 func (b *Browser) Usage() (Usage, error) { return TreeUsage(b.PID()) }
@@ -295,7 +318,7 @@ func (b *Browser) Usage() (Usage, error) { return TreeUsage(b.PID()) }
 // Close kills the browser, reaps its processes and removes its profile. It may
 // be called more than once and at any time.
 func (b *Browser) Close() error {
-	b.closing.Do(b.proc.kill)
+	b.closing.Do(b.proc.Kill)
 	<-b.done
 	if b.profile != "" {
 		if _, err := os.Stat(b.profile); err == nil {

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"steno/internal/child"
 	"steno/internal/platform"
 )
 
@@ -203,7 +204,7 @@ func TestKilledRendererIsNoticed(t *testing.T) {
 func killRenderers(t *testing.T, b *Browser) int {
 	t.Helper()
 	n := 0
-	for _, pid := range members(b.PID()) {
+	for _, pid := range child.Members(b.PID()) {
 		cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 		if strings.Contains(string(cmdline), "--type=renderer") {
 			n++
@@ -247,7 +248,7 @@ func TestKilledBrowserIsNoticed(t *testing.T) {
 	if err := b.Ping(ctx); err == nil {
 		t.Error("a killed browser answers")
 	}
-	if left := members(b.PID()); len(left) > 0 {
+	if left := child.Members(b.PID()); len(left) > 0 {
 		t.Errorf("processes left behind: %v", left)
 	}
 }
@@ -262,7 +263,7 @@ func TestManyLaunchesLeaveNothing(t *testing.T) {
 		if err := b.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if left := members(b.PID()); len(left) > 0 {
+		if left := child.Members(b.PID()); len(left) > 0 {
 			t.Fatalf("processes left behind: %v", left)
 		}
 	}
@@ -270,10 +271,8 @@ func TestManyLaunchesLeaveNothing(t *testing.T) {
 		t.Errorf("files left behind: %v", left)
 	}
 	waitFor(t, "descriptors to be closed", func() bool { return openFiles(t) <= files+2 })
-	for pid, st := range processes() {
-		if st.parent == os.Getpid() {
-			t.Errorf("child %d left behind", pid)
-		}
+	if u, err := TreeUsage(os.Getpid()); err != nil || u.Processes != 1 {
+		t.Errorf("%d children left behind, %v", u.Processes-1, err)
 	}
 }
 
@@ -310,7 +309,7 @@ func TestBrowserDiesWithItsOwner(t *testing.T) {
 // anyAlive tells whether a process of the group runs; dead ones that wait for
 // a parent to collect them do not count.
 func anyAlive(group int) bool {
-	for _, pid := range members(group) {
+	for _, pid := range child.Members(group) {
 		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if s := string(b); s != "" && !strings.Contains(s, ") Z ") {
 			return true

@@ -1,10 +1,12 @@
-package browser
+// Package child starts programs that do not outlive this process: each in a
+// process group of its own, killed by the kernel when we die, reaped together
+// with all that it started. It reads /proc, so it is for Linux only.
+//
+// It knows nothing of what the programs do.
+package child
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,18 +20,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process is a child in a process group of its own that dies with us.
-type process struct {
+// Process is a running program with its process group.
+type Process struct {
 	cmd  *exec.Cmd
-	done chan struct{} // closed when the whole group is gone and reaped
+	done chan struct{}
 }
 
-// start runs cmd. The kernel ties the parent-death signal to the thread that
+// Start runs cmd. The kernel ties the parent-death signal to the thread that
 // forks, so that thread is kept until the child is gone.
-func start(cmd *exec.Cmd) (*process, error) {
+func Start(cmd *exec.Cmd) (*Process, error) {
 	adoptOrphans()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	p := &process{cmd: cmd, done: make(chan struct{})}
+	p := &Process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
@@ -50,10 +52,33 @@ func start(cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// kill ends the group and waits until it is gone.
-func (p *process) kill() {
+// PID is the process id, also that of the group.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Done is closed when the whole group is gone and reaped.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Kill ends the group and waits until it is gone. It may be called more than
+// once.
+func (p *Process) Kill() {
+	select {
+	case <-p.done: // the id may be somebody else's by now
+		return
+	default:
+	}
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	<-p.done
+}
+
+// Interrupt asks the program to finish, and kills it if it has not by the end
+// of grace.
+func (p *Process) Interrupt(grace time.Duration) {
+	_ = syscall.Kill(p.cmd.Process.Pid, syscall.SIGINT)
+	select {
+	case <-p.done:
+	case <-time.After(grace):
+		p.Kill()
+	}
 }
 
 // adoptOrphans makes this process the parent of grandchildren whose parent
@@ -68,7 +93,7 @@ var adoptOrphans = sync.OnceFunc(func() {
 func reap(group int) {
 	for range 500 {
 		_ = syscall.Kill(-group, syscall.SIGKILL)
-		left := members(group)
+		left := Members(group)
 		if len(left) == 0 {
 			return
 		}
@@ -79,11 +104,11 @@ func reap(group int) {
 	}
 }
 
-// members lists the processes of a group, dead ones that nobody collected
+// Members lists the processes of a group, dead ones that nobody collected
 // included.
-func members(group int) []int {
+func Members(group int) []int {
 	var pids []int
-	for pid, st := range processes() {
+	for pid, st := range all() {
 		if st.group == group {
 			pids = append(pids, pid)
 		}
@@ -96,8 +121,8 @@ type procStat struct {
 	ticks         int64 // user and system time, own and of reaped children
 }
 
-// processes reads /proc. Processes that vanish meanwhile are left out.
-func processes() map[int]procStat {
+// all reads /proc. Processes that vanish meanwhile are left out.
+func all() map[int]procStat {
 	stats := map[int]procStat{}
 	files, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -124,41 +149,4 @@ func processes() map[int]procStat {
 		stats[pid] = st
 	}
 	return stats
-}
-
-// tail keeps the last lines of a stream.
-type tail struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-const tailLines = 200
-
-// follow reads until r ends.
-func (t *tail) follow(r io.Reader) {
-	br := bufio.NewReaderSize(r, 4<<10)
-	for {
-		line, err := br.ReadSlice('\n')
-		if s := strings.TrimSpace(string(line)); s != "" {
-			t.add(s)
-		}
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return
-		}
-	}
-}
-
-func (t *tail) add(line string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.lines) == tailLines {
-		t.lines = append(t.lines[:0], t.lines[1:]...)
-	}
-	t.lines = append(t.lines, line)
-}
-
-func (t *tail) all() []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return append([]string(nil), t.lines...)
 }

@@ -1,4 +1,4 @@
-package browser
+package child
 
 import (
 	"fmt"
@@ -11,10 +11,17 @@ import (
 // ticksPerSecond is USER_HZ, which Linux fixes at 100 towards programs.
 const ticksPerSecond = 100
 
+// Usage is what a process tree takes.
+type Usage struct {
+	Processes int
+	PSS       int64         // bytes, shared pages divided among their users
+	CPU       time.Duration // of all living and reaped processes, since their start
+}
+
 // TreeUsage adds up a process and its descendants as they stand. Processes
 // whose memory may not be read count without it.
 func TreeUsage(root int) (Usage, error) {
-	stats := processes()
+	stats := all()
 	if _, ok := stats[root]; !ok {
 		return Usage{}, fmt.Errorf("process %d does not exist", root)
 	}
