@@ -45,7 +45,7 @@ func (s *Stage) arguments(path string, epoch int64) []string {
 		"-c:v", "libx264", "-preset", "ultrafast", "-crf", "26", "-pix_fmt", "yuv420p", "-g", fmt.Sprint(2 * s.o.FPS),
 		"-af", "aresample=async=1000,silencedetect=noise=-50dB:duration=1",
 		"-c:a", "aac", "-b:a", "96k", "-ar", "48000",
-		"-f", "mp4", "-movflags", "+empty_moov+default_base_moof+frag_keyframe", "-frag_duration", "200000",
+		"-f", "mp4", "-movflags", "+empty_moov+default_base_moof+frag_keyframe+frag_discont", "-frag_duration", "200000",
 		"-avoid_negative_ts", "disabled", "-flush_packets", "1", "-y", path,
 	}
 }

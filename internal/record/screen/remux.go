@@ -7,82 +7,111 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // ErrNoFilm is returned when a folder holds nothing that can be played.
 var ErrNoFilm = errors.New("nothing was filmed")
 
+// piece is a film that can be played, and where it lies after the epoch.
+type piece struct {
+	path  string
+	start time.Duration
+}
+
 // Remux makes the artifacts of a folder's films: an MP4 whose picture is
-// copied as it was filmed, and a FLAC of its sound. What lies before the first
-// picture is cut off; films that follow each other after an interruption are
-// joined. Empty paths are left out. It works on what a killed process left
-// behind.
+// copied as it was filmed, and a FLAC of its sound. Time in both counts from
+// the epoch that Record was given, also behind an interruption. Empty paths
+// are left out. It works on what a killed process left behind.
 func Remux(ctx context.Context, ffmpeg, folder, mp4, flac string) error {
-	films, err := Files(folder)
+	pieces, err := playable(ctx, ffmpeg, folder)
 	if err != nil {
-		return err
+		return fmt.Errorf("remux films: %w", err)
 	}
-	var whole []string
-	for _, f := range films {
-		// A film that was killed at once has no picture.
-		if run(ctx, ffmpeg, "-i", f, "-map", "0:v", "-frames:v", "1", "-f", "null", "-") == nil {
-			whole = append(whole, f)
-		}
-	}
-	if len(whole) == 0 {
+	if len(pieces) == 0 {
 		return fmt.Errorf("remux films of %s: %w", folder, ErrNoFilm)
 	}
-	list, err := writeList(filepath.Dir(films[0]), whole)
+	list, err := writeList(pieces)
 	if err != nil {
 		return fmt.Errorf("remux films: %w", err)
 	}
 	defer os.Remove(list)
 	input := []string{"-f", "concat", "-safe", "0", "-i", list}
+	start := fmt.Sprintf("%.6f", pieces[0].start.Seconds())
 	if mp4 != "" {
-		args := append(input, "-map", "0:v", "-map", "0:a", "-c", "copy", "-movflags", "+faststart", "-f", "mp4", "-y", mp4)
-		if err := run(ctx, ffmpeg, args...); err != nil {
+		args := append(slices.Clip(input), "-map", "0:v", "-map", "0:a?", "-c", "copy", "-output_ts_offset", start, "-movflags", "+faststart", "-f", "mp4", "-y", mp4)
+		if _, err := run(ctx, ffmpeg, args...); err != nil {
 			return fmt.Errorf("remux films: %w", err)
 		}
 	}
 	if flac != "" {
-		args := append(input, "-map", "0:a", "-af", "aresample=async=1:first_pts=0", "-c:a", "flac", "-f", "flac", "-y", flac)
-		if err := run(ctx, ffmpeg, args...); err != nil {
+		args := append(slices.Clip(input), "-map", "0:a", "-af", "asetpts=PTS+"+start+"/TB,aresample=async=1:first_pts=0", "-c:a", "flac", "-f", "flac", "-y", flac)
+		if _, err := run(ctx, ffmpeg, args...); err != nil {
 			return fmt.Errorf("sound of films: %w", err)
 		}
 	}
 	return nil
 }
 
-// writeList writes the list of files that ffmpeg's concat reads.
-func writeList(dir string, files []string) (string, error) {
-	f, err := os.CreateTemp(dir, "list-*.txt")
+var startLine = regexp.MustCompile(`Duration: .*start: ([0-9.]+)`)
+
+// playable looks at each film. One that was killed at once has no picture.
+func playable(ctx context.Context, ffmpeg, folder string) ([]piece, error) {
+	films, err := Files(folder)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	defer f.Close()
-	for _, name := range files {
-		path, err := filepath.Abs(name)
+	var pieces []piece
+	for _, f := range films {
+		said, err := run(ctx, ffmpeg, "-v", "info", "-i", f, "-map", "0:v", "-frames:v", "1", "-f", "null", "-")
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		m := startLine.FindStringSubmatch(said)
+		if err != nil || m == nil {
+			continue
+		}
+		start, err := time.ParseDuration(m[1] + "s")
+		if err != nil {
+			return nil, err
+		}
+		pieces = append(pieces, piece{f, start})
+	}
+	return pieces, nil
+}
+
+// writeList writes the list of files that ffmpeg's concat reads. The duration
+// of each is the distance to the next, so that gaps stay.
+func writeList(pieces []piece) (string, error) {
+	var b strings.Builder
+	for i, p := range pieces {
+		path, err := filepath.Abs(p.path)
 		if err != nil {
 			return "", err
 		}
-		if _, err := fmt.Fprintf(f, "file '%s'\n", strings.ReplaceAll(path, "'", `'\''`)); err != nil {
-			return "", err
+		fmt.Fprintf(&b, "file '%s'\n", strings.ReplaceAll(path, "'", `'\''`))
+		if i+1 < len(pieces) {
+			fmt.Fprintf(&b, "duration %.6f\n", (pieces[i+1].start - p.start).Seconds())
 		}
 	}
-	return f.Name(), nil
+	list := filepath.Join(filepath.Dir(pieces[0].path), "list.txt")
+	return list, os.WriteFile(list, []byte(b.String()), 0o600)
 }
 
-func run(ctx context.Context, ffmpeg string, args ...string) error {
+// run runs ffmpeg and returns what it said.
+func run(ctx context.Context, ffmpeg string, args ...string) (string, error) {
 	if ffmpeg == "" {
 		ffmpeg = "ffmpeg"
 	}
-	cmd := exec.CommandContext(ctx, ffmpeg, append([]string{"-nostdin", "-v", "error"}, args...)...)
+	cmd := exec.CommandContext(ctx, ffmpeg, append([]string{"-nostdin", "-hide_banner", "-nostats", "-v", "error"}, args...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("ffmpeg: %w: %s", err, strings.TrimSpace(string(out)))
+		return "", fmt.Errorf("ffmpeg: %w: %s", err, strings.TrimSpace(string(out)))
 	}
-	return nil
+	return string(out), nil
 }
