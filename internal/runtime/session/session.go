@@ -180,7 +180,10 @@ func (s *session) begin() {
 // to.
 func (s *session) meeting(ctx context.Context) (verdict, error) {
 	if s.opt.Finalise {
-		return verdict{bot.EndInternalError, "the bot's process died too often"}, nil
+		if s.isWished() {
+			return s.told(), nil
+		}
+		return verdict{bot.EndInternalError, "the bot was cut off before it left the meeting"}, nil
 	}
 	loadBallast(s.opt.Folder)
 	if s.diary.recorded() {
