@@ -95,6 +95,14 @@ func (a *artist) readable(text string) string {
 	}, text))
 }
 
+// written is a tile's name as far as the font goes, else its alias.
+func (a *artist) written(t tile) string {
+	if s := a.readable(t.name); initials(s) != "" {
+		return s
+	}
+	return t.alias
+}
+
 // fit shortens text to a width.
 func fit(f font.Face, text string, room int) string {
 	if font.MeasureString(f, text).Ceil() <= room {
@@ -158,7 +166,7 @@ func (a *artist) card(t tile) []byte {
 	disc(img, float64(t.w)/2, float64(t.h)/2, radius, faces[t.order%len(faces)])
 	size := max(int(radius*0.78), 8)
 	f := a.face(true, size)
-	text := a.readable(initials(t.name))
+	text := initials(a.written(t))
 	w := font.MeasureString(f, text).Ceil()
 	write(img, f, text, (t.w-w)/2, t.h/2+size*36/100, textColor)
 	return newSprite(img).flat()

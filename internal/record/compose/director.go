@@ -25,6 +25,7 @@ const (
 type tile struct {
 	x, y, w, h int
 	name       string
+	alias      string // if the name cannot be written
 	order      int    // of the person, for the colour
 	eye        *eye   // nil: no video
 	plain      bool   // fills the picture: no corners, larger text
@@ -119,7 +120,7 @@ func (d *director) speakerView(n int64, tl timeline, here []*participant, eyes m
 	if p == nil {
 		return scene{{w: width, h: height, plain: true, note: "Nobody else is here"}}
 	}
-	return scene{{w: width, h: height, plain: true, eye: eyes[p.person], name: p.name, order: p.order}}
+	return scene{{w: width, h: height, plain: true, eye: eyes[p.person], name: p.name, alias: p.alias, order: p.order}}
 }
 
 // speaker chooses whom the speaker view shows: whoever begins to speak, when
@@ -178,7 +179,7 @@ func (d *director) gallery(n int64, tl timeline, here []*participant, eyes map[*
 	rows := (len(here) + cols - 1) / max(cols, 1)
 	for i, p := range here {
 		t := cell(area, i, len(here), cols, rows)
-		t.name, t.order, t.eye, t.speaking = p.name, p.order, eyes[p.person], now[p.person] > 0
+		t.name, t.alias, t.order, t.eye, t.speaking = p.name, p.alias, p.order, eyes[p.person], now[p.person] > 0
 		s = append(s, t)
 	}
 	return s

@@ -262,7 +262,7 @@ func (f *film) draw(ctx context.Context, i int, t tile, anew bool) {
 	if t.plain {
 		size, inset = 24, 20
 	}
-	if l := f.artist.label(t.name, size, t.w-2*inset); l != nil {
+	if l := f.artist.label(f.artist.written(t), size, t.w-2*inset); l != nil {
 		f.canvas.blend(t.x+inset, t.y+t.h-inset-l.h, l)
 	}
 }

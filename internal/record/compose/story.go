@@ -299,11 +299,11 @@ func (s *story) participants(counts func(*person) bool) []*participant {
 		if !counts(p) {
 			continue
 		}
-		name := p.name
-		if name == "" {
-			name = fmt.Sprintf("Participant %d", others)
+		one := &participant{person: p, n: len(list) + 1, name: p.name, alias: fmt.Sprintf("Participant %d", others)}
+		if one.name == "" {
+			one.name = one.alias
 		}
-		list = append(list, &participant{person: p, n: len(list) + 1, name: name})
+		list = append(list, one)
 	}
 	return list
 }
@@ -312,6 +312,7 @@ func (s *story) participants(counts func(*person) bool) []*participant {
 // show.
 type participant struct {
 	*person
-	n    int
-	name string
+	n     int
+	name  string
+	alias string // for pictures, where the font cannot write the name
 }

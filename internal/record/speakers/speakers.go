@@ -44,7 +44,7 @@ type Detector struct {
 
 // NewDetector returns a detector at time zero.
 func NewDetector() *Detector {
-	d := &Detector{floor: -62}
+	d := &Detector{floor: -50} // falls at the first pause of a quiet voice
 	for i := range d.past {
 		d.past[i] = math.Inf(-1)
 	}
