@@ -19,11 +19,11 @@ const CodeFull = "HOST_FULL"
 // no further bot: the caller should try again later or elsewhere.
 var ErrFull = fail.New(fail.Unavailable, CodeFull, "this host runs as many bots as it can carry")
 
-// What a bot takes, measured (docs/performance.md): processor seconds per
+// What a bot takes, measured live (make bench): processor seconds per
 // minute of meeting, and bytes of proportional set size.
 const (
 	cpuVideo  = 10
-	cpuAudio  = 7
+	cpuAudio  = 6 // at most 5 measured
 	cpuScreen = 40
 	memoryBot = 350 << 20
 

@@ -29,19 +29,19 @@
 
   // ---- taps ----
   // A tap: {n, receiver, track, frames: encoded frames that came, mode:
-  // encoded | decoded | none, packets, stuck}. Its index in taps is its number.
+  // encoded | decoded | none, packets, stuck, line}. Its index in taps is its number.
   const taps = [];
   const tapOf = new WeakMap();
   const transform = Object.getOwnPropertyDescriptor(RTCRtpReceiver.prototype, 'transform');
 
   // SFUs announce the same receiver again and again; only what is known about
   // it may have changed.
-  function tap(receiver, track, stream) {
+  function tap(pc, receiver, track, stream) {
     if (config.audioOnly && track.kind === 'video') return;
     let t = tapOf.get(receiver);
     const known = !!t;
     if (!known) {
-      t = {n: taps.length, receiver, track, frames: 0, mode: 'encoded', packets: 0, stuck: 0};
+      t = {n: taps.length, receiver, track, frames: 0, mode: 'encoded', packets: 0, stuck: 0, line: lineOf(pc)};
       taps.push(t);
       tapOf.set(receiver, t);
     }
@@ -100,7 +100,7 @@
   // as long as that can be the case.
   let watching = null;
   const look = config.fallbackMs / 4;
-  function watch() { watching ??= setInterval(() => taps.forEach(inspect), look); }
+  function watch() { watching ??= setInterval(() => { taps.forEach(inspect); connections(); }, look); }
 
   async function inspect(t) {
     if (t.ended) return;
@@ -119,6 +119,36 @@
     t.packets = packets;
     if (t.stuck >= 3) fallBack(t, `${packets} packets came, but no encoded frames`);
   }
+
+  // ---- is there still a way for media to come? ----
+  // A line: {pc, downs: at how many looks in a row it was down}. Only those
+  // that carried something are ever down.
+  let lines = [], wasDown = false;
+
+  function lineOf(pc) {
+    let line = lines.find(l => l.pc === pc);
+    if (!line) lines.push(line = {pc, downs: 0});
+    return line;
+  }
+
+  // Some services close a connection when somebody leaves, so one that was
+  // well until the page closed it means nothing. Those that the page gave up
+  // after a while are missed until another one stands.
+  function connections() {
+    let up = false;
+    for (const l of lines) {
+      const state = l.pc.connectionState;
+      if (state === 'connected') { up = true; l.downs = 0; }
+      else if (state !== 'connecting' && state !== 'closed' && carried(l)) l.downs++;
+    }
+    lines = lines.filter(l => l.pc.connectionState !== 'closed' || !up && l.downs >= 4);
+    const down = !up && lines.some(l => l.downs > 0);
+    if (down === wasDown) return;
+    wasDown = down;
+    theWorker().postMessage({say: {type: 'connections', down}});
+  }
+
+  const carried = line => taps.some(t => t.line === line && (t.frames > 0 || t.mode === 'decoded'));
 
   // A page that wants the encoded frames for itself (end-to-end encryption)
   // gets them; we step aside.
@@ -145,7 +175,7 @@
   const Wrapped = new Proxy(Native, {
     construct(target, args, newTarget) {
       const pc = Reflect.construct(target, args, newTarget);
-      pc.addEventListener('track', e => tap(e.receiver, e.track, e.streams[0]));
+      pc.addEventListener('track', e => tap(pc, e.receiver, e.track, e.streams[0]));
       return pc;
     },
   });
@@ -157,7 +187,7 @@
     Native.prototype[name] = function (...args) {
       const result = native.apply(this, args);
       for (const t of this.getTransceivers()) {
-        if (!tapOf.has(t.receiver) && !t.stopped) tap(t.receiver, t.receiver.track, null);
+        if (!tapOf.has(t.receiver) && !t.stopped) tap(this, t.receiver, t.receiver.track, null);
       }
       return result;
     };

@@ -49,6 +49,7 @@ type Recorder struct {
 	pulse    journal.Pulse
 	gap      journal.Gap // frames that the queue refused; From is zero if none
 	notes    int
+	open     map[*page]bool
 }
 
 // New starts a Recorder on the folder; it may have recorded there before, ids
@@ -64,7 +65,7 @@ func New(o Options) (*Recorder, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Recorder{o: o, log: o.Log, queue: newQueue(), wrote: make(chan struct{}), next: next, pulsed: o.Clock.Now()}
+	r := &Recorder{o: o, log: o.Log, queue: newQueue(), wrote: make(chan struct{}), next: next, pulsed: o.Clock.Now(), open: map[*page]bool{}}
 	r.disk = &disk{
 		folder: o.Folder, journal: o.Journal, log: o.Log, queue: r.queue, tick: r.tick,
 		files: map[string]*file{}, seal: make(chan *segment.Writer, 64),
@@ -157,7 +158,31 @@ func (r *Recorder) Activity() Activity {
 		a.Lost += t.lost()
 	}
 	a.Pending = r.queue.waiting()
+	a.Down = r.down()
 	return a
+}
+
+// down is since when all pages that had connections have none.
+func (r *Recorder) down() (since time.Time) {
+	for p := range r.open {
+		switch {
+		case p.down.IsZero() && len(p.receivers) > 0:
+			return time.Time{}
+		case p.down.After(since):
+			since = p.down
+		}
+	}
+	return since
+}
+
+// line notes whether a page's connections are down.
+func (r *Recorder) line(p *page, down bool) {
+	if !down {
+		p.down = time.Time{}
+	} else if p.down.IsZero() {
+		p.down = r.o.Clock.Now()
+	}
+	r.log.Info("connections of the page", "down", down)
 }
 
 // Err is nil while all is well, or wraps ErrDiskFull.
@@ -174,11 +199,13 @@ func (r *Recorder) Close() error {
 	return r.Err()
 }
 
-func (r *Recorder) open() *page {
+func (r *Recorder) opened() *page {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.activity.Connected++
-	return &page{receivers: map[int]*receiver{}}
+	p := &page{receivers: map[int]*receiver{}}
+	r.open[p] = true
+	return p
 }
 
 // gone ends what a page had: it was closed, left or killed.
@@ -186,6 +213,7 @@ func (r *Recorder) gone(p *page) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.activity.Connected--
+	delete(r.open, p)
 	for _, rc := range p.receivers {
 		r.end(rc)
 	}

@@ -30,6 +30,7 @@ type control struct {
 	ClockRate int    `json:"clock_rate"`
 	Channels  int    `json:"channels"`
 	Text      string `json:"text"`
+	Down      bool   `json:"down"`
 }
 
 // socket listens on the loopback interface for the page's script. Who does not
@@ -81,7 +82,7 @@ func (r *Recorder) serve(ctx context.Context, conn *websocket.Conn) {
 	r.pages.Add(1)
 	defer r.pages.Done()
 	defer conn.CloseNow()
-	p := r.open()
+	p := r.opened()
 	defer r.gone(p)
 	for {
 		kind, b, err := conn.Read(ctx)
@@ -117,6 +118,8 @@ func (r *Recorder) control(p *page, b []byte) error {
 		r.end(p.receiver(c.Track))
 	case "needs_screen":
 		r.activity.NeedsScreen = true
+	case "connections":
+		r.line(p, c.Down)
 	case "note":
 		r.note(c.Text)
 	default:

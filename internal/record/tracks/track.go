@@ -9,7 +9,10 @@ import (
 )
 
 // page is one connected document: its receivers by its own numbers.
-type page struct{ receivers map[int]*receiver }
+type page struct {
+	receivers map[int]*receiver
+	down      time.Time // since when all its connections are down
+}
 
 // receiver is one RTP receiver of a page. What it carries may change, and then
 // another track begins.

@@ -77,6 +77,9 @@ type Activity struct {
 	Dropped     int64 // frames thrown away because the disk would not take them
 	Connected   int   // pages whose sockets are open
 	Pending     int64 // bytes that wait for the disk
+	// Down is since when no connection stands of all that carried media; zero
+	// while one does. Silence does not change it.
+	Down time.Time
 	// NeedsScreen: a receiver gave no encoded video; only the screen engine
 	// can record it.
 	NeedsScreen bool

@@ -1,8 +1,8 @@
 // Takes frames out of the page and sends them to the recorder in batches of a
 // quarter second over one WebSocket.
 //
-// Text messages are JSON: {type: track | codec | ended | needs_screen | note,
-// track, …}, a type of Go's control. Binary messages are records, little-endian:
+// Text messages are JSON: {type: track | codec | ended | needs_screen | note |
+// connections, track, …}, a type of Go's control. Binary messages are records, little-endian:
 //
 //   u32 length of the payload · u16 track · u8 flags (1 keyframe, 2 has a
 //   sequence number) · u8 number of CSRCs · u16 RTP sequence number · u16
@@ -57,7 +57,7 @@ function post(message) {
 function say(message) {
   flush();
   const text = JSON.stringify(message);
-  if (message.track !== undefined) said.set(`${message.track} ${message.type}`, text);
+  if (message.track !== undefined || message.type === 'connections') said.set(`${message.track} ${message.type}`, text);
   post(text);
 }
 

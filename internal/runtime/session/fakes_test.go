@@ -238,6 +238,7 @@ type fakeBrowser struct {
 	platform.Page // only what is used is there
 	mu            sync.Mutex
 	hung          bool
+	severed       bool // no frames, and no connection
 	done, crashed chan struct{}
 	once          sync.Once
 }
@@ -253,6 +254,8 @@ func (b *fakeBrowser) Ping(ctx context.Context) error {
 	return nil
 }
 func (b *fakeBrowser) hang()                                      { b.mu.Lock(); b.hung = true; b.mu.Unlock() }
+func (b *fakeBrowser) sever()                                     { b.mu.Lock(); b.severed = true; b.mu.Unlock() }
+func (b *fakeBrowser) cut() bool                                  { b.mu.Lock(); defer b.mu.Unlock(); return b.severed }
 func (b *fakeBrowser) die()                                       { b.once.Do(func() { close(b.done) }) }
 func (b *fakeBrowser) Done() <-chan struct{}                      { return b.done }
 func (b *fakeBrowser) Crashed() <-chan struct{}                   { return b.crashed }
@@ -282,6 +285,9 @@ func (r *fakeRecorder) Activity() tracks.Activity {
 		return tracks.Activity{}
 	}
 	now := time.Now()
+	if r.w.browser.cut() {
+		return tracks.Activity{LastFrame: now.Add(-time.Minute), Down: now.Add(-time.Minute)}
+	}
 	r.once.Do(func() { r.first(now.UnixMicro()) })
 	return tracks.Activity{LastFrame: now, LastSound: now}
 }

@@ -198,12 +198,19 @@ func TestLostConnectionIsRejoined(t *testing.T) {
 	w.show(inCall("me"))
 	p := w.start()
 	w.untilState(bot.Recording)
+	noted := func(text string) {
+		w.until("note", func(e []journal.Entry) bool {
+			return slices.ContainsFunc(e, func(e journal.Entry) bool { return e.Note != nil && strings.Contains(e.Note.Text, text) })
+		})
+	}
 	w.show(platform.Observation{Stage: platform.StageEnded, Code: bot.EndUnknown, Reason: "socket closed"})
-	w.until("note", func(e []journal.Entry) bool {
-		return slices.ContainsFunc(e, func(e journal.Entry) bool { return e.Note != nil && strings.Contains(e.Note.Text, "socket closed") })
-	})
+	noted("socket closed")
 	w.show(inCall("me"))
 	w.until("gap", func(e []journal.Entry) bool { return len(gaps(e)) == 1 && gaps(e)[0].Reason == "reconnect" })
+	// The page still shows the call, but nothing can come any more.
+	w.set(func() { w.browser.sever() })
+	noted("no connection that could carry them")
+	w.until("another gap", func(e []journal.Entry) bool { return len(gaps(e)) == 2 && gaps(e)[1].Reason == "reconnect" })
 	p.leave <- "terminal"
 	if err := p.wait(); err != nil {
 		t.Fatal(err)

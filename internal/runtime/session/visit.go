@@ -163,6 +163,9 @@ func (v *visit) look(ctx context.Context) (verdict, bool, error) {
 	}
 	if v.inCall() {
 		v.follow(now)
+		if err := v.severed(now); err != nil {
+			return verdict{}, false, err
+		}
 	} else if !v.s.facts.admitted.IsZero() && now.After(v.deadline) {
 		return verdict{bot.EndInternalError, "was not let in again"}, true, nil
 	}

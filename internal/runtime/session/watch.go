@@ -17,6 +17,9 @@ const (
 	// for so long: the recording is fine.
 	stuckLimit = 30 * time.Second
 	usageEvery = 10 * time.Second
+	// Connections that are down for so long, with no frame for so long, are dead.
+	downLimit  = 5 * time.Second
+	mediaLimit = 10 * time.Second
 )
 
 // watch cancels the visit when the browser dies, hangs or grows too large, or
@@ -72,6 +75,17 @@ func (v *visit) ping(ctx context.Context, cancel context.CancelCauseFunc) {
 
 // everRecorded reports whether a frame has come in this visit.
 func (v *visit) everRecorded() bool { return v.first.Load() != 0 }
+
+// severed is a loss when no media can come any more though the page shows the
+// call: the server behind it may be gone. Silence is none, because then the
+// connections stand.
+func (v *visit) severed(now time.Time) error {
+	a := v.rec.Activity()
+	if a.Down.IsZero() || now.Sub(a.Down) < downLimit || a.LastFrame.IsZero() || now.Sub(a.LastFrame) < mediaLimit {
+		return nil
+	}
+	return &loss{"reconnect", fmt.Errorf("no media for %s, and no connection that could carry them", now.Sub(a.LastFrame).Round(time.Second))}
+}
 
 // flowing reports whether frames came lately.
 func (v *visit) flowing(now time.Time) bool {
