@@ -34,6 +34,7 @@ type Options struct {
 // use.
 type DB struct {
 	write, read *sql.DB
+	prepared    *prepared // of read; nil on PostgreSQL
 	jobs        *job.Queue
 	sqlite      bool
 	step        func(n int)
@@ -77,8 +78,9 @@ func connect(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	q, err := job.OnSQLite(h.Write)
-	return &DB{write: h.Write, read: h.Read, jobs: q, sqlite: true, close: func() error {
-		return errors.Join(h.Read.Close(), h.Write.Close())
+	p := &prepared{db: h.Read, stmt: map[string]*sql.Stmt{}}
+	return &DB{write: h.Write, read: h.Read, prepared: p, jobs: q, sqlite: true, close: func() error {
+		return errors.Join(p.close(), h.Read.Close(), h.Write.Close())
 	}}, err
 }
 

@@ -140,19 +140,41 @@ func execN(ctx context.Context, q Querier, query string, args ...any) (int64, er
 // Read runs fn outside of any transaction, on connections that do not wait for
 // writers. Each statement sees what was committed before it.
 func (db *DB) Read(ctx context.Context, fn func(q Querier) error) error {
-	return classify(fn(reader{db.read}))
+	return classify(fn(reader{db.read, db.prepared}))
 }
 
-type reader struct{ db *sql.DB }
+type reader struct {
+	db       *sql.DB
+	prepared *prepared // nil: the driver keeps statements itself
+}
 
 func (r reader) Exec(context.Context, string, ...any) (sql.Result, error) {
 	return nil, errors.New("store: a write outside of a transaction")
 }
 
 func (r reader) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if s := r.statement(ctx, query); s != nil {
+		return s.QueryContext(ctx, args...)
+	}
 	return r.db.QueryContext(ctx, query, args...)
 }
 
 func (r reader) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	if s := r.statement(ctx, query); s != nil {
+		return s.QueryRowContext(ctx, args...)
+	}
 	return r.db.QueryRowContext(ctx, query, args...)
+}
+
+// statement returns nil if there is none; an error then shows itself when the
+// query is run without it.
+func (r reader) statement(ctx context.Context, query string) *sql.Stmt {
+	if r.prepared == nil {
+		return nil
+	}
+	s, err := r.prepared.get(ctx, query)
+	if err != nil {
+		return nil
+	}
+	return s
 }

@@ -40,11 +40,12 @@ var (
 // Without it the server ends when the test process does.
 func Main(m interface{ Run() int }) int {
 	code := m.Run()
-	stop()
+	Stop()
 	return code
 }
 
-func stop() {
+// Stop stops the server that was started, if any.
+func Stop() {
 	if server == nil {
 		return
 	}
@@ -56,25 +57,35 @@ func stop() {
 // PostgresURL returns the URL of a fresh database, dropped after the test.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
-	serverOnce.Do(func() { serverURL, serverErr = start() })
-	if serverErr != nil {
-		t.Fatalf("tests of the store need a real PostgreSQL: %v", serverErr)
-	}
-	name := fmt.Sprintf("steno_test_%d_%d", os.Getpid(), databases.Add(1))
-	if err := admin("CREATE DATABASE " + name); err != nil {
-		t.Fatalf("create a test database: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := admin("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
-			t.Errorf("drop the test database: %v", err)
-		}
-	})
-	u, err := url.Parse(serverURL)
+	u, drop, err := Database()
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := drop(); err != nil {
+			t.Errorf("drop the test database: %v", err)
+		}
+	})
+	return u
+}
+
+// Database makes a fresh database on the server of URLVariable, or on a private
+// one, for programs that are no tests. They call Stop in the end.
+func Database() (databaseURL string, drop func() error, err error) {
+	serverOnce.Do(func() { serverURL, serverErr = start() })
+	if serverErr != nil {
+		return "", nil, fmt.Errorf("a real PostgreSQL is needed: %w", serverErr)
+	}
+	name := fmt.Sprintf("steno_test_%d_%d", os.Getpid(), databases.Add(1))
+	if err := admin("CREATE DATABASE " + name); err != nil {
+		return "", nil, fmt.Errorf("create a database: %w", err)
+	}
+	u, err := url.Parse(serverURL)
+	if err != nil {
+		return "", nil, err
+	}
 	u.Path = "/" + name
-	return u.String()
+	return u.String(), func() error { return admin("DROP DATABASE " + name + " WITH (FORCE)") }, nil
 }
 
 // Vanish makes a database of PostgresURL refuse all connections, the present

@@ -41,15 +41,24 @@ func (outside) SealBot(_, _, _, _ string) (string, error) { return "sealed", nil
 // New returns a Stand on the database.
 func New(t testing.TB, db *store.DB) *Stand {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	accounts := account.New(store.Accounts{DB: db}, clock.System{}, log)
-	team, err := accounts.CreateTeam(t.Context(), "test")
+	s, err := Build(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, _, err := accounts.CreateKey(t.Context(), team.ID, "test", account.Full)
+	return s
+}
+
+// Build is New for programs that are no tests.
+func Build(ctx context.Context, db *store.DB) (*Stand, error) {
+	log := slog.New(slog.DiscardHandler)
+	accounts := account.New(store.Accounts{DB: db}, clock.System{}, log)
+	team, err := accounts.CreateTeam(ctx, "test")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
+	}
+	key, _, err := accounts.CreateKey(ctx, team.ID, "test", account.Full)
+	if err != nil {
+		return nil, err
 	}
 	s := &Stand{DB: db, Store: store.Bots{DB: db, Vault: outside{}}, Team: team.ID, Key: key}
 	s.Bots = &bot.Service{Store: s.Store, Clock: clock.System{}, Signer: outside{}, ValidURL: func(string) error { return nil }}
@@ -57,5 +66,5 @@ func New(t testing.TB, db *store.DB) *Stand {
 	r := chi.NewRouter()
 	surface.Mount(r)
 	s.Handler = httpx.Wrap(r, httpx.Options{Log: log, Clock: clock.System{}, Panic: surface.Panicked})
-	return s
+	return s, nil
 }
