@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"steno/internal/bot"
 	"steno/internal/clock"
@@ -53,6 +54,9 @@ type Options struct {
 	// what is composed and of what is known to be recorded, in ms of recording
 	// time. May be nil.
 	Progress func(doneMS, knownMS int64)
+
+	chunk    int64         // length of a chunk of video in ticks; 0: chunkTicks
+	patience time.Duration // with a video decoder; 0: patience
 }
 
 // Output is what came out. Paths of artifacts are relative to the bot's

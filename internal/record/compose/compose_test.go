@@ -34,23 +34,39 @@ var cast = []struct {
 	luma     byte
 	spoken   [][2]float64
 }{
-	{"p1", "Ada Lovelace", 130, 60, [][2]float64{{1, 6.5}, {18.2, 21}}},
-	{"p2", "Grace Hopper", 210, 100, [][2]float64{{7, 12.3}, {20, 24.4}}},
-	{"p3", "Dorothy Vaughan", 170, 140, [][2]float64{{12.8, 17.9}, {25, 29}}},
+	{"p1", "Ada Lovelace", 130, 60, [][2]float64{{0.8, 3.3}, {7.4, 9}}},
+	{"p2", "Grace Hopper", 210, 100, [][2]float64{{3.6, 5.6}, {8.6, 9.8}}},
+	{"p3", "Dorothy Vaughan", 170, 140, [][2]float64{{5.8, 7.6}, {10, 11.6}}},
 }
 
-func newThree(tb testing.TB, seconds float64, nets []network) *three {
+// stormVariable asks for the long forms; make storm sets it.
+const stormVariable = "STENO_STORM"
+
+// act is how long the three talk; in the long form they say it all five times.
+const act = 12
+
+func acts() int {
+	if os.Getenv(stormVariable) != "" {
+		return 5
+	}
+	return 1
+}
+
+// newThree lets the three talk for so many acts.
+func newThree(tb testing.TB, acts int, nets []network) *three {
 	t := &three{made: newMade(tb)}
+	seconds := float64(acts * act)
 	for i, c := range cast {
+		spoken := again(c.spoken, acts)
 		t.person(0.01, c.id, c.name)
 		net := network{delay: 30 * time.Millisecond}
 		if i < len(nets) {
 			net = nets[i]
 		}
-		t.audio(0.1, "a"+c.id, c.id, opusUnits(tb, voicePCM(seconds-0.2, c.pitch, shift(c.spoken, -0.1))), net)
+		t.audio(0.1, "a"+c.id, c.id, opusUnits(tb, voicePCM(seconds-0.2, c.pitch, shift(spoken, -0.1))), net)
 		net.rtp += 12345
 		t.video(0.1, "v"+c.id, c.id, "VP8", videoUnits(tb, "VP8", seconds-0.2, 320, 180, 90, c.luma), net)
-		for _, s := range c.spoken {
+		for _, s := range spoken {
 			// The sound is heard when it arrives, not when it was said.
 			d := net.delay.Seconds()
 			if s[0]+d < seconds {
@@ -60,6 +76,14 @@ func newThree(tb testing.TB, seconds float64, nets []network) *three {
 	}
 	t.end(seconds)
 	return t
+}
+
+// again repeats what is said in an act.
+func again(spans [][2]float64, acts int) (list [][2]float64) {
+	for i := range acts {
+		list = append(list, shift(spans, float64(i*act))...)
+	}
+	return list
 }
 
 func shift(spans [][2]float64, by float64) (list [][2]float64) {
@@ -89,18 +113,18 @@ func compose(tb testing.TB, folder string, mode bot.RecordingMode) Output {
 func TestThreePeopleTalk(t *testing.T) {
 	for _, mode := range []bot.RecordingMode{bot.SpeakerView, bot.GalleryView} {
 		t.Run(string(mode), func(t *testing.T) {
-			m := newThree(t, 30, nil)
+			m := newThree(t, 1, nil)
 			folder := m.all()
 			o := compose(t, folder, mode)
 			if d := os.Getenv("KEEP"); d != "" {
 				os.RemoveAll(d + "-" + string(mode))
 				os.CopyFS(d+"-"+string(mode), os.DirFS(folder))
 			}
-			if o.Result.DurationMS != 30000 {
-				t.Errorf("duration %d ms, want 30000", o.Result.DurationMS)
+			if o.Result.DurationMS != act*1000 {
+				t.Errorf("duration %d ms, want %d", o.Result.DurationMS, act*1000)
 			}
-			if e := der(m.truth, readLines(t, folder)); e > 0.01 {
-				t.Errorf("diarization error rate %.4f, want at most 0.01", e)
+			if e := der(m.truth, readLines(t, folder)); e > 0.02 { // under 20 ms at each of the twelve edges
+				t.Errorf("diarization error rate %.4f, want at most 0.02", e)
 			} else {
 				t.Logf("DER %.4f", e)
 			}
@@ -201,10 +225,10 @@ func pcmOf(tb testing.TB, path string) []int16 {
 }
 
 // offset is by how many milliseconds got is later than want around a moment,
-// found by correlation within ±200 ms.
+// found by correlation within ±60 ms.
 func offset(want, got []int16, at, length float64) float64 {
 	from, n := int(at*rate), int(length*rate)
-	const step, reach = 8, rate / 5
+	const step, reach = 8, rate * 6 / 100
 	best, where := math.Inf(-1), 0
 	for lag := -reach; lag <= reach; lag += step {
 		var dot, ee float64
@@ -225,14 +249,16 @@ func offset(want, got []int16, at, length float64) float64 {
 func hard(i int) network {
 	return network{
 		delay: 40 * time.Millisecond, jitter: 35 * time.Millisecond, drift: 100e-6 * float64(i-1), loss: 0.01,
-		bursts: [][2]float64{{3, 4.2}, {11, 12.5}}, rtp: math.MaxUint32 - 48000*5,
+		bursts: [][2]float64{{2, 3.2}, {6.5, 8}, {41, 43}}, rtp: math.MaxUint32 - 48000*5,
 	}
 }
 
 // Offsets stay within a few milliseconds over jitter, bursts, drift, loss and
-// a wrap of the RTP timestamps; sound and picture of one person agree.
-func TestBadNetworkMovesNothing(t *testing.T) {
-	m := newThree(t, 30, []network{hard(0), hard(1), hard(2)})
+// a wrap of the RTP timestamps; sound and picture of one person agree, also
+// when the drift of a minute has added up (make storm).
+func TestStormBadNetworkMovesNothing(t *testing.T) {
+	seconds := acts() * act
+	m := newThree(t, acts(), []network{hard(0), hard(1), hard(2)})
 	folder := m.all()
 	o := compose(t, folder, bot.GalleryView)
 	if len(o.Result.Speakers) != 3 {
@@ -254,16 +280,17 @@ func TestBadNetworkMovesNothing(t *testing.T) {
 			}
 		}
 		own := pcmOf(t, folder+"/"+file)
-		if d := len(own) - 30*rate; d < -rate/50 || d > rate/50 {
-			t.Errorf("%s: own file is %d samples long, want %d", c.name, len(own), 30*rate)
+		if d := len(own) - seconds*rate; d < -rate/50 || d > rate/50 {
+			t.Errorf("%s: own file is %d samples long, want %d", c.name, len(own), seconds*rate)
 		}
 		drift := 1 + hard(i).drift
-		truth := voicePCM(29.8, c.pitch, shift(c.spoken, -0.1))
+		spoken := again(c.spoken, acts())
+		truth := voicePCM(float64(seconds)-0.2, c.pitch, shift(spoken, -0.1))
 		said := append(make([]int16, int(0.14*rate)), truth...)
-		s := c.spoken[0]
+		s := spoken[0]
 		picture := pictureOffset(timecodes(t, out(folder, "video.mp4"), crops[i]), 0.14, drift)
 		for name, pcm := range map[string][]int16{"mix": mix, "own file": own, "video": movie} {
-			off := offset(said, pcm, s[0]+0.3, s[1]-s[0]-0.6)
+			off := offset(said, pcm, s[0]+0.3, 1)
 			t.Logf("%s %s: sound %+.1f ms, picture %+.1f ms", c.name, name, off, picture)
 			if math.Abs(off) > 15 {
 				t.Errorf("%s: sound in %s is off by %.1f ms", c.name, name, off)

@@ -22,8 +22,13 @@ import (
 func TestMain(m *testing.M) {
 	if folder := os.Getenv("STENO_TEST_COMPOSE"); folder != "" {
 		_, err := Run(context.Background(), Options{
-			Folder: folder, Mode: bot.SpeakerView,
-			Progress: func(done, _ int64) { fmt.Println(done) },
+			Folder: folder, Mode: bot.SpeakerView, chunk: shortChunk,
+			Progress: func(done, _ int64) {
+				fmt.Println(done)
+				if done > killAt {
+					select {} // to be killed here, with the encoders at work
+				}
+			},
 		})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -34,16 +39,29 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// The killed composer's chunks, and when it is killed (ms): in the third one.
+const (
+	shortChunk = 4 * fps
+	killAt     = 8200
+)
+
 // A composer that is killed with -9 in the middle and run again makes the same
 // as one that is left alone, and keeps the chunks it had finished (R1).
 func TestKilledComposerGoesOn(t *testing.T) {
-	m := newThree(t, 30, nil)
+	m := newThree(t, 1, nil)
 	folder := m.all()
 	whole := t.TempDir()
 	if err := os.CopyFS(whole, os.DirFS(folder)); err != nil {
 		t.Fatal(err)
 	}
-	want := compose(t, whole, bot.SpeakerView)
+	run := func(folder string, progress func(int64, int64)) Output {
+		o, err := Run(context.Background(), Options{Folder: folder, Mode: bot.SpeakerView, Log: testLog(t), Progress: progress, chunk: shortChunk})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	want := run(whole, nil)
 
 	before := segments(t, folder)
 	cmd := exec.Command(os.Args[0])
@@ -55,7 +73,7 @@ func TestKilledComposerGoesOn(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for done := 0; done < 22000; {
+	for done := 0; done <= killAt; {
 		if _, err := fmt.Fscan(stdout, &done); err != nil {
 			t.Fatalf("the composer ended before it could be killed: %v", err)
 		}
@@ -67,9 +85,9 @@ func TestKilledComposerGoesOn(t *testing.T) {
 	if _, err := ReadOutput(folder); !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("there is a manifest although nothing was finished: %v", err)
 	}
-	chunks := finishedChunks(filepath.Join(folder, WorkDir), 0)
-	if len(chunks) != 1 {
-		t.Fatalf("%d finished first chunks after 22 s, want 1", len(chunks))
+	chunks, err := chunkFiles(filepath.Join(folder, WorkDir), 2)
+	if err != nil {
+		t.Fatalf("the chunks of the first 8 s: %v", err)
 	}
 	made, err := os.Stat(chunks[0])
 	if err != nil {
@@ -77,14 +95,11 @@ func TestKilledComposerGoesOn(t *testing.T) {
 	}
 	// What is kept is seen by its time of making, while the second one works.
 	var kept atomic.Bool
-	got, err := Run(context.Background(), Options{Folder: folder, Mode: bot.SpeakerView, Log: testLog(t), Progress: func(done, _ int64) {
-		if st, err := os.Stat(chunks[0]); err == nil && done > 20000 && st.ModTime().Equal(made.ModTime()) {
+	got := run(folder, func(done, _ int64) {
+		if st, err := os.Stat(chunks[0]); err == nil && done > killAt && st.ModTime().Equal(made.ModTime()) {
 			kept.Store(true)
 		}
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	})
 	if !kept.Load() {
 		t.Error("the finished chunk was made anew")
 	}
@@ -100,7 +115,7 @@ func TestKilledComposerGoesOn(t *testing.T) {
 		t.Error("the segments were changed")
 	}
 	// Once finished, nothing is made anew: the sums may be known to others.
-	if again := compose(t, folder, bot.SpeakerView); again.Artifacts[0] != got.Artifacts[0] {
+	if again := run(folder, nil); again.Artifacts[0] != got.Artifacts[0] {
 		t.Error("a finished folder was composed again")
 	}
 }
@@ -122,7 +137,7 @@ func segments(tb testing.TB, folder string) (list []string) {
 // Following a meeting gives what composing it afterwards gives, although
 // everything comes to light bit by bit.
 func TestFollowingGivesTheSame(t *testing.T) {
-	m := newThree(t, 24, []network{hard(0), hard(1), hard(2)})
+	m := newThree(t, 1, []network{hard(0), hard(1), hard(2)})
 	events := slices.Clone(m.events)
 	var now atomic.Int64
 	now.Store(epoch0.UnixMicro())
@@ -140,11 +155,11 @@ func TestFollowingGivesTheSame(t *testing.T) {
 		out, err := runEvery(context.Background(), c, 10*time.Millisecond)
 		done <- result{out, err}
 	}()
-	for s := 1.0; s <= 24; s++ {
+	for s := 1.0; s <= act; s++ {
 		m.write(s)
 		now.Store(epoch0.Add(sec(s)).UnixMicro())
 		// Wait until the composer has come as near as it goes.
-		for deadline := time.Now().Add(time.Minute); s < 24 && seen.Load() < int64((s-8.5)*1000); time.Sleep(5 * time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); s < act && seen.Load() < int64((s-8.5)*1000); time.Sleep(5 * time.Millisecond) {
 			select {
 			case r := <-done:
 				t.Fatalf("the composer ended at second %.0f: %v", s, r.err)

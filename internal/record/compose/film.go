@@ -8,6 +8,7 @@ import (
 	"hash"
 	"log/slog"
 	"os"
+	"time"
 )
 
 // film makes everything that is seen, chunk by chunk.
@@ -30,6 +31,8 @@ type film struct {
 	tick    int64   // the next one
 	planned []scene // of ticks from tick on, when they were needed in advance
 	out     *chunkWriter
+	chunk   int64         // ticks
+	wait    time.Duration // for a decoder
 	print   hash.Hash
 	reused  int
 }
@@ -51,7 +54,7 @@ func newFilm(o Options, s *story, snd *sound, work string) (*film, error) {
 	}
 	f := &film{
 		folder: o.Folder, work: work, ffmpeg: o.FFmpeg, log: o.Log, story: s, artist: a,
-		byID: map[string]*eye{}, canvas: newCanvas(width, height), decoders: map[*eye]*openDecoder{}, print: sha256.New(),
+		byID: map[string]*eye{}, canvas: newCanvas(width, height), decoders: map[*eye]*openDecoder{}, chunk: o.chunk, wait: o.patience, print: sha256.New(),
 	}
 	f.director = &director{mode: o.Mode, story: s, sound: snd, eyes: func() []*eye { return f.eyes }}
 	return f, nil
@@ -90,8 +93,8 @@ func (f *film) step(ctx context.Context, until, end int64, last bool) error {
 		if err := f.make(ctx, tl); err != nil {
 			return err
 		}
-		if f.tick%chunkTicks == 0 || last && f.tick == end {
-			if err := f.finishChunk((f.tick - 1) / chunkTicks); err != nil {
+		if f.tick%f.chunk == 0 || last && f.tick == end {
+			if err := f.finishChunk((f.tick - 1) / f.chunk); err != nil {
 				return err
 			}
 		}
@@ -107,9 +110,9 @@ func (f *film) begin(ctx context.Context, tl timeline, end int64, last bool) (ok
 	if f.out != nil {
 		return true, nil
 	}
-	n := f.tick / chunkTicks
+	n := f.tick / f.chunk
 	if len(finishedChunks(f.work, n)) > 0 && len(f.planned) == 0 {
-		to := (n + 1) * chunkTicks
+		to := (n + 1) * f.chunk
 		if last {
 			to = min(to, end)
 		}
@@ -213,7 +216,7 @@ func (f *film) open(ctx context.Context, e *eye, t tile) {
 		o.gone = true
 		return
 	}
-	o.videoDecoder = d
+	o.videoDecoder, d.patience = d, f.wait
 	for j := k; j < i; j++ {
 		d.feed(e.frames[j].place, false, 0)
 	}

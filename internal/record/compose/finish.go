@@ -55,7 +55,7 @@ func (c *composer) finish(ctx context.Context) (Output, error) {
 		return err
 	})
 	if err == nil && c.film != nil {
-		for n := range (c.film.tick + chunkTicks - 1) / chunkTicks {
+		for n := range (c.film.tick + c.chunk - 1) / c.chunk {
 			for _, name := range finishedChunks(c.work, n) {
 				_ = os.Remove(name) // only room on the disk
 			}
@@ -229,7 +229,7 @@ func (c *composer) video(ctx context.Context) ([]journal.Artifact, error) {
 	if c.film == nil {
 		return nil, nil
 	}
-	files, err := chunkFiles(c.work, (c.film.tick+chunkTicks-1)/chunkTicks)
+	files, err := chunkFiles(c.work, (c.film.tick+c.chunk-1)/c.chunk)
 	if err != nil {
 		return nil, err
 	}

@@ -149,25 +149,23 @@ func encodeVideo(tb testing.TB, codec string, seconds float64, w, h, gop int, lu
 	n := int(seconds * 30)
 	r, wr := io.Pipe()
 	go func() {
-		frame := make([]byte, w*h*3/2)
+		frame, row, code := make([]byte, w*h*3/2), make([]byte, w), make([]byte, w)
 		for i := range frame[w*h:] {
 			frame[w*h+i] = 128
 		}
 		for i := range n {
-			for y := range h {
-				for x := range w {
-					frame[y*w+x] = luma + byte((x+i*2)/8%8*4)
+			// Row by row, not pixel by pixel: the race detector sees each store.
+			for x := range w {
+				code[x], row[x] = 16, luma+byte((x+i*2)/8%8*4)
+				if i>>(x*codeBits/w)&1 == 1 {
+					code[x] = 235
 				}
 			}
-			for bit := range codeBits {
-				val := byte(16)
-				if i>>bit&1 == 1 {
-					val = 235
-				}
-				for y := range h / 6 {
-					for x := bit * w / codeBits; x < (bit+1)*w/codeBits; x++ {
-						frame[y*w+x] = val
-					}
+			for y := range h {
+				if y < h/6 {
+					copy(frame[y*w:], code)
+				} else {
+					copy(frame[y*w:], row)
 				}
 			}
 			if _, err := wr.Write(frame); err != nil {

@@ -54,6 +54,12 @@ func runEvery(ctx context.Context, o Options, every time.Duration) (Output, erro
 		}
 		o.FFmpeg = path
 	}
+	if o.chunk == 0 {
+		o.chunk = chunkTicks
+	}
+	if o.patience == 0 {
+		o.patience = patience
+	}
 	work := filepath.Join(o.Folder, WorkDir)
 	for _, dir := range []string{work, filepath.Join(o.Folder, OutDir)} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {

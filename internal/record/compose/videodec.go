@@ -26,6 +26,8 @@ type videoDecoder struct {
 	wake  chan struct{}
 	stopc chan struct{}
 
+	patience time.Duration
+
 	number int64
 	expect []expected
 	frames chan picture
@@ -235,7 +237,7 @@ func (d *videoDecoder) at(ctx context.Context, tick int64) (frame []byte, fresh 
 }
 
 func (d *videoDecoder) next(ctx context.Context) *picture {
-	late := time.NewTimer(patience)
+	late := time.NewTimer(d.patience)
 	defer late.Stop()
 	select {
 	case p, ok := <-d.frames:
