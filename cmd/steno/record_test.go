@@ -119,7 +119,7 @@ func TestDeliverSaysWhyItFailed(t *testing.T) {
 		journal.Entry{State: &journal.State{Code: bot.RecordingFailed, Message: "You can't join this call"}},
 		journal.Entry{Done: &journal.Done{Status: bot.Failed, Code: bot.EndNotAccepted}})
 	err := deliver(out, &bytes.Buffer{})
-	if err == nil || !strings.Contains(err.Error(), "the bot was refused: You can't join this call") {
+	if err == nil || !strings.Contains(err.Error(), "the bot was refused (BOT_NOT_ACCEPTED): You can't join this call") {
 		t.Errorf("deliver: %v", err)
 	}
 	if _, err := os.Stat(work); err != nil {
