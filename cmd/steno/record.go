@@ -33,6 +33,7 @@ type recordCmd struct {
 
 	Name         string        `default:"Steno" help:"The bot's name in the meeting."`
 	Mode         string        `enum:"speaker_view,gallery_view,audio_only" default:"speaker_view" help:"What to record: ${enum}."`
+	Engine       string        `enum:"tracks,screen" default:"tracks" help:"How to record: tracks takes what participants send, screen films the page (needs Xvfb and PulseAudio)."`
 	Out          string        `short:"o" placeholder:"DIR" help:"Folder for the recording; a new one if not given."`
 	EntryMessage string        `help:"Message to post in the meeting's chat after joining."`
 	MaxDuration  time.Duration `default:"4h" help:"Stop recording after this time."`
@@ -112,7 +113,7 @@ func (c *recordCmd) prepare() (string, error) {
 
 func (c *recordCmd) spec(m meeting.Meeting) bot.Spec {
 	return bot.Spec{
-		BotID: ident.New(), Name: c.Name, Platform: m.Platform, URL: m.URL, Mode: bot.RecordingMode(c.Mode),
+		BotID: ident.New(), Name: c.Name, Platform: m.Platform, URL: m.URL, Mode: bot.RecordingMode(c.Mode), Engine: bot.Engine(c.Engine),
 		EntryMessage: c.EntryMessage, Browser: c.Browser, FFmpeg: c.FFmpeg, InsecureTLS: m.Platform == meeting.Galene && c.GaleneInsecure,
 		Timeouts: bot.Timeouts{
 			WaitingRoom: c.WaitingRoomTimeout, NoOneJoined: c.NoOneJoinedTimeout, Silence: c.SilenceTimeout,

@@ -50,7 +50,7 @@ func playBot(folder string, finalise bool) int {
 		return 3
 	}
 	tools := session.Tools{
-		Open: func(context.Context, bot.Spec, string, *slog.Logger) (session.Browser, error) {
+		Open: func(context.Context, bot.Spec, string, []string, *slog.Logger) (session.Browser, error) {
 			return &madeUpBrowser{done: make(chan struct{})}, nil
 		},
 		Record:  func(o tracks.Options) (session.Recorder, error) { return &madeUpRecorder{first: o.FirstFrame}, nil },

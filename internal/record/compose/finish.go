@@ -46,14 +46,7 @@ func (c *composer) finish(ctx context.Context) (Output, error) {
 		}
 		out.Artifacts = append(out.Artifacts, list...)
 	}
-	b, err := json.MarshalIndent(out, "", "\t")
-	if err != nil {
-		return out, fmt.Errorf("write manifest: %w", err)
-	}
-	err = c.put(filepath.Base(Manifest), func(w io.Writer) error {
-		_, err := w.Write(b)
-		return err
-	})
+	err := c.manifest(out)
 	if err == nil && c.film != nil {
 		for n := range (c.film.tick + c.chunk - 1) / c.chunk {
 			for _, name := range finishedChunks(c.work, n) {
@@ -62,6 +55,18 @@ func (c *composer) finish(ctx context.Context) (Output, error) {
 		}
 	}
 	return out, err
+}
+
+// manifest writes what came out, which makes it final.
+func (c *composer) manifest(out Output) error {
+	b, err := json.MarshalIndent(out, "", "\t")
+	if err != nil {
+		return fmt.Errorf("write manifest: %w", err)
+	}
+	return c.put(filepath.Base(Manifest), func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
 }
 
 // filmed reports whether a person had a video track.

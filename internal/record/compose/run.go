@@ -119,7 +119,11 @@ func (c *composer) run(ctx context.Context) (Output, error) {
 		if final && !c.story.hasEpoch {
 			return Output{}, ErrNothing
 		}
-		if c.story.hasEpoch {
+		if c.story.filmed() {
+			if final {
+				return c.finishFilmed(ctx)
+			}
+		} else if c.story.hasEpoch {
 			if err := c.advance(ctx, final); err != nil {
 				return Output{}, err
 			}

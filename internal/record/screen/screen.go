@@ -27,6 +27,10 @@ import (
 	"steno/internal/record/segment"
 )
 
+// ErrNotInstalled is wrapped by Open when a program is missing. The error says
+// what to install.
+var ErrNotInstalled = errors.New("the screen engine lacks a program")
+
 // TrackID names the track in the journal and its folder under segments/.
 const TrackID = "screen"
 
@@ -76,7 +80,7 @@ func Open(ctx context.Context, o Options) (*Stage, error) {
 	o = o.withDefaults()
 	for program, name := range map[string]string{"Xvfb": "xvfb", "pulseaudio": "pulseaudio", o.FFmpeg: "ffmpeg"} {
 		if _, err := exec.LookPath(program); err != nil {
-			return nil, fmt.Errorf("open screen: %s not found; install it with: apt-get install %s", program, name)
+			return nil, fmt.Errorf("open screen: %w: %s not found; install it with: apt-get install %s", ErrNotInstalled, program, name)
 		}
 	}
 	// Addresses of sockets must be short, which a bot's folder need not be.

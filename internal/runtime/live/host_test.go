@@ -226,7 +226,7 @@ func (h *host) strays() (list []string) {
 func (h *host) plays(key string) time.Duration {
 	h.t.Helper()
 	file := filepath.Join(h.data, "objects", key)
-	if out, err := exec.Command("ffmpeg", "-v", "error", "-xerror", "-i", file, "-f", "null", "-").CombinedOutput(); err != nil || len(out) > 0 {
+	if out, err := exec.Command("ffmpeg", "-v", "error", "-xerror", "-i", file, "-fps_mode", "vfr", "-f", "null", "-").CombinedOutput(); err != nil || len(out) > 0 {
 		h.t.Errorf("%s does not play: %v\n%s", key, err, out)
 	}
 	out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "json", file).Output()

@@ -8,6 +8,7 @@ import (
 	"steno/internal/bot"
 	"steno/internal/browser"
 	"steno/internal/platform"
+	"steno/internal/record/screen"
 )
 
 // loss is how a visit ends that should not have: the browser or the
@@ -70,7 +71,7 @@ func (s *session) attend(ctx context.Context) (verdict, error) {
 
 // giveUp says whether another visit makes no sense.
 func (s *session) giveUp(err error, failures int, deadline time.Time) (verdict, bool) {
-	if errors.Is(err, browser.ErrNoBrowser) {
+	if errors.Is(err, browser.ErrNoBrowser) || errors.Is(err, screen.ErrNotInstalled) {
 		return verdict{bot.EndInternalError, err.Error()}, true
 	}
 	been := !s.facts.admitted.IsZero()

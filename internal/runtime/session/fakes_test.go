@@ -102,7 +102,7 @@ func newWorld(t *testing.T, change func(*bot.Spec)) *world {
 	}
 	w.limits = Limits{Look: 20 * time.Millisecond, Answer: 300 * time.Millisecond, MinFree: 1}
 	w.tools = Tools{
-		Open: func(context.Context, bot.Spec, string, *slog.Logger) (Browser, error) { return w.open() },
+		Open: func(context.Context, bot.Spec, string, []string, *slog.Logger) (Browser, error) { return w.open() },
 		Record: func(o tracks.Options) (Recorder, error) {
 			return &fakeRecorder{w: w, first: o.FirstFrame, begun: time.Now()}, nil
 		},

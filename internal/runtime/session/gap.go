@@ -37,7 +37,7 @@ func (s *session) closeGap(firstFrame, back time.Time) {
 // lastKnown is the last moment of which a dead process left a trace: its last
 // frame or its last journal entry.
 func lastKnown(folder string, m *memory) time.Time {
-	last := m.lastAt
+	last := latest(m.lastAt, lastFilmed(folder))
 	dirs, err := os.ReadDir(filepath.Join(folder, segment.Dir))
 	if err != nil {
 		return last

@@ -132,6 +132,9 @@ func (v *visit) others(roster []platform.Person) (n int) {
 func (v *visit) follow(now time.Time) {
 	s := v.s
 	a := v.rec.Activity()
+	if v.film != nil && !a.LastFrame.IsZero() {
+		v.first.CompareAndSwap(0, a.LastFrame.UnixMicro())
+	}
 	v.lastKnown = latest(v.lastKnown, a.LastFrame, v.lastSeen)
 	s.facts.sound = latest(s.facts.sound, a.LastSound)
 	s.facts.company = latest(s.facts.company, a.LastSound)

@@ -12,6 +12,7 @@ import (
 	"steno/internal/meeting"
 	"steno/internal/platform"
 	"steno/internal/platform/all"
+	"steno/internal/record/screen"
 	"steno/internal/record/tracks"
 )
 
@@ -38,10 +39,13 @@ type Recorder interface {
 
 // Tools are the hands of a session; tests replace them.
 type Tools struct {
-	// Open launches a browser for the bot.
-	Open func(ctx context.Context, spec bot.Spec, folder string, log *slog.Logger) (Browser, error)
+	// Open launches a browser for the bot. With env, that of a Stage, it shows
+	// itself there.
+	Open func(ctx context.Context, spec bot.Spec, folder string, env []string, log *slog.Logger) (Browser, error)
 	// Record begins to record into a folder.
 	Record func(tracks.Options) (Recorder, error)
+	// Stage opens what films a page.
+	Stage func(context.Context, screen.Options) (Stage, error)
 	// Adapter returns the adapter of a platform.
 	Adapter func(meeting.Platform) (platform.Adapter, error)
 	// Composer returns the command that composes a folder's artifacts while
@@ -54,8 +58,13 @@ type Tools struct {
 // in a process of its own.
 func Live(program string) Tools {
 	return Tools{
-		Open: func(ctx context.Context, spec bot.Spec, folder string, log *slog.Logger) (Browser, error) {
-			b, err := browser.Launch(ctx, browser.Options{Path: spec.Browser, Dir: folder, InsecureTLS: spec.InsecureTLS, Log: log})
+		Open: func(ctx context.Context, spec bot.Spec, folder string, env []string, log *slog.Logger) (Browser, error) {
+			o := browser.Options{Path: spec.Browser, Dir: folder, InsecureTLS: spec.InsecureTLS, Log: log}
+			if env != nil {
+				o.Headed, o.Sound, o.Env = true, true, env
+				o.Flags = []string{"--kiosk"} // nothing but the page is to be filmed
+			}
+			b, err := browser.Launch(ctx, o)
 			if err != nil {
 				return nil, err // b is a typed nil
 			}
@@ -67,6 +76,13 @@ func Live(program string) Tools {
 				return nil, err
 			}
 			return r, nil
+		},
+		Stage: func(ctx context.Context, o screen.Options) (Stage, error) {
+			s, err := screen.Open(ctx, o)
+			if err != nil {
+				return nil, err
+			}
+			return s, nil
 		},
 		Adapter: func(p meeting.Platform) (platform.Adapter, error) {
 			a := all.Adapter(p)

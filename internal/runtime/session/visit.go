@@ -29,6 +29,7 @@ type visit struct {
 	adapter  platform.Adapter
 	page     Browser
 	rec      Recorder
+	film     *filming // nil with the track engine
 
 	first     atomic.Int64 // arrival of the first frame, Unix microseconds
 	entered   time.Time    // in the call; zero before
@@ -78,24 +79,37 @@ func (v *visit) prepare(ctx context.Context) error {
 	if v.adapter, err = s.opt.Tools.Adapter(s.spec.Platform); err != nil {
 		return &platform.Refusal{Code: bot.EndInvalidURL, Reason: err.Error()}
 	}
-	if v.page, err = s.opt.Tools.Open(ctx, s.spec, s.opt.Folder, s.log); err != nil {
+	if err = v.engine(ctx); err != nil {
+		return fmt.Errorf("begin to record: %w", err)
+	}
+	var env []string
+	if v.film != nil {
+		env = v.film.Env()
+	}
+	if v.page, err = s.opt.Tools.Open(ctx, s.spec, s.opt.Folder, env, s.log); err != nil {
 		return fmt.Errorf("open browser: %w", err)
 	}
 	s.setBrowser(v.page)
-	v.rec, err = s.opt.Tools.Record(tracks.Options{
-		Folder: s.opt.Folder, Journal: s.journal, Clock: s.clock, Log: s.log,
-		AudioOnly:  s.spec.Mode == bot.AudioOnly,
-		FirstFrame: func(at int64) { v.first.CompareAndSwap(0, at) },
-	})
-	if err != nil {
-		return fmt.Errorf("begin to record: %w", err)
-	}
 	for _, script := range append([]string{v.rec.Script()}, v.adapter.Scripts(v.join())...) {
 		if err := v.page.AddScript(ctx, script); err != nil {
 			return fmt.Errorf("prepare page: %w", err)
 		}
 	}
 	return nil
+}
+
+// engine makes the recorder that the spec asks for.
+func (v *visit) engine(ctx context.Context) (err error) {
+	s := v.s
+	if s.spec.Engine == bot.ScreenEngine {
+		return v.raise(ctx)
+	}
+	v.rec, err = s.opt.Tools.Record(tracks.Options{
+		Folder: s.opt.Folder, Journal: s.journal, Clock: s.clock, Log: s.log,
+		AudioOnly:  s.spec.Mode == bot.AudioOnly,
+		FirstFrame: func(at int64) { v.first.CompareAndSwap(0, at) },
+	})
+	return err
 }
 
 func (v *visit) join() platform.Join {
@@ -162,6 +176,9 @@ func (v *visit) look(ctx context.Context) (verdict, bool, error) {
 		}
 	}
 	if v.inCall() {
+		if err := v.roll(now); err != nil {
+			return verdict{}, false, &loss{"browser_died", err}
+		}
 		v.follow(now)
 		if err := v.severed(now); err != nil {
 			return verdict{}, false, err

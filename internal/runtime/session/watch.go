@@ -38,6 +38,15 @@ func (v *visit) watch(ctx context.Context, cancel context.CancelCauseFunc) func(
 			cancel(&loss{"browser_died", errors.New("the page crashed")})
 		}
 	})
+	if v.film != nil {
+		wg.Go(func() {
+			select {
+			case <-ctx.Done():
+			case <-v.film.Failed():
+				cancel(&loss{"browser_died", errors.New("the screen engine lost one of its programs")})
+			}
+		})
+	}
 	wg.Go(func() { v.ping(ctx, cancel) })
 	wg.Go(func() { v.weigh(ctx, cancel) })
 	return func() { stop(); wg.Wait() }
@@ -87,8 +96,12 @@ func (v *visit) severed(now time.Time) error {
 	return &loss{"reconnect", fmt.Errorf("no media for %s, and no connection that could carry them", now.Sub(a.LastFrame).Round(time.Second))}
 }
 
-// flowing reports whether frames came lately.
+// flowing reports whether frames came lately. A film shows nothing of whether
+// the page is alive.
 func (v *visit) flowing(now time.Time) bool {
+	if v.film != nil {
+		return false
+	}
 	last := v.rec.Activity().LastFrame
 	return !last.IsZero() && now.Sub(last) < v.s.limits.Answer
 }

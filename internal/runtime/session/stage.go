@@ -1,0 +1,92 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"steno/internal/record/screen"
+	"steno/internal/record/tracks"
+)
+
+// stageLimit bounds the start of display and sound device.
+const stageLimit = 20 * time.Second
+
+// Stage is what films a page that gives no tracks.
+type Stage interface {
+	Env() []string
+	Record(epoch int64) error
+	Activity() screen.Activity
+	Failed() <-chan struct{}
+	Close() error
+}
+
+// filming is the Recorder of a visit whose page is filmed. It knows no tracks.
+type filming struct {
+	Stage
+	rolling atomic.Bool
+}
+
+func (f *filming) Script() string             { return "" }
+func (f *filming) Tracks() []tracks.TrackInfo { return nil }
+
+// Err is always nil: a disk that is full ends the film, which is noticed.
+func (f *filming) Err() error { return nil }
+
+// Activity tells of the film. It grows however dead the page is.
+func (f *filming) Activity() tracks.Activity {
+	a := f.Stage.Activity()
+	return tracks.Activity{LastFrame: a.LastFrame, LastSound: a.LastSound, Bytes: a.Bytes}
+}
+
+// raise opens the stage for a browser that is to be filmed.
+func (v *visit) raise(ctx context.Context) error {
+	s := v.s
+	ctx, cancel := context.WithTimeout(ctx, stageLimit)
+	defer cancel()
+	stage, err := s.opt.Tools.Stage(ctx, screen.Options{
+		Folder: s.opt.Folder, Journal: s.journal, Clock: s.clock, Log: s.log, FFmpeg: s.spec.FFmpeg,
+	})
+	if err != nil {
+		return err
+	}
+	v.film = &filming{Stage: stage}
+	v.rec = v.film
+	return nil
+}
+
+// roll begins to film once the bot is in the call: what is before it is nobody's
+// meeting. Time zero must be known before the film, which counts from it.
+func (v *visit) roll(now time.Time) error {
+	if v.film == nil || v.film.rolling.Load() {
+		return nil
+	}
+	s := v.s
+	s.diary.epoch(now.UnixMicro())
+	var epoch int64
+	s.diary.look(func(m *memory) { epoch = m.epoch })
+	if epoch == 0 {
+		return errors.New("film: the journal takes no entry")
+	}
+	if err := v.film.Record(epoch); err != nil {
+		return fmt.Errorf("film: %w", err)
+	}
+	v.film.rolling.Store(true)
+	return nil
+}
+
+// lastFilmed is when the last film of a folder grew last; zero if there is none.
+func lastFilmed(folder string) time.Time {
+	films, err := screen.Files(folder)
+	if err != nil || len(films) == 0 {
+		return time.Time{}
+	}
+	st, err := os.Stat(films[len(films)-1])
+	if err != nil || st.Size() == 0 {
+		return time.Time{}
+	}
+	return st.ModTime()
+}
