@@ -63,7 +63,7 @@ func TestCapacity(t *testing.T) {
 		want int
 	}{
 		{"two cores, video", capacity(0, 2, 24<<30), video, 9},
-		{"two cores, audio", capacity(0, 2, 24<<30), audio, 12},
+		{"two cores, audio", capacity(0, 2, 24<<30), audio, 15},
 		{"two cores, screen", capacity(0, 2, 24<<30), screen, 2},
 		{"little memory", capacity(0, 16, 2<<30), audio, 4},
 		{"tiny machine carries one", capacity(0, 1, 100<<20), screen, 1},
