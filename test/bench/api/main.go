@@ -4,7 +4,7 @@
 // queries. Both run in this process and take turns, so that whatever else the
 // machine does hits both.
 //
-//	go run ./test/bench/api [-bots 100000] [-for 3s] [-rounds 3] [-binary bin/steno]
+//	go run ./test/bench/api [-bots 100000] [-for 500ms] [-rounds 15] [-binary bin/steno]
 package main
 
 import (
@@ -35,8 +35,8 @@ type options struct {
 func main() {
 	var o options
 	flag.IntVar(&o.bots, "bots", 100_000, "bots stored")
-	flag.DurationVar(&o.length, "for", 3*time.Second, "length of a run")
-	flag.IntVar(&o.rounds, "rounds", 3, "runs of each; the median counts")
+	flag.DurationVar(&o.length, "for", 500*time.Millisecond, "length of a run")
+	flag.IntVar(&o.rounds, "rounds", 15, "runs of each; the median counts")
 	flag.IntVar(&o.clients, "clients", 16, "connections")
 	flag.StringVar(&o.binary, "binary", "bin/steno", "the program, for memory and time to ready")
 	flag.Parse()
