@@ -21,6 +21,7 @@ type Stage interface {
 	Record(epoch int64) error
 	Activity() screen.Activity
 	Failed() <-chan struct{}
+	Stop() error // ends the film
 	Close() error
 }
 

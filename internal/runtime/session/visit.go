@@ -217,6 +217,11 @@ func (v *visit) disk(now time.Time) (verdict, bool) {
 func (v *visit) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveLimit)
 	defer cancel()
+	if v.film != nil {
+		if err := v.film.Stop(); err != nil { // leaving is not to be seen
+			v.s.log.Warn("the film's end", "error", err)
+		}
+	}
 	if err := v.adapter.Leave(ctx, v.page); err != nil {
 		v.s.log.Info("could not leave by the page", "error", err)
 	}
