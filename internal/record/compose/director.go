@@ -16,7 +16,8 @@ const (
 )
 
 const (
-	dwell     = 45 // ticks that a speaker stays at least: 1.8 s
+	dwell     = 45        // ticks that a speaker stays at least: 1.8 s
+	greeting  = 2_000_000 // µs from the beginning in which people get known
 	mostTiles = 16
 	margin    = 8 // pixels between tiles
 )
@@ -84,6 +85,9 @@ func (d *director) scene(n int64, tl timeline) scene {
 		}
 	}
 	here := d.here(tl.wall(us))
+	if len(here) == 0 && us < greeting {
+		here = d.here(tl.wall(greeting)) // they are there, only not known yet
+	}
 	eyes := map[*person]*eye{}
 	var screen *eye
 	for _, e := range d.eyes() {
