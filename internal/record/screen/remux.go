@@ -24,7 +24,8 @@ type piece struct {
 }
 
 // Remux makes the artifacts of a folder's films: an MP4 whose picture is
-// copied as it was filmed, and a FLAC of its sound. Time in both counts from
+// copied as it was filmed, the first one standing from time zero on, and a FLAC
+// of its sound. Time in both counts from
 // the epoch that Record was given, also behind an interruption. Empty paths
 // are left out. It works on what a killed process left behind.
 func Remux(ctx context.Context, ffmpeg, folder, mp4, flac string) error {
@@ -43,7 +44,10 @@ func Remux(ctx context.Context, ffmpeg, folder, mp4, flac string) error {
 	input := []string{"-f", "concat", "-safe", "0", "-i", list}
 	start := fmt.Sprintf("%.6f", pieces[0].start.Seconds())
 	if mp4 != "" {
-		args := append(slices.Clip(input), "-map", "0:v", "-map", "0:a?", "-c", "copy", "-output_ts_offset", start, "-movflags", "+faststart", "-f", "mp4", "-y", mp4)
+		args := append(slices.Clip(input), "-map", "0:v", "-map", "0:a?", "-c", "copy",
+			// The first picture stands from time zero on: programs that take the
+			// beginning of a file for zero would be off otherwise.
+			"-bsf:v", "setts=ts=if(eq(N\\,0)\\,0\\,TS+"+start+"/TB)", "-bsf:a", "setts=ts=TS+"+start+"/TB", "-movflags", "+faststart", "-f", "mp4", "-y", mp4)
 		if _, err := run(ctx, ffmpeg, args...); err != nil {
 			return fmt.Errorf("remux films: %w", err)
 		}
