@@ -123,6 +123,14 @@ func TestThreePeopleTalk(t *testing.T) {
 			if o.Result.DurationMS != act*1000 {
 				t.Errorf("duration %d ms, want %d", o.Result.DurationMS, act*1000)
 			}
+			if mode == bot.SpeakerView {
+				// Whoever is shown, also again, is shown as of now.
+				for i, c := range timecodes(t, out(folder, "video.mp4"), "")[fps : 11*fps] {
+					if want := int((1 + float64(i)/fps - 0.13) * 30); c < want-3 || c > want+3 {
+						t.Fatalf("frame %d is shown at tick %d, want about %d", c, fps+i, want)
+					}
+				}
+			}
 			if e := der(m.truth, readLines(t, folder)); e > 0.02 { // under 20 ms at each of the twelve edges
 				t.Errorf("diarization error rate %.4f, want at most 0.02", e)
 			} else {

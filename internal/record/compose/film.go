@@ -8,6 +8,7 @@ import (
 	"hash"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -26,6 +27,7 @@ type film struct {
 	layout   string
 	marks    string
 	decoders map[*eye]*openDecoder
+	idle     []*openDecoder // of those who may be shown again, the last one last
 	cards    map[int][]byte // of the present layout, by index of the tile
 
 	tick    int64   // the next one
@@ -40,6 +42,7 @@ type film struct {
 // openDecoder is the decoder of an eye that is in the picture.
 type openDecoder struct {
 	*videoDecoder
+	eye  *eye
 	w, h int
 	fed  int   // index of the next frame of the eye to be fed
 	tick int64 // of the last wanted frame
@@ -79,9 +82,6 @@ func (f *film) step(ctx context.Context, until, end int64, last bool) error {
 		if err := e.step(until+late, tl); err != nil {
 			return fmt.Errorf("read track %s: %w", e.t.ID, err)
 		}
-	}
-	for e, d := range f.decoders {
-		f.feed(e, d)
 	}
 	for f.tick < end {
 		if ok, err := f.begin(ctx, tl, end, last); err != nil || !ok {
@@ -208,27 +208,37 @@ func (f *film) open(ctx context.Context, e *eye, t tile) {
 		return
 	}
 	k := e.key(i)
-	o := &openDecoder{w: t.w, h: t.h, key: e.frames[k].place, fed: i + 1, tick: f.tick}
+	o := f.resume(e, t)
+	o.key, o.fed, o.tick = e.frames[k].place, i+1, f.tick
 	f.decoders[e] = o
-	d, err := newVideoDecoder(ctx, f.log, f.ffmpeg, f.folder, e.t, t.w, t.h)
-	if err != nil {
-		f.log.Error("video decoder", "track", e.t.ID, "err", err)
-		o.gone = true
-		return
+	if o.videoDecoder == nil {
+		d, err := newVideoDecoder(ctx, f.log, f.ffmpeg, f.folder, e.t, t.w, t.h)
+		if err != nil {
+			f.log.Error("video decoder", "track", e.t.ID, "err", err)
+			o.gone = true
+			return
+		}
+		o.videoDecoder, d.patience = d, f.wait
 	}
-	o.videoDecoder, d.patience = d, f.wait
 	for j := k; j < i; j++ {
-		d.feed(e.frames[j].place, false, 0)
+		o.videoDecoder.feed(e.frames[j].place, false, 0)
 	}
-	d.feed(e.frames[i].place, true, f.tick)
-	f.feed(e, o)
+	o.videoDecoder.feed(e.frames[i].place, true, f.tick)
 }
 
-// feed passes on what an eye has seen since. Of several frames in a tick the
-// first is shown.
-func (f *film) feed(e *eye, o *openDecoder) {
-	for ; o.fed < len(e.frames) && !o.gone; o.fed++ {
+// ahead is how far, in ticks, a decoder works ahead: what it has made of a
+// person who is not shown any more was made for nothing.
+const ahead = 12
+
+// feed passes on what an eye sees up to a little ahead. Of several frames in a
+// tick the first is shown.
+func (f *film) feed(o *openDecoder) {
+	e := o.eye
+	for ; o.fed < len(e.frames); o.fed++ {
 		s := e.frames[o.fed]
+		if s.us > (f.tick+ahead)*tickUS {
+			return
+		}
 		tick := (s.us + tickUS/2) / tickUS
 		wanted := !s.hidden && tick > o.tick
 		if wanted {
@@ -243,6 +253,7 @@ func (f *film) draw(ctx context.Context, i int, t tile, anew bool) {
 	var frame []byte
 	fresh := anew
 	if o := f.decoders[t.eye]; t.eye != nil && o != nil && !o.gone {
+		f.feed(o)
 		var news bool
 		frame, news = o.at(ctx, f.tick)
 		fresh = fresh || news
@@ -297,17 +308,48 @@ func (f *film) mark(s scene) {
 	}
 }
 
-// closeDecoders closes those that are not kept at their size.
+// closeDecoders closes those that are not kept at their size, or lets them
+// rest: to start an ffmpeg costs more than to keep one that does nothing.
 func (f *film) closeDecoders(keep map[*eye]tile) {
 	for e, o := range f.decoders {
-		if t, ok := keep[e]; ok && t.w == o.w && t.h == o.h {
+		t, ok := keep[e]
+		if ok && t.w == o.w && t.h == o.h {
 			continue
 		}
-		if !o.gone {
-			o.close()
-		}
 		delete(f.decoders, e)
+		if o.gone {
+			continue
+		}
+		if ok || o.dead {
+			o.close()
+			continue
+		}
+		o.rest()
+		if f.idle = append(f.idle, o); len(f.idle) > mostIdle {
+			f.idle[0].close()
+			f.idle = slices.Delete(f.idle, 0, 1)
+		}
 	}
+}
+
+// mostIdle is how many decoders rest at most.
+const mostIdle = 4
+
+// resume returns the resting decoder of an eye if it has the right size, else
+// one that is still to be started.
+func (f *film) resume(e *eye, t tile) *openDecoder {
+	for i, o := range f.idle {
+		if o.eye != e {
+			continue
+		}
+		f.idle = slices.Delete(f.idle, i, i+1)
+		if o.w == t.w && o.h == t.h {
+			return o
+		}
+		o.close()
+		break
+	}
+	return &openDecoder{eye: e, w: t.w, h: t.h}
 }
 
 // forget lets go of frames that cannot matter any more.
@@ -322,6 +364,10 @@ func (f *film) forget() {
 
 func (f *film) close() {
 	f.closeDecoders(nil)
+	for _, o := range f.idle {
+		o.close()
+	}
+	f.idle = nil
 	if f.out != nil {
 		f.out.c.kill()
 	}

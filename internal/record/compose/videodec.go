@@ -95,6 +95,19 @@ func (d *videoDecoder) feed(at place, wanted bool, tick int64) {
 	}
 }
 
+// rest forgets what is under way. What is fed next begins with a keyframe; what
+// still comes out of the frames before it is passed over then.
+func (d *videoDecoder) rest() {
+	d.mu.Lock()
+	d.todo = nil
+	d.mu.Unlock()
+	d.expect = nil
+	if d.now != nil {
+		d.free <- d.now
+		d.now = nil
+	}
+}
+
 // write reads the frames from the segments and passes them to ffmpeg as IVF.
 func (d *videoDecoder) write(t *tail, codec string) {
 	defer d.c.in.Close()
@@ -118,7 +131,7 @@ func (d *videoDecoder) write(t *tail, codec string) {
 			return
 		}
 		for _, f := range list {
-			if !began || t.at > f.file || t.at == f.file && t.n > f.frame {
+			if !began || t.at != f.file && t.at+1 != f.file || t.at == f.file && t.n > f.frame {
 				if t.seek(f.place) != nil {
 					return
 				}
