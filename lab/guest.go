@@ -133,7 +133,7 @@ func (s *Server) serveSignal(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // Accept has answered
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(1 << 20)
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()

@@ -7,6 +7,7 @@ package blob
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -162,7 +163,7 @@ func (s *Store) DeletePrefix(ctx context.Context, folder string) error {
 	it := s.bucket.List(&blob.ListOptions{Prefix: folder + "/"})
 	for {
 		o, err := it.Next(ctx)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -108,7 +109,7 @@ func TestRangesAreReadAfterSeeking(t *testing.T) {
 		if end, err := o.Seek(0, io.SeekEnd); err != nil || end != 1<<20 {
 			t.Fatal(end, err)
 		}
-		if n, err := o.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		if n, err := o.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 			t.Fatalf("read at the end: %d, %v", n, err)
 		}
 		if _, err := o.Seek(-1, io.SeekStart); err == nil {

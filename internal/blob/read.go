@@ -75,7 +75,7 @@ func (r *ranged) Read(p []byte) (int, error) {
 	}
 	n, err := r.r.Read(p)
 	r.pos += int64(n)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = classify(err, "read "+r.key+" from", r.s.name)
 	}
 	return n, err

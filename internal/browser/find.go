@@ -42,7 +42,7 @@ func find(named string, places []string) (string, error) {
 	if named != "" {
 		path, err := exec.LookPath(named)
 		if err != nil {
-			return "", fmt.Errorf("%w: %q is not a program that can be run (%v)", ErrNoBrowser, named, err)
+			return "", fmt.Errorf("%w: %q is not a program that can be run (%w)", ErrNoBrowser, named, err)
 		}
 		return path, nil
 	}

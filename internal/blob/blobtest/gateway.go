@@ -52,8 +52,8 @@ func Gateway(t *testing.T) string {
 		t.Fatalf("start versitygw: %v", err)
 	}
 	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
 		log.Close()
 	})
 	waitUntilItAnswers(t, "http://"+addr, log.Name())

@@ -2,6 +2,7 @@ package meet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -129,7 +130,7 @@ func outcome(t *testing.T, url string) bot.EndCode {
 	defer cancel()
 	a, page := New(), newPage(t)
 	if err := a.Enter(ctx, page, platform.Join{URL: url, Name: "Steno"}); err != nil {
-		r, ok := err.(*platform.Refusal)
+		r, ok := errors.AsType[*platform.Refusal](err)
 		if !ok {
 			t.Fatal(err)
 		}

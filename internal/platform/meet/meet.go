@@ -216,7 +216,7 @@ func (a *Adapter) Leave(ctx context.Context, page platform.Page) error {
 	}
 	for {
 		if s, err = a.look(ctx, page); err != nil || s.Leave == "" {
-			return nil // a page that is gone has left
+			return nil //nolint:nilerr // a page that is gone has left
 		}
 		if err := wait(ctx, pollEvery); err != nil {
 			return fmt.Errorf("leave: %w", err)

@@ -221,9 +221,9 @@ func (f *film) open(ctx context.Context, e *eye, t tile) {
 		o.videoDecoder, d.patience = d, f.wait
 	}
 	for j := k; j < i; j++ {
-		o.videoDecoder.feed(e.frames[j].place, false, 0)
+		o.feed(e.frames[j].place, false, 0)
 	}
-	o.videoDecoder.feed(e.frames[i].place, true, f.tick)
+	o.feed(e.frames[i].place, true, f.tick)
 }
 
 // ahead is how far, in ticks, a decoder works ahead: what it has made of a
@@ -244,7 +244,7 @@ func (f *film) feed(o *openDecoder) {
 		if wanted {
 			o.tick = tick
 		}
-		o.videoDecoder.feed(s.place, wanted, tick)
+		o.feed(s.place, wanted, tick)
 	}
 }
 

@@ -177,7 +177,8 @@ func (c *composer) voices(people []*participant, samples int64) ([]journal.Artif
 				return nil, err
 			}
 		}
-		path, err := "", error(nil)
+		var path string
+		var err error
 		if f != nil {
 			path, err = f.path, f.finish(samples)
 		} else if raw := c.sound.raws[p.person]; raw != nil {

@@ -236,7 +236,6 @@ type made struct {
 	rng    *rand.Rand
 	events []event
 	now    time.Time
-	mu     sync.Mutex
 	j      *journal.Writer
 	w      map[string]*segment.Writer
 	files  map[string]int

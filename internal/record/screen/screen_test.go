@@ -74,7 +74,7 @@ func filmClapper(ctx context.Context, folder string) (*scene, error) {
 		s.Close()
 		return nil, err
 	}
-	if err := b.Navigate(ctx, clapper); err == nil {
+	if err = b.Navigate(ctx, clapper); err == nil {
 		err = s.Record(time.Now().UnixMicro())
 	}
 	return &scene{Stage: s, b: b, w: w}, err

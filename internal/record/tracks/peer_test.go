@@ -2,6 +2,7 @@ package tracks
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -74,7 +75,7 @@ func readOgg(t testing.TB, path string) (packets [][]byte) {
 	}
 	for {
 		page, _, err := r.ParseNextPage()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return packets
 		}
 		if err != nil {
@@ -100,7 +101,7 @@ func readIVF(t testing.TB, path string) (frames [][]byte) {
 	}
 	for {
 		frame, _, err := r.ParseNextFrame()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return frames
 		}
 		if err != nil {
@@ -118,10 +119,8 @@ type peer struct {
 	pc   *webrtc.PeerConnection
 	http *httptest.Server
 
-	mu         sync.Mutex
-	videoBytes int // sent after the negotiation allowed it
-	stop       chan struct{}
-	senders    sync.WaitGroup
+	stop    chan struct{}
+	senders sync.WaitGroup
 }
 
 const meetingPage = `<!doctype html><title>meeting</title><body><script>

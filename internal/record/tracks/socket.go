@@ -81,7 +81,7 @@ func (s *socket) close() { _ = s.server.Close() }
 func (r *Recorder) serve(ctx context.Context, conn *websocket.Conn) {
 	r.pages.Add(1)
 	defer r.pages.Done()
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	p := r.opened()
 	defer r.gone(p)
 	for {

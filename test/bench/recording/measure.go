@@ -60,7 +60,7 @@ func measureBots(ctx context.Context, binary, mode string, n int, length time.Du
 	if err := stage.Start(ctx); err != nil {
 		return r, err
 	}
-	defer stage.Stop()
+	defer func() { _ = stage.Stop() }()
 	return r, r.measure(ctx, stage, meeting, length)
 }
 
