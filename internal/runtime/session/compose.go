@@ -114,7 +114,7 @@ func (c *composer) runOnce() error {
 		return nil
 	case <-c.stopped:
 		_ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
-		<-ended
+		_ = <-ended
 		return errors.New("compose: stopped")
 	}
 }
