@@ -2,6 +2,8 @@
 // through, what its end means. It knows no SQL, no HTTP and no browser.
 package bot
 
+import "slices"
+
 // Status is a bot status code of API v2 (digest 5.1).
 type Status string
 
@@ -45,10 +47,5 @@ func (s Status) Terminal() bool { return s == Completed || s == Failed }
 
 // Known reports whether s is one of the status codes.
 func (s Status) Known() bool {
-	for _, k := range Statuses {
-		if k == s {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(Statuses, s)
 }

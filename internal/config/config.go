@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"steno/internal/meeting"
@@ -69,12 +70,7 @@ func (h Hosts) Meetings() meeting.Hosts {
 
 // Has reports whether the process has a role.
 func (s *Serve) Has(role string) bool {
-	for _, r := range s.Roles {
-		if r == role {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.Roles, role)
 }
 
 // Validate checks what can be checked without touching anything. Kong calls it

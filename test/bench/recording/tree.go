@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,21 +28,12 @@ func (p parts) add(name string, c cost) {
 func (p parts) total(names ...string) cost {
 	var sum cost
 	for name, c := range p {
-		if len(names) == 0 || contains(names, name) {
+		if len(names) == 0 || slices.Contains(names, name) {
 			sum.cpu += c.cpu
 			sum.pss += c.pss
 		}
 	}
 	return sum
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 type proc struct {
