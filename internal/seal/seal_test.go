@@ -49,7 +49,8 @@ func TestSealedTextOpensToWhatItWas(t *testing.T) {
 	s := sealerOf(t, newKey(t))
 	for _, text := range []string{"", "x", "hunter2", strings.Repeat("long ", 10_000)} {
 		sealed := mustSeal(t, s, cell, text)
-		if text != "" && strings.Contains(sealed, text) {
+		// A single letter stands in most base64 by chance.
+		if len(text) > 1 && strings.Contains(sealed, text) {
 			t.Fatal("the sealed text shows the secret")
 		}
 		got, err := s.Open(cell, sealed)
