@@ -24,6 +24,7 @@ import (
 type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{}
+	err  error // valid when done is closed
 }
 
 // Start runs cmd. The kernel ties the parent-death signal to the thread that
@@ -42,8 +43,7 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 			return
 		}
 		defer close(p.done)
-		// Nothing is learned from how it ended: that it ended is the news.
-		_ = cmd.Wait()
+		p.err = cmd.Wait()
 		reap(cmd.Process.Pid)
 	}()
 	if err := <-started; err != nil {
@@ -57,6 +57,19 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Done is closed when the whole group is gone and reaped.
 func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Wait waits until the group is gone and returns how the program ended, as
+// exec.Cmd.Wait does. It may be called more than once.
+func (p *Process) Wait() error {
+	<-p.done
+	return p.err
+}
+
+// Spent is the processor time that the program took, with what it had reaped
+// itself. It must have ended.
+func (p *Process) Spent() time.Duration {
+	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+}
 
 // Kill ends the group and waits until it is gone. It may be called more than
 // once.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -80,4 +81,79 @@ func repeat(units []unit, times int) (list []unit) {
 		}
 	}
 	return list
+}
+
+// BenchmarkJoin tells how long it takes, once the last chunk is encoded, to
+// join the parts of a recording of 5, 20 and 60 minutes into artifacts with
+// their checksums: what somebody waits for who left a long meeting. The goal
+// is 5 s for 60 minutes.
+func BenchmarkJoin(b *testing.B) {
+	for _, minutes := range []int64{5, 20, 60} {
+		b.Run(fmt.Sprintf("minutes=%d", minutes), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				c := recordedChunks(b, minutes*60)
+				b.StartTimer()
+				if _, err := c.mixed(minutes * 60_000_000); err != nil {
+					b.Fatal(err)
+				}
+				list, err := c.video(b.Context())
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(list[0].Bytes)/(1<<20), "MB")
+			}
+		})
+	}
+}
+
+// recordedChunks is a composer that has encoded so many seconds, all but the
+// end of the mix: one chunk of moving noise, many times over.
+func recordedChunks(b *testing.B, seconds int64) *composer {
+	b.Helper()
+	c := &composer{Options: Options{Folder: b.TempDir(), FFmpeg: "ffmpeg", Log: slog.New(slog.DiscardHandler), chunk: chunkTicks}}
+	c.work = filepath.Join(c.Folder, WorkDir)
+	for _, dir := range []string{c.work, filepath.Join(c.Folder, OutDir)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var err error
+	if c.sound, err = newSound(b.Context(), c.Options, newStory(), c.work, true); err != nil {
+		b.Fatal(err)
+	}
+	voice := voicePCM(10, 150, [][2]float64{{0, 10}})
+	for at := int64(0); at < seconds*rate; at += int64(len(voice)) {
+		c.sound.mix.add(at, voice)
+		if err := c.sound.mix.settle(at + int64(len(voice))); err != nil {
+			b.Fatal(err)
+		}
+	}
+	c.film = &film{tick: seconds * fps}
+	w, err := newChunkWriter(b.Context(), c.Log, c.FFmpeg, c.work, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	frame := make([]byte, width*height*3/2)
+	for tick := range chunkTicks {
+		for i := range frame[:2*width] { // a strip that changes, some 30 kB a second
+			frame[i] = byte(i*tick>>6) & 63
+		}
+		if err := w.write(frame); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := w.finish(c.work, 0, "x"); err != nil {
+		b.Fatal(err)
+	}
+	for n := int64(1); n < seconds*fps/chunkTicks; n++ {
+		data, err := os.ReadFile(chunkPath(c.work, 0, "x"))
+		if err == nil {
+			err = os.WriteFile(chunkPath(c.work, n, "x"), data, 0o600)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	return c
 }

@@ -3,7 +3,6 @@ package compose
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,19 +10,20 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
-	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"steno/internal/child"
 )
 
 // niceness of ffmpeg: recording goes before composing.
 const niceness = 17
 
-// child is an ffmpeg process. It dies with us, and with it all it started.
-type child struct {
+// program is an ffmpeg process with its pipes.
+type program struct {
 	name  string
 	log   *slog.Logger
-	cmd   *exec.Cmd
+	proc  *child.Process
 	in    io.WriteCloser // its standard input
 	out   *os.File       // its standard output, nil unless asked for
 	notes *os.File       // its file descriptor 3, nil unless asked for
@@ -37,16 +37,15 @@ type pipes struct{ out, notes bool }
 
 // spawn starts ffmpeg with args. The caller reads out and notes to their end
 // and then calls wait, or calls kill.
-func spawn(ctx context.Context, log *slog.Logger, program, name string, p pipes, args ...string) (*child, error) {
-	c := &child{name: name, log: log}
-	c.cmd = exec.Command(program, append([]string{"-hide_banner", "-nostdin", "-nostats", "-v", "error"}, args...)...)
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	c.cmd.Stderr = &c.err
+func spawn(ctx context.Context, log *slog.Logger, ffmpeg, name string, p pipes, args ...string) (*program, error) {
+	c := &program{name: name, log: log}
+	cmd := exec.Command(ffmpeg, append([]string{"-hide_banner", "-nostdin", "-nostats", "-v", "error"}, args...)...)
+	cmd.Stderr = &c.err
 	r, w, err := bigPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	c.in, c.cmd.Stdin = w, r
+	c.in, cmd.Stdin = w, r
 	theirs, ours := []*os.File{r}, []*os.File{w}
 	open := func(set func(r, w *os.File)) {
 		if err != nil {
@@ -58,22 +57,22 @@ func spawn(ctx context.Context, log *slog.Logger, program, name string, p pipes,
 		}
 	}
 	if p.out {
-		open(func(r, w *os.File) { c.out, c.cmd.Stdout = r, w })
+		open(func(r, w *os.File) { c.out, cmd.Stdout = r, w })
 	}
 	if p.notes {
-		open(func(r, w *os.File) { c.notes, c.cmd.ExtraFiles = r, []*os.File{w} })
+		open(func(r, w *os.File) { c.notes, cmd.ExtraFiles = r, []*os.File{w} })
 	}
 	if err == nil {
-		err = c.cmd.Start()
+		c.proc, err = child.Start(cmd)
 	}
 	closeAll(theirs)
 	if err != nil {
 		closeAll(ours)
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	_ = unix.Setpriority(unix.PRIO_PGRP, c.cmd.Process.Pid, niceness)
-	context.AfterFunc(ctx, c.stop)
-	log.Debug("child started", "name", name, "pid", c.cmd.Process.Pid)
+	_ = unix.Setpriority(unix.PRIO_PGRP, c.proc.PID(), niceness)
+	context.AfterFunc(ctx, c.proc.Kill)
+	log.Debug("child started", "name", name, "pid", c.proc.PID())
 	return c, nil
 }
 
@@ -95,13 +94,12 @@ func closeAll(files []*os.File) {
 
 // wait waits for the end of the process and tells why it failed, in its own
 // words.
-func (c *child) wait() error {
+func (c *program) wait() error {
 	c.once.Do(func() {
-		if err := c.cmd.Wait(); err != nil {
+		if err := c.proc.Wait(); err != nil {
 			c.werr = fmt.Errorf("%s: %w: %s", c.name, err, c.err.String())
 		}
-		st := c.cmd.ProcessState
-		c.log.Debug("child ended", "name", c.name, "user_ms", st.UserTime().Milliseconds(), "system_ms", st.SystemTime().Milliseconds())
+		c.log.Debug("child ended", "name", c.name, "cpu_ms", c.proc.Spent().Milliseconds())
 		for _, f := range []*os.File{c.out, c.notes} {
 			if f != nil {
 				f.Close()
@@ -111,16 +109,9 @@ func (c *child) wait() error {
 	return c.werr
 }
 
-// stop ends the process group at once. It may be called more than once.
-func (c *child) stop() {
-	if err := syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-		_ = c.cmd.Process.Kill()
-	}
-}
-
 // kill ends the process and waits for it.
-func (c *child) kill() {
-	c.stop()
+func (c *program) kill() {
+	c.proc.Kill()
 	_ = c.wait()
 }
 

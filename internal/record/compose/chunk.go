@@ -14,10 +14,14 @@ import (
 // the work when the composer is killed.
 const chunkTicks = 20 * fps
 
+// chunkScale is the clock of a chunk's timestamps, Hz: a multiple of the frame
+// rate, so that the length of a chunk is exact.
+const chunkScale = 512 * fps
+
 // chunkWriter encodes one chunk: H.264 in a closed group of pictures, all with
 // the same parameters, so that chunks can be put one behind the other.
 type chunkWriter struct {
-	c    *child
+	c    *program
 	temp string
 }
 
@@ -28,7 +32,7 @@ func newChunkWriter(ctx context.Context, log *slog.Logger, ffmpeg, work string, 
 		"-probesize", "32", "-analyzeduration", "0", "-i", "pipe:0",
 		"-c:v", "libx264", "-preset", "ultrafast", "-crf", "27", "-g", fmt.Sprint(4*fps), "-bf", "0", "-threads", "1",
 		"-colorspace", "smpte170m", "-color_primaries", "smpte170m", "-color_trc", "smpte170m", "-color_range", "tv",
-		"-f", "h264", temp)
+		"-video_track_timescale", fmt.Sprint(chunkScale), "-f", "mp4", temp)
 	if err != nil {
 		return nil, err
 	}
@@ -64,12 +68,12 @@ func (w *chunkWriter) finish(work string, n int64, print string) error {
 }
 
 func chunkPath(work string, n int64, print string) string {
-	return filepath.Join(work, fmt.Sprintf("video-%06d-%s.h264", n, print))
+	return filepath.Join(work, fmt.Sprintf("video-%06d-%s.mp4", n, print))
 }
 
 // finishedChunks returns the files of chunk n, whatever is in them.
 func finishedChunks(work string, n int64) []string {
-	names, _ := filepath.Glob(filepath.Join(work, fmt.Sprintf("video-%06d-*.h264", n)))
+	names, _ := filepath.Glob(filepath.Join(work, fmt.Sprintf("video-%06d-*.mp4", n)))
 	return names
 }
 

@@ -14,7 +14,7 @@ type mixer struct {
 	base int64   // position of sum[0]
 	sum  []int32 // samples from base on
 	out  []byte
-	c    *child
+	c    *program
 	temp []string
 }
 

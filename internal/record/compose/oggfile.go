@@ -99,7 +99,7 @@ func (o *oggFile) finish(samples int64) error {
 // rawFile is a participant's file of samples that the browser decoded, which
 // have to be encoded again.
 type rawFile struct {
-	c    *child
+	c    *program
 	path string
 	pos  int64
 	buf  []byte

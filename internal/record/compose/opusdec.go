@@ -21,7 +21,7 @@ const patience = 20 * time.Second
 // knows no gaps: packets are decoded one after the other, and the caller puts
 // the samples where they belong.
 type opusDecoder struct {
-	c   *child
+	c   *program
 	ogg *oggWriter
 
 	mu   sync.Mutex

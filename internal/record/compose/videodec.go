@@ -18,7 +18,7 @@ import (
 // numbers, odd for those that are wanted back, even for those that only others
 // are built on.
 type videoDecoder struct {
-	c    *child
+	c    *program
 	size int // bytes of a frame
 
 	mu    sync.Mutex

@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +11,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
+
+	"steno/internal/child"
 )
 
 // ErrNoFilm is returned when a folder holds nothing that can be played.
@@ -111,11 +113,16 @@ func run(ctx context.Context, ffmpeg string, args ...string) (string, error) {
 	if ffmpeg == "" {
 		ffmpeg = "ffmpeg"
 	}
-	cmd := exec.CommandContext(ctx, ffmpeg, append([]string{"-nostdin", "-hide_banner", "-nostats", "-v", "error"}, args...)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.CombinedOutput()
+	cmd := exec.Command(ffmpeg, append([]string{"-nostdin", "-hide_banner", "-nostats", "-v", "error"}, args...)...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	proc, err := child.Start(cmd)
 	if err != nil {
-		return "", fmt.Errorf("ffmpeg: %w: %s", err, strings.TrimSpace(string(out)))
+		return "", err
 	}
-	return string(out), nil
+	defer context.AfterFunc(ctx, proc.Kill)()
+	if err := proc.Wait(); err != nil {
+		return "", fmt.Errorf("ffmpeg: %w: %s", errors.Join(ctx.Err(), err), bytes.TrimSpace(said.Bytes()))
+	}
+	return said.String(), nil
 }

@@ -8,10 +8,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"steno/internal/child"
 )
 
 const (
@@ -98,23 +99,20 @@ func (c *composer) runOnce() error {
 		defer out.Close()
 		cmd.Stdout, cmd.Stderr = out, out
 	}
-	// The composer must not outlive the bot: the next one starts its own.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start composer: %w", err)
+	// The composer does not outlive the bot: the next one starts its own.
+	proc, err := child.Start(cmd)
+	if err != nil {
+		return fmt.Errorf("compose: %w", err)
 	}
-	_ = unix.Setpriority(unix.PRIO_PGRP, cmd.Process.Pid, composeNice)
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	_ = unix.Setpriority(unix.PRIO_PGRP, proc.PID(), composeNice)
 	select {
-	case err := <-ended:
-		if err != nil {
+	case <-proc.Done():
+		if err := proc.Wait(); err != nil {
 			return fmt.Errorf("compose: %w, see %s", err, composeLog)
 		}
 		return nil
 	case <-c.stopped:
-		_ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
-		_ = <-ended
+		proc.Kill()
 		return errors.New("compose: stopped")
 	}
 }
