@@ -134,7 +134,7 @@ func (m *Meeting) later(g *guest, d time.Duration, do func()) {
 
 func (m *Meeting) admit(g *guest) {
 	g.state, g.entered = guestIn, m.clock.Now()
-	g.send(toPage{Type: "admitted", ID: g.id, Consent: m.scenario.Consent})
+	g.send(toPage{Type: "admitted", ID: g.id, Consent: m.scenario.Consent, OwnVideo: m.scenario.OwnVideo})
 	g.sendRoster(m.roster())
 	g.startPeer()
 }

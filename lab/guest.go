@@ -46,17 +46,18 @@ type guest struct {
 
 // toPage is a message from the lab to the page.
 type toPage struct {
-	Type    string         `json:"type"` // hello, lobby, admitted, out, offer, roster, levels, chat, crash
-	Door    Door           `json:"door,omitempty"`
-	ID      string         `json:"id,omitempty"`
-	Consent bool           `json:"consent,omitempty"`
-	Why     string         `json:"why,omitempty"`
-	How     string         `json:"how,omitempty"`
-	SDP     string         `json:"sdp,omitempty"`
-	Tracks  []trackOwner   `json:"tracks,omitempty"`
-	People  []rosterEntry  `json:"people,omitempty"`
-	Levels  map[string]int `json:"levels,omitempty"`
-	Message *message       `json:"message,omitempty"`
+	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, roster, levels, chat, crash
+	Door     Door           `json:"door,omitempty"`
+	ID       string         `json:"id,omitempty"`
+	Consent  bool           `json:"consent,omitempty"`
+	OwnVideo bool           `json:"own_video,omitempty"`
+	Why      string         `json:"why,omitempty"`
+	How      string         `json:"how,omitempty"`
+	SDP      string         `json:"sdp,omitempty"`
+	Tracks   []trackOwner   `json:"tracks,omitempty"`
+	People   []rosterEntry  `json:"people,omitempty"`
+	Levels   map[string]int `json:"levels,omitempty"`
+	Message  *message       `json:"message,omitempty"`
 }
 
 // fromPage is a message from the page to the lab.

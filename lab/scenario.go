@@ -57,10 +57,13 @@ type Scenario struct {
 	Begin Begin    `yaml:"begin" json:"begin"` // default guest
 	// NoResponse is how long the lobby lasts before the platform itself gives
 	// up; default 10 minutes as on the real one.
-	NoResponse Duration      `yaml:"no_response" json:"no_response"`
-	Consent    bool          `yaml:"consent" json:"consent"` // a recording consent dialog after admission
-	People     []Participant `yaml:"people" json:"people"`
-	Turns      []Turn        `yaml:"turns" json:"turns"`
+	NoResponse Duration `yaml:"no_response" json:"no_response"`
+	Consent    bool     `yaml:"consent" json:"consent"` // a recording consent dialog after admission
+	// OwnVideo lets the page take the encoded frames of videos itself, as one
+	// with end-to-end encryption does, so that nobody else gets them.
+	OwnVideo bool          `yaml:"own_video" json:"own_video"`
+	People   []Participant `yaml:"people" json:"people"`
+	Turns    []Turn        `yaml:"turns" json:"turns"`
 	// Repeat says the turns again from the first, Pause of the first turn
 	// after the last one, until the meeting ends.
 	Repeat bool    `yaml:"repeat" json:"repeat"`

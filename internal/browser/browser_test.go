@@ -319,7 +319,7 @@ func anyAlive(group int) bool {
 }
 
 func TestNoBrowserSaysWhatToDo(t *testing.T) {
-	if _, err := find("", []string{"/nowhere/chromium"}); !errors.Is(err, ErrNoBrowser) || !strings.Contains(err.Error(), "apt-get install") {
+	if _, err := lookUp("", []string{"/nowhere/chromium"}); !errors.Is(err, ErrNoBrowser) || !strings.Contains(err.Error(), "apt-get install") {
 		t.Errorf("nothing installed: %v", err)
 	}
 	dir := t.TempDir()

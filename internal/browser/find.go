@@ -1,10 +1,13 @@
 package browser
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 )
 
 // installed lists where browsers are found, the thriftiest first. The real
@@ -23,22 +26,25 @@ var ErrNoBrowser = errors.New("no browser found")
 
 // Find returns the program to run: named if set, else $STENO_BROWSER, else the
 // first that is installed. The error says what to do.
-func Find(named string) (string, error) { return find(named, installed) }
+func Find(named string) (string, error) {
+	return lookUp(cmp.Or(named, os.Getenv("STENO_BROWSER")), installed)
+}
 
-// FindHeaded is like Find for a browser with a window, which the headless
-// shell is not.
+// FindHeaded is like Find for a browser with a window. The headless shell has
+// none, so that a name which is a shell's is passed over.
 func FindHeaded(named string) (string, error) {
-	path, err := find(named, installed[2:4])
+	named = cmp.Or(named, os.Getenv("STENO_BROWSER"))
+	if base := filepath.Base(named); strings.Contains(base, "headless") {
+		named = ""
+	}
+	path, err := lookUp(named, installed[2:4])
 	if errors.Is(err, ErrNoBrowser) && named == "" {
 		return "", fmt.Errorf("%w that can show a window; install one with: apt-get install chromium", ErrNoBrowser)
 	}
 	return path, err
 }
 
-func find(named string, places []string) (string, error) {
-	if named == "" {
-		named = os.Getenv("STENO_BROWSER")
-	}
+func lookUp(named string, places []string) (string, error) {
 	if named != "" {
 		path, err := exec.LookPath(named)
 		if err != nil {

@@ -27,6 +27,7 @@ const handlers = {
   lobby() { lobbyView(leave); },
   admitted(msg) {
     call = new Call(msg.id, socket, leave);
+    call.ownVideo = msg.own_video;
     show(call.view);
     if (msg.consent) call.consent();
   },

@@ -94,7 +94,12 @@ class Call {
 
   connect() {
     this.pc = new RTCPeerConnection();
-    this.pc.addEventListener('track', (e) => this.attach(this.owners.get(e.transceiver.mid), e.track));
+    this.pc.addEventListener('track', (e) => {
+      if (this.ownVideo && e.track.kind === 'video') {
+        e.receiver.transform = new RTCRtpScriptTransform(this.frames ??= new Worker('/assets/frames.js'));
+      }
+      this.attach(this.owners.get(e.transceiver.mid), e.track);
+    });
     this.pc.addEventListener('datachannel', (e) => {
       if (e.channel.label !== 'collections') return;
       e.channel.addEventListener('message', (m) => { this.roster = JSON.parse(m.data).people; });

@@ -118,10 +118,11 @@ func recordedChunks(b *testing.B, seconds int64) *composer {
 			b.Fatal(err)
 		}
 	}
-	var err error
-	if c.sound, err = newSound(b.Context(), c.Options, newStory(), c.work, true); err != nil {
+	mix, err := newMixer(b.Context(), c.Log, c.FFmpeg, c.work, true)
+	if err != nil {
 		b.Fatal(err)
 	}
+	c.sound = newSound(c.Options, newStory(), c.work, mix)
 	voice := voicePCM(10, 150, [][2]float64{{0, 10}})
 	for at := int64(0); at < seconds*rate; at += int64(len(voice)) {
 		c.sound.mix.add(at, voice)

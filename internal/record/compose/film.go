@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"steno/internal/record/screen"
 )
 
 // film makes everything that is seen, chunk by chunk.
@@ -68,7 +70,7 @@ func newFilm(o Options, s *story, snd *sound, work string) (*film, error) {
 func (f *film) step(ctx context.Context, until, end int64, last bool) error {
 	tl := f.story.timeline()
 	for _, t := range f.story.tracks {
-		if t.Kind == "video" && f.byID[t.ID] == nil {
+		if t.Kind == "video" && t.ID != screen.TrackID && f.byID[t.ID] == nil {
 			e := newEye(f.folder, t)
 			f.byID[t.ID] = e
 			if _, ok := fourCC[codecName(t)]; !ok {
@@ -93,10 +95,15 @@ func (f *film) step(ctx context.Context, until, end int64, last bool) error {
 		if err := f.make(ctx, tl); err != nil {
 			return err
 		}
-		if f.tick%f.chunk == 0 || last && f.tick == end {
-			if err := f.finishChunk((f.tick - 1) / f.chunk); err != nil {
+		if f.tick%f.chunk == 0 {
+			if err := f.finishChunk(); err != nil {
 				return err
 			}
+		}
+	}
+	if last && f.out != nil {
+		if err := f.finishChunk(); err != nil {
+			return err
 		}
 	}
 	f.forget()
@@ -142,10 +149,11 @@ func note(h hash.Hash, tick int64, s scene) {
 
 func sum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)[:8]) }
 
-func (f *film) finishChunk(n int64) error {
+// finishChunk makes the open chunk whole; the last tick was its last.
+func (f *film) finishChunk() error {
 	w := f.out
 	f.out = nil
-	err := w.finish(f.work, n, sum(f.print))
+	err := w.finish(f.work, (f.tick-1)/f.chunk, sum(f.print))
 	f.print.Reset()
 	return err
 }

@@ -231,33 +231,40 @@ func (c *composer) mixed(us int64) ([]journal.Artifact, error) {
 	return []journal.Artifact{a}, err
 }
 
-// video joins the chunks and the sound; nothing is encoded again.
+// video joins the chunks and the sound.
 func (c *composer) video(ctx context.Context) ([]journal.Artifact, error) {
 	if c.film == nil {
 		return nil, nil
 	}
-	files, err := chunkFiles(c.work, (c.film.tick+c.chunk-1)/c.chunk)
+	temp, err := c.join(ctx, "video.mp4.tmp", c.film.tick*tickUS)
 	if err != nil {
 		return nil, err
 	}
-	list, temp := filepath.Join(c.work, "chunks.txt.tmp"), filepath.Join(c.work, "video.mp4.tmp")
+	a, err := c.adopt(KindVideo, temp, "video.mp4", "")
+	return []journal.Artifact{a}, err
+}
+
+// join makes a file of the chunks and so much of the sound, µs; nothing is
+// encoded again.
+func (c *composer) join(ctx context.Context, name string, us int64) (string, error) {
+	files, err := chunkFiles(c.work, (c.film.tick+c.chunk-1)/c.chunk)
+	if err != nil {
+		return "", err
+	}
+	list, temp := filepath.Join(c.work, "chunks.txt.tmp"), filepath.Join(c.work, name)
 	if err := os.WriteFile(list, chunkList(files), 0o600); err != nil {
-		return nil, fmt.Errorf("join video: %w", err)
+		return "", fmt.Errorf("join video: %w", err)
 	}
 	// The chunks have an index each, which is twenty times as fast as to look
 	// for the frames in the bare stream.
 	p, err := spawn(ctx, c.Log, c.FFmpeg, "join video", pipes{},
 		"-y", "-f", "concat", "-i", list, "-i", c.sound.mix.temp[1],
-		"-map", "0:v", "-map", "1:a", "-c", "copy", "-movflags", "+faststart", "-f", "mp4", temp)
+		"-map", "0:v", "-map", "1:a", "-c", "copy", "-t", fmt.Sprintf("%dus", us), "-movflags", "+faststart", "-f", "mp4", temp)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	p.in.Close()
-	if err := p.wait(); err != nil {
-		return nil, err
-	}
-	a, err := c.adopt(KindVideo, temp, "video.mp4", "")
-	return []journal.Artifact{a}, err
+	return temp, p.wait()
 }
 
 // chunkList is what ffmpeg's concat reads; paths count from the list's folder.

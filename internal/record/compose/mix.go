@@ -14,8 +14,10 @@ type mixer struct {
 	base int64   // position of sum[0]
 	sum  []int32 // samples from base on
 	out  []byte
-	c    *program
+	pcm  []int16
+	c    *program // nil: nobody wants the sum
 	temp []string
+	loud *levels // of the sum, nil unless asked for
 }
 
 // newMixer starts the encoders: FLAC, and AAC where there is a video.
@@ -54,15 +56,23 @@ func (m *mixer) add(at int64, pcm []int16) {
 func (m *mixer) settle(to int64) error {
 	for m.base < to {
 		n := int(min(to-m.base, rate))
-		m.out = m.out[:0]
+		m.pcm, m.out = m.pcm[:0], m.out[:0]
 		have := min(n, len(m.sum))
 		for _, s := range m.sum[:have] {
-			v := limit(s)
-			m.out = append(m.out, byte(v), byte(v>>8))
+			m.pcm = append(m.pcm, limit(s))
 		}
-		m.out = append(m.out, make([]byte, 2*(n-have))...)
+		m.pcm = append(m.pcm, make([]int16, n-have)...)
 		m.sum = m.sum[:copy(m.sum, m.sum[have:])]
 		m.base += int64(n)
+		if m.loud != nil {
+			m.loud.add(m.pcm)
+		}
+		if m.c == nil {
+			continue
+		}
+		for _, v := range m.pcm {
+			m.out = append(m.out, byte(v), byte(v>>8))
+		}
 		if _, err := m.c.in.Write(m.out); err != nil {
 			m.c.kill()
 			return fmt.Errorf("write mix: %w (%w)", err, m.c.wait())
@@ -86,6 +96,13 @@ func limit(s int32) int16 {
 		bent = -bent
 	}
 	return int16(bent)
+}
+
+// listen begins to follow how loud the sum is, from what is settled on.
+func (m *mixer) listen() {
+	if m.loud == nil {
+		m.loud = &levels{from: m.base}
+	}
 }
 
 // finish waits for the encoders.

@@ -16,6 +16,7 @@ import (
 	"steno/internal/bot"
 	"steno/internal/clock"
 	"steno/internal/record/journal"
+	"steno/internal/record/screen"
 	"steno/internal/record/segment"
 )
 
@@ -119,14 +120,13 @@ func (c *composer) run(ctx context.Context) (Output, error) {
 		if final && !c.story.hasEpoch {
 			return Output{}, ErrNothing
 		}
-		if c.story.filmed() {
-			if final {
-				return c.finishFilmed(ctx)
-			}
-		} else if c.story.hasEpoch {
+		if c.story.hasEpoch {
 			if err := c.advance(ctx, final); err != nil {
 				return Output{}, err
 			}
+		}
+		if final && c.story.filmed() {
+			return c.finishFilmed(ctx)
 		}
 		if final {
 			return c.finish(ctx)
@@ -160,6 +160,9 @@ func (c *composer) advance(ctx context.Context, final bool) error {
 		if err := c.start(ctx); err != nil {
 			return err
 		}
+	}
+	if c.story.filmed() {
+		c.sound.mix.listen()
 	}
 	now := c.Clock.Now().UnixMicro()
 	until := now - late
@@ -197,10 +200,14 @@ func (c *composer) advance(ctx context.Context, final bool) error {
 func (c *composer) start(ctx context.Context) (err error) {
 	video := c.Mode != bot.AudioOnly
 	c.at = c.story.epoch
-	if c.sound, err = newSound(ctx, c.Options, c.story, c.work, video); err != nil {
-		return err
+	mix := &mixer{}
+	if !c.story.onlyFilmed() {
+		if mix, err = newMixer(ctx, c.Log, c.FFmpeg, c.work, video); err != nil {
+			return err
+		}
 	}
-	if video {
+	c.sound = newSound(c.Options, c.story, c.work, mix)
+	if video && !c.story.onlyFilmed() {
 		c.film, err = newFilm(c.Options, c.story, c.sound, c.work)
 	}
 	return err
@@ -219,6 +226,9 @@ func (c *composer) step(ctx context.Context, until int64, last bool) error {
 	end := (us - foresight) / tickUS
 	if last {
 		end = ticks(us)
+	}
+	if c.story.filmed() { // from then on the picture is there already
+		end = min(end, ticks(c.story.composed()))
 	}
 	return c.film.step(ctx, until, end, last)
 }
@@ -250,8 +260,19 @@ func (c *composer) end() int64 {
 	return alive
 }
 
-// lastArrival is when the last frame of all tracks came.
+// lastArrival is when the last frame of all tracks came, or a film grew.
 func (c *composer) lastArrival() (last int64, err error) {
+	if c.story.filmed() {
+		films, err := screen.Files(c.Folder)
+		if err != nil {
+			return 0, err
+		}
+		for _, f := range films {
+			if st, err := os.Stat(f); err == nil && st.Size() > 0 {
+				last = max(last, st.ModTime().UnixMicro())
+			}
+		}
+	}
 	for _, t := range c.story.tracks {
 		at, err := lastArrival(c.Folder, t.ID)
 		if err != nil {

@@ -3,8 +3,8 @@ package compose
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
+	"time"
 
 	"steno/internal/bot"
 	"steno/internal/record/journal"
@@ -12,35 +12,43 @@ import (
 	"steno/internal/record/speakers"
 )
 
-// filmed reports whether the screen engine recorded. Its films are artifacts
-// already, but for their container.
+// filmed reports whether the screen engine recorded, if only from some moment
+// on. Its films are artifacts already, but for their container.
 func (s *story) filmed() bool { return s.byName[screen.TrackID] != nil }
 
-// finishFilmed puts the artifacts of a folder of films in place. Nobody has a
-// track, so who spoke is what the page showed.
+// filmsSettle is the distance that the picture which is composed keeps from
+// the first film, µs: the film is moved a little ahead.
+const filmsSettle = 500_000
+
+// composed is the length of what precedes the first film, µs of recording time.
+func (s *story) composed() int64 {
+	us, _ := s.timeline().rec(s.byName[screen.TrackID].at - filmsSettle)
+	return max(us, 0)
+}
+
+// onlyFilmed reports whether nothing worth a picture precedes the first film.
+func (s *story) onlyFilmed() bool { return s.filmed() && s.composed() < 1_000_000 }
+
+// finishFilmed puts the artifacts of a folder in place whose picture is a
+// film, at least from some moment on. People whose audio was recorded beside
+// the film have files of their own, as without one.
 func (c *composer) finishFilmed(ctx context.Context) (Output, error) {
-	films, err := screen.Files(c.Folder)
-	if err != nil {
-		return Output{}, fmt.Errorf("compose: %w", err)
-	}
-	for _, f := range films {
-		if st, err := os.Stat(f); err == nil && st.Size() > 0 {
-			c.seen = max(c.seen, st.ModTime().UnixMicro())
-		}
-	}
-	c.at = c.end()
 	us, _ := c.story.timeline().rec(c.at)
-	turns, err := c.shown(us)
+	samples := us * rate / 1_000_000
+	turns, err := c.whoSpoke(us)
 	if err != nil {
 		return Output{}, err
 	}
-	people := c.story.participants(func(p *person) bool { return len(turns[p]) > 0 || p.name != "" })
+	people := c.story.participants(func(p *person) bool {
+		return len(turns[p]) > 0 || c.sound.files[p] != nil || c.sound.raws[p] != nil || p.name != ""
+	})
 	out := Output{Result: c.result(us, people, turns), EndSeq: c.story.endSeq}
 	if err := c.fresh(); err != nil {
 		return out, err
 	}
 	steps := []func() ([]journal.Artifact, error){
 		func() ([]journal.Artifact, error) { return c.diarization(people, turns) },
+		func() ([]journal.Artifact, error) { return c.voices(people, samples) },
 		c.chat,
 		func() ([]journal.Artifact, error) { return c.remux(ctx) },
 	}
@@ -54,13 +62,50 @@ func (c *composer) finishFilmed(ctx context.Context) (Output, error) {
 	return out, c.manifest(out)
 }
 
-// remux makes the files of the films.
+// whoSpoke hears it from people's own audio as long as there was any, and
+// takes the page's word for the rest.
+func (c *composer) whoSpoke(us int64) (map[*person][]speakers.Turn, error) {
+	var heard int64 // when the last audio of a track came
+	for _, t := range c.story.tracks {
+		if t.Kind != "audio" {
+			continue
+		}
+		at, err := lastArrival(c.Folder, t.ID)
+		if err != nil {
+			return nil, fmt.Errorf("compose: %w", err)
+		}
+		heard = max(heard, at)
+	}
+	turns := c.sound.turns(us * rate / 1_000_000)
+	from := int64(0)
+	if heard > 0 {
+		if heard > c.story.byName[screen.TrackID].at {
+			return turns, nil
+		}
+		from, _ = c.story.timeline().rec(heard)
+	}
+	shown, err := c.shown(from, us)
+	for p, list := range shown {
+		turns[p] = speakers.Union(append(turns[p], list...))
+	}
+	return turns, err
+}
+
+// remux makes the files of the films, behind what was composed before them.
 func (c *composer) remux(ctx context.Context) ([]journal.Artifact, error) {
 	mp4, flac := filepath.Join(c.work, "video.mp4.tmp"), filepath.Join(c.work, "output.flac.tmp")
 	if c.Mode == bot.AudioOnly {
 		mp4 = ""
 	}
-	if err := screen.Remux(ctx, c.FFmpeg, c.Folder, mp4, flac); err != nil {
+	before, err := c.before(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ahead, err := c.filmLag(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("compose: %w", err)
+	}
+	if err := screen.Remux(ctx, c.FFmpeg, c.Folder, screen.Plan{MP4: mp4, FLAC: flac, Before: before, Ahead: ahead}); err != nil {
 		return nil, fmt.Errorf("compose: %w", err)
 	}
 	a, err := c.adopt(KindAudio, flac, "output.flac", "")
@@ -71,10 +116,52 @@ func (c *composer) remux(ctx context.Context) ([]journal.Artifact, error) {
 	return []journal.Artifact{a, v}, err
 }
 
-// shown turns what the page showed of who spoke into turns, up to the end of
-// the recording. A process that died cannot say when somebody fell silent:
-// its last word counts.
-func (c *composer) shown(end int64) (map[*person][]speakers.Turn, error) {
+// before makes the file of what precedes the first film. Empty if nothing
+// does.
+func (c *composer) before(ctx context.Context) (string, error) {
+	if c.sound.mix.c == nil {
+		return "", nil
+	}
+	if err := c.sound.mix.finish(); err != nil {
+		return "", err
+	}
+	us := c.story.composed()
+	if c.film != nil {
+		return c.join(ctx, "before.mp4.tmp", us)
+	}
+	// In the codec of the films.
+	temp := filepath.Join(c.work, "before.m4a.tmp")
+	p, err := spawn(ctx, c.Log, c.FFmpeg, "encode what precedes the films", pipes{},
+		"-y", "-i", c.sound.mix.temp[0], "-t", fmt.Sprintf("%dus", us), "-c:a", "aac", "-f", "mp4", temp)
+	if err != nil {
+		return "", err
+	}
+	p.in.Close()
+	return temp, p.wait()
+}
+
+// filmLag is how much earlier the films have to lie to sound together with the
+// tracks that were recorded beside them; 0 if that cannot be told.
+func (c *composer) filmLag(ctx context.Context) (time.Duration, error) {
+	loud := c.sound.mix.loud
+	if loud == nil || len(c.sound.voices) == 0 {
+		return 0, nil
+	}
+	pcm, start, err := screen.Sound(ctx, c.FFmpeg, c.Folder, rate, lagListenFor)
+	if err != nil {
+		return 0, err
+	}
+	film := &levels{from: start.Microseconds() * rate / 1_000_000}
+	film.add(pcm)
+	samples, ok := lag(film, loud)
+	c.Log.Info("film and tracks compared", "lag_ms", samples*1000/rate, "alike", ok)
+	return time.Duration(samples) * time.Second / rate, nil
+}
+
+// shown turns what the page showed of who spoke into turns, within a stretch of
+// recording time in µs. A process that died cannot say when somebody fell
+// silent: its last word counts.
+func (c *composer) shown(begin, end int64) (map[*person][]speakers.Turn, error) {
 	entries, err := journal.Read(c.Folder)
 	if err != nil {
 		return nil, fmt.Errorf("compose: %w", err)
@@ -85,7 +172,7 @@ func (c *composer) shown(end int64) (map[*person][]speakers.Turn, error) {
 		from, _ := tl.rec(since[p])
 		to, _ := tl.rec(wall)
 		delete(since, p)
-		if from, to = max(from, 0), min(to, end); to > from {
+		if from, to = max(from, begin), min(to, end); to > from {
 			turns[p] = append(turns[p], speakers.Turn{From: from * rate / 1_000_000, To: to * rate / 1_000_000})
 		}
 	}

@@ -31,15 +31,12 @@ type sound struct {
 	raws   map[*person]*rawFile
 }
 
-func newSound(ctx context.Context, o Options, s *story, work string, video bool) (*sound, error) {
-	m, err := newMixer(ctx, o.Log, o.FFmpeg, work, video)
-	if err != nil {
-		return nil, err
-	}
+// newSound makes a mix with the encoders of m.
+func newSound(o Options, s *story, work string, m *mixer) *sound {
 	return &sound{
 		folder: o.Folder, work: work, ffmpeg: o.FFmpeg, log: o.Log, story: s,
 		byID: map[string]*voice{}, mix: m, files: map[*person]*oggFile{}, raws: map[*person]*rawFile{},
-	}, nil
+	}
 }
 
 // step settles all sound up to a wall time. What arrived up to late after it
@@ -228,7 +225,9 @@ func (s *sound) close() {
 	for _, v := range s.voices {
 		v.close()
 	}
-	s.mix.c.kill()
+	if s.mix.c != nil {
+		s.mix.c.kill()
+	}
 	for _, f := range s.files {
 		f.f.Close()
 	}

@@ -125,17 +125,18 @@ type Chat struct {
 	SentAt time.Time `json:"sent_at"`
 }
 
-// Command: somebody told the bot something. Name: leave.
+// Command: something to be done, written before it is done. Name: leave; say
+// (post the entry message); film (the screen engine takes over).
 type Command struct {
 	Name string `json:"name"`
-	From string `json:"from,omitempty"` // api, signal, terminal
+	From string `json:"from,omitempty"` // api, signal, terminal, spec, ladder
 }
 
 // Gap: media of this span (Unix microseconds) are missing, and why.
 type Gap struct {
 	From   int64  `json:"from_us"`
 	To     int64  `json:"to_us"`
-	Reason string `json:"reason"` // browser_died, bot_died, page_frozen, reconnect
+	Reason string `json:"reason"` // browser_died, bot_died, page_frozen, reconnect, engine
 }
 
 // Pause: recording was paused (On) or goes on again.

@@ -17,6 +17,7 @@ const (
 	syncEvery  = 4 * time.Second
 	pulseEvery = 5 * time.Second
 	stopGrace  = 10 * time.Second
+	displayHz  = 60
 )
 
 // film is one running ffmpeg.
@@ -29,22 +30,24 @@ type film struct {
 // arguments films the display with sound. Both devices stamp what they deliver
 // with the wall clock; -copyts keeps the stamps and -itsoffset moves both to
 // the epoch, so that sound and picture stay together whatever either of them
-// leaves out.
+// leaves out. What a picture shows is not new when it is grabbed: it waited for
+// half a frame on average, and one of the display's in the browser's compositor.
 func (s *Stage) arguments(path string, epoch int64) []string {
-	offset := fmt.Sprintf("-%d.%06d", epoch/1_000_000, epoch%1_000_000)
+	offset := func(us int64) string { return fmt.Sprintf("-%d.%06d", us/1_000_000, us%1_000_000) }
+	age := int64(500_000/s.o.FPS + 1_000_000/displayHz)
 	return []string{
 		"-nostdin", "-hide_banner", "-nostats", "-loglevel", "info", "-copyts",
-		"-thread_queue_size", "256", "-itsoffset", offset,
+		"-thread_queue_size", "256", "-itsoffset", offset(epoch + age),
 		"-f", "x11grab", "-draw_mouse", "0", "-framerate", fmt.Sprint(s.o.FPS),
 		"-video_size", fmt.Sprintf("%dx%d", s.o.Width, s.o.Height), "-i", s.display,
-		"-thread_queue_size", "1024", "-itsoffset", offset,
+		"-thread_queue_size", "1024", "-itsoffset", offset(epoch),
 		// 20 ms at a time: the device's own choice is two seconds.
 		"-f", "pulse", "-fragment_size", "3840", "-server", s.sound, "-i", sink + ".monitor",
 		"-map", "0:v", "-map", "1:a",
 		"-fps_mode", "passthrough",
 		"-c:v", "libx264", "-preset", "ultrafast", "-crf", "26", "-pix_fmt", "yuv420p", "-g", fmt.Sprint(2 * s.o.FPS),
 		"-af", "aresample=async=1000,silencedetect=noise=-50dB:duration=1",
-		"-c:a", "aac", "-b:a", "96k", "-ar", "48000",
+		"-c:a", "aac", "-b:a", "96k", "-ar", "48000", "-ac", "1", // as what is composed
 		"-f", "mp4", "-movflags", "+empty_moov+default_base_moof+frag_keyframe+frag_discont", "-frag_duration", "200000",
 		"-avoid_negative_ts", "disabled", "-flush_packets", "1", "-y", path,
 	}

@@ -3,6 +3,7 @@ package screen
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -10,10 +11,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"steno/internal/child"
+	"steno/internal/record/segment"
 )
 
 // ErrNoFilm is returned when a folder holds nothing that can be played.
@@ -25,12 +28,21 @@ type piece struct {
 	start time.Duration
 }
 
+// Plan says what Remux makes. Empty paths are left out.
+type Plan struct {
+	MP4, FLAC string
+	// Before is a file that precedes the films, from time zero on, with the
+	// same size of picture and mono sound.
+	Before string
+	// Ahead is how much earlier than they were filmed the films shall lie.
+	Ahead time.Duration
+}
+
 // Remux makes the artifacts of a folder's films: an MP4 whose picture is
 // copied as it was filmed, the first one standing from time zero on, and a FLAC
-// of its sound. Time in both counts from
-// the epoch that Record was given, also behind an interruption. Empty paths
-// are left out. It works on what a killed process left behind.
-func Remux(ctx context.Context, ffmpeg, folder, mp4, flac string) error {
+// of its sound. Time in both counts from the epoch that Record was given, also
+// behind an interruption. It works on what a killed process left behind.
+func Remux(ctx context.Context, ffmpeg, folder string, plan Plan) error {
 	pieces, err := playable(ctx, ffmpeg, folder)
 	if err != nil {
 		return fmt.Errorf("remux films: %w", err)
@@ -38,29 +50,65 @@ func Remux(ctx context.Context, ffmpeg, folder, mp4, flac string) error {
 	if len(pieces) == 0 {
 		return fmt.Errorf("remux films of %s: %w", folder, ErrNoFilm)
 	}
-	list, err := writeList(pieces)
+	for i := range pieces {
+		pieces[i].start = max(pieces[i].start-plan.Ahead, 0)
+	}
+	if plan.Before != "" {
+		pieces = slices.Insert(pieces, 0, piece{path: plan.Before})
+	}
+	list, err := writeList(filepath.Join(folder, segment.Dir, TrackID, "list.txt"), pieces)
 	if err != nil {
 		return fmt.Errorf("remux films: %w", err)
 	}
 	defer os.Remove(list)
 	input := []string{"-f", "concat", "-safe", "0", "-i", list}
 	start := fmt.Sprintf("%.6f", pieces[0].start.Seconds())
-	if mp4 != "" {
+	if plan.MP4 != "" {
 		args := append(slices.Clip(input), "-map", "0:v", "-map", "0:a?", "-c", "copy",
 			// The first picture stands from time zero on: programs that take the
 			// beginning of a file for zero would be off otherwise.
-			"-bsf:v", "setts=ts=if(eq(N\\,0)\\,0\\,TS+"+start+"/TB)", "-bsf:a", "setts=ts=TS+"+start+"/TB", "-movflags", "+faststart", "-f", "mp4", "-y", mp4)
+			"-bsf:v", "setts=ts=if(eq(N\\,0)\\,0\\,TS+"+start+"/TB)", "-bsf:a", "setts=ts=TS+"+start+"/TB", "-movflags", "+faststart", "-f", "mp4", "-y", plan.MP4)
 		if _, err := run(ctx, ffmpeg, args...); err != nil {
 			return fmt.Errorf("remux films: %w", err)
 		}
 	}
-	if flac != "" {
-		args := append(slices.Clip(input), "-map", "0:a", "-af", "asetpts=PTS+"+start+"/TB,aresample=async=1:first_pts=0", "-c:a", "flac", "-f", "flac", "-y", flac)
+	if plan.FLAC != "" {
+		args := append(slices.Clip(input), "-map", "0:a", "-af", "asetpts=PTS+"+start+"/TB,aresample=async=1:first_pts=0", "-c:a", "flac", "-f", "flac", "-y", plan.FLAC)
 		if _, err := run(ctx, ffmpeg, args...); err != nil {
 			return fmt.Errorf("sound of films: %w", err)
 		}
 	}
 	return nil
+}
+
+// Sound decodes the sound of a folder's first film to mono samples at rate,
+// no more than length of it. Sample 0 is heard start after the epoch.
+func Sound(ctx context.Context, ffmpeg, folder string, rate int, length time.Duration) (pcm []int16, start time.Duration, err error) {
+	pieces, err := playable(ctx, ffmpeg, folder)
+	if err != nil {
+		return nil, 0, fmt.Errorf("sound of film: %w", err)
+	}
+	if len(pieces) == 0 {
+		return nil, 0, nil
+	}
+	p := pieces[0]
+	raw := p.path + ".pcm"
+	defer os.Remove(raw)
+	// Sound and picture begin at different moments; -copyts keeps them.
+	_, err = run(ctx, ffmpeg, "-copyts", "-i", p.path, "-map", "0:a", "-t", fmt.Sprintf("%dms", (p.start+length).Milliseconds()),
+		"-af", fmt.Sprintf("aresample=async=1:first_pts=%d", int64(p.start.Seconds()*float64(rate))), "-ac", "1", "-ar", strconv.Itoa(rate), "-f", "s16le", "-y", raw)
+	if err != nil {
+		return nil, 0, fmt.Errorf("sound of film: %w", err)
+	}
+	b, err := os.ReadFile(raw)
+	if err != nil {
+		return nil, 0, fmt.Errorf("sound of film: %w", err)
+	}
+	pcm = make([]int16, len(b)/2)
+	for i := range pcm {
+		pcm[i] = int16(binary.LittleEndian.Uint16(b[2*i:]))
+	}
+	return pcm, p.start, nil
 }
 
 var startLine = regexp.MustCompile(`Duration: .*start: ([0-9.]+)`)
@@ -92,7 +140,7 @@ func playable(ctx context.Context, ffmpeg, folder string) ([]piece, error) {
 
 // writeList writes the list of files that ffmpeg's concat reads. The duration
 // of each is the distance to the next, so that gaps stay.
-func writeList(pieces []piece) (string, error) {
+func writeList(list string, pieces []piece) (string, error) {
 	var b strings.Builder
 	for i, p := range pieces {
 		path, err := filepath.Abs(p.path)
@@ -104,7 +152,6 @@ func writeList(pieces []piece) (string, error) {
 			fmt.Fprintf(&b, "duration %.6f\n", (pieces[i+1].start - p.start).Seconds())
 		}
 	}
-	list := filepath.Join(filepath.Dir(pieces[0].path), "list.txt")
 	return list, os.WriteFile(list, []byte(b.String()), 0o600)
 }
 

@@ -8,6 +8,7 @@
 package screen
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,10 +79,8 @@ type Stage struct {
 // outlives this process. ctx bounds the start only.
 func Open(ctx context.Context, o Options) (*Stage, error) {
 	o = o.withDefaults()
-	for program, name := range map[string]string{"Xvfb": "xvfb", "pulseaudio": "pulseaudio", o.FFmpeg: "ffmpeg"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return nil, fmt.Errorf("open screen: %w: %s not found; install it with: apt-get install %s", ErrNotInstalled, program, name)
-		}
+	if err := Installed(o.FFmpeg); err != nil {
+		return nil, fmt.Errorf("open screen: %w", err)
 	}
 	// Addresses of sockets must be short, which a bot's folder need not be.
 	dir, err := os.MkdirTemp("", "steno-screen-")
@@ -95,6 +94,17 @@ func Open(ctx context.Context, o Options) (*Stage, error) {
 	}
 	s.env = []string{"DISPLAY=" + s.display, "XAUTHORITY=" + s.key(), "PULSE_SERVER=" + s.sound, "PULSE_SINK=" + sink}
 	return s, nil
+}
+
+// Installed returns an error that wraps ErrNotInstalled unless all programs are
+// there. An empty ffmpeg is the one on the PATH.
+func Installed(ffmpeg string) error {
+	for program, name := range map[string]string{"Xvfb": "xvfb", "pulseaudio": "pulseaudio", cmp.Or(ffmpeg, "ffmpeg"): "ffmpeg"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return fmt.Errorf("%w: %s not found; install it with: apt-get install %s", ErrNotInstalled, program, name)
+		}
+	}
+	return nil
 }
 
 func (o Options) withDefaults() Options {

@@ -96,7 +96,7 @@ func TestScreenIsFilmedWithItsSound(t *testing.T) {
 		t.Fatal(err)
 	}
 	mp4, flac := filepath.Join(folder, "out.mp4"), filepath.Join(folder, "out.flac")
-	if err := Remux(t.Context(), "", folder, mp4, flac); err != nil {
+	if err := Remux(t.Context(), "", folder, Plan{MP4: mp4, FLAC: flac}); err != nil {
 		t.Fatal(err)
 	}
 	flashes, beeps := flashesOf(t, mp4), beepsOf(t, mp4)
@@ -200,7 +200,7 @@ func TestFilmOfAKilledBotPlays(t *testing.T) {
 	})
 	before := duration(path)
 	mp4 := filepath.Join(folder, "out.mp4")
-	if err := Remux(t.Context(), "", folder, mp4, ""); err != nil {
+	if err := Remux(t.Context(), "", folder, Plan{MP4: mp4}); err != nil {
 		t.Fatal(err)
 	}
 	if d := duration(mp4); d < 2 || d < before-1 {
@@ -229,7 +229,7 @@ func TestFilmsAreJoinedOnOneTimeline(t *testing.T) {
 		t.Fatal(err)
 	}
 	mp4, flac := filepath.Join(folder, "out.mp4"), filepath.Join(folder, "out.flac")
-	if err := Remux(t.Context(), "", folder, mp4, flac); err != nil {
+	if err := Remux(t.Context(), "", folder, Plan{MP4: mp4, FLAC: flac}); err != nil {
 		t.Fatal(err)
 	}
 	if d := duration(mp4); d < 7.8 || d > 8.1 { // from time zero to the end of the second
@@ -242,7 +242,7 @@ func TestFilmsAreJoinedOnOneTimeline(t *testing.T) {
 }
 
 func TestNothingFilmedIsAnError(t *testing.T) {
-	if err := Remux(t.Context(), "", t.TempDir(), "x.mp4", ""); err == nil {
+	if err := Remux(t.Context(), "", t.TempDir(), Plan{MP4: "x.mp4"}); err == nil {
 		t.Error("no error")
 	}
 }

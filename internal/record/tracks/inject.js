@@ -2,7 +2,7 @@
 // each remote media receiver once and leaves the handling of frames to a
 // worker, so that a busy page does not delay them.
 //
-// config: {url, audioOnly, fallbackMs}; workerSource: text of worker.js; quiet:
+// config: {url, audioOnly, listen, fallbackMs}; workerSource: text of worker.js; quiet:
 // what quiet.js returns.
 (config, workerSource, quiet) => {
   'use strict';
@@ -37,7 +37,7 @@
   // SFUs announce the same receiver again and again; only what is known about
   // it may have changed.
   function tap(pc, receiver, track, stream) {
-    if (config.audioOnly && track.kind === 'video') return;
+    if ((config.audioOnly || config.listen) && track.kind === 'video') return;
     let t = tapOf.get(receiver);
     const known = !!t;
     if (!known) {
@@ -49,7 +49,7 @@
     theWorker().postMessage({say: {type: 'track', track: t.n, kind: track.kind, media_id: track.id, stream_id: stream ? stream.id : ''}});
     if (known) return;
     try {
-      transform.set.call(receiver, new NativeTransform(theWorker(), {n: t.n, kind: track.kind}));
+      transform.set.call(receiver, new NativeTransform(theWorker(), {n: t.n, kind: track.kind, listen: config.listen}));
       if (track.kind === 'audio') quiet.silence(track);
     } catch (err) {
       fallBack(t, 'no encoded frames: ' + err);

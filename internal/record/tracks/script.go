@@ -24,7 +24,7 @@ var (
 // page of another origin can only start it from a blob.
 func script(url string, o Options) (string, error) {
 	config, err := json.Marshal(map[string]any{
-		"url": url, "audioOnly": o.AudioOnly, "fallbackMs": o.Fallback.Milliseconds(),
+		"url": url, "audioOnly": o.AudioOnly, "listen": o.Listen, "fallbackMs": o.Fallback.Milliseconds(),
 	})
 	if err != nil {
 		return "", fmt.Errorf("make script: %w", err)
@@ -34,7 +34,7 @@ func script(url string, o Options) (string, error) {
 		return "", fmt.Errorf("make script: %w", err)
 	}
 	quiet := "{silence() {}, restore() {}}"
-	if !o.Playback {
+	if !o.Playback && !o.Listen {
 		quiet = call(quietSource)
 	}
 	s := fmt.Sprintf("(%s)(%s, %s, %s);\n", function(injectSource), config, worker, quiet)

@@ -34,6 +34,9 @@ type Options struct {
 	// while encoded frames are taken, at the price of a third of a bot's
 	// processor time. For a page that takes offence otherwise.
 	Playback bool
+	// Listen takes only the audio and lets it go on to the page, which plays it:
+	// for a page that is filmed. Video is not touched.
+	Listen bool
 	// Fallback is how long a receiver may get packets without handing out
 	// encoded frames before its audio is taken decoded; 5 s if zero.
 	Fallback time.Duration

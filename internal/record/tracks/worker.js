@@ -94,10 +94,11 @@ function add(track, flags, seq, level, rtp, arrival, csrcs, payload) {
 
 const unixMicro = ms => Math.round((performance.timeOrigin + ms) * 1000);
 
-// Audio frames end here, before the decoder. Of video, keyframes go on: with
-// none at all the receiver asks for them without end.
+// Audio frames end here, before the decoder, unless the page is to be heard. Of
+// video, keyframes go on: with none at all the receiver asks for them without
+// end.
 onrtctransform = async e => {
-  const {n, kind, passOn} = e.transformer.options;
+  const {n, kind, listen, passOn} = e.transformer.options;
   if (passOn) {
     e.transformer.readable.pipeTo(e.transformer.writable).catch(() => {});
     return;
@@ -121,7 +122,7 @@ onrtctransform = async e => {
       csrcs.length > 255 ? csrcs.slice(0, 255) : csrcs, new Uint8Array(frame.data));
     flowed.set(n, (flowed.get(n) ?? 0) + 1);
     // A writable that is closed under us must not end the recording.
-    if (kind === 'video' && key) writer.write(frame).catch(() => {});
+    if (listen || kind === 'video' && key) writer.write(frame).catch(() => {});
   }
 };
 

@@ -70,7 +70,7 @@ func (h *host) clean() {
 		_ = unix.Kill(session.ReadPID(h.folder()), unix.SIGKILL)
 	}
 	if h.t.Failed() {
-		for _, pattern := range []string{"bots/*/bot.log", "finished/*/bot.log", "bots/*/compose.log", "bots/*/journal.jsonl", "finished/*/journal.jsonl"} {
+		for _, pattern := range []string{"bots/*/bot.log", "finished/*/bot.log", "bots/*/compose.log", "finished/*/compose.log", "bots/*/journal.jsonl", "finished/*/journal.jsonl"} {
 			files, _ := filepath.Glob(filepath.Join(h.data, pattern))
 			for _, f := range files {
 				b, _ := os.ReadFile(f)

@@ -19,6 +19,7 @@ import (
 	"steno/internal/platform"
 	"steno/internal/record/compose"
 	"steno/internal/record/journal"
+	"steno/internal/record/screen"
 	"steno/internal/record/tracks"
 )
 
@@ -79,6 +80,9 @@ type world struct {
 	scene    platform.Observation
 	enter    error // what Enter returns
 	noFrames bool
+	noVideo  bool  // the page keeps the encoded video to itself
+	noStage  error // why the machine cannot film
+	stages   int   // opened so far
 	full     bool
 	opened   int
 	said     []string
@@ -104,8 +108,10 @@ func newWorld(t *testing.T, change func(*bot.Spec)) *world {
 	w.tools = Tools{
 		Open: func(context.Context, bot.Spec, string, []string, *slog.Logger) (Browser, error) { return w.open() },
 		Record: func(o tracks.Options) (Recorder, error) {
-			return &fakeRecorder{w: w, first: o.FirstFrame, begun: time.Now()}, nil
+			return &fakeRecorder{w: w, first: o.FirstFrame, listens: o.Listen, begun: time.Now()}, nil
 		},
+		Stage:    func(_ context.Context, o screen.Options) (Stage, error) { return w.stage(o) },
+		CanFilm:  func(bot.Spec) error { return w.noStage },
 		Adapter:  func(meeting.Platform) (platform.Adapter, error) { return fakeAdapter{w}, nil },
 		Composer: w.composer(""),
 	}
@@ -267,11 +273,44 @@ func (b *fakeBrowser) AddScript(context.Context, string) error    { return nil }
 func (b *fakeBrowser) Eval(context.Context, string, any) error    { return errors.New("no page") }
 func (b *fakeBrowser) Screenshot(context.Context) ([]byte, error) { return []byte("png"), nil }
 
+// fakeStage films as soon as it is told to.
+type fakeStage struct {
+	o       screen.Options
+	mu      sync.Mutex
+	rolling bool
+}
+
+func (w *world) stage(o screen.Options) (Stage, error) {
+	w.set(func() { w.stages++ })
+	return &fakeStage{o: o}, nil
+}
+
+func (s *fakeStage) Env() []string { return []string{"DISPLAY=:7"} }
+func (s *fakeStage) Record(int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rolling = true
+	_, err := s.o.Journal.Append(journal.Entry{Track: &journal.Track{ID: screen.TrackID, Source: "screen", Screen: true}})
+	return err
+}
+func (s *fakeStage) Activity() screen.Activity {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.rolling {
+		return screen.Activity{}
+	}
+	return screen.Activity{LastFrame: time.Now(), LastSound: time.Now(), Bytes: 1}
+}
+func (s *fakeStage) Failed() <-chan struct{} { return nil }
+func (s *fakeStage) Stop() error             { return nil }
+func (s *fakeStage) Close() error            { return nil }
+
 type fakeRecorder struct {
-	w     *world
-	first func(int64)
-	once  sync.Once
-	begun time.Time
+	w       *world
+	first   func(int64)
+	listens bool
+	once    sync.Once
+	begun   time.Time
 }
 
 func (r *fakeRecorder) Script() string { return "" }
@@ -288,8 +327,11 @@ func (r *fakeRecorder) Activity() tracks.Activity {
 	if r.w.browser.cut() {
 		return tracks.Activity{LastFrame: now.Add(-time.Minute), Down: now.Add(-time.Minute)}
 	}
+	if r.listens {
+		return tracks.Activity{}
+	}
 	r.once.Do(func() { r.first(now.UnixMicro()) })
-	return tracks.Activity{LastFrame: now, LastSound: now}
+	return tracks.Activity{LastFrame: now, LastSound: now, AudioFrames: 1, NeedsScreen: r.w.noVideo}
 }
 func (r *fakeRecorder) Err() error {
 	r.w.mu.Lock()

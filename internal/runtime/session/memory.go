@@ -22,6 +22,7 @@ type memory struct {
 	bound    map[string]journal.Bind // by track
 	speaking map[string]bool
 	chats    map[string]bool
+	film     bool   // tracks were not enough: the page is filmed
 	spoke    bool   // the entry message is posted, or was about to be
 	leave    string // who told the bot to leave
 	lastAt   time.Time
@@ -34,7 +35,8 @@ type memory struct {
 // The commands in a journal.
 const (
 	commandLeave = "leave"
-	commandSay   = "say" // post the entry message
+	commandSay   = "say"  // post the entry message
+	commandFilm  = "film" // film the page from now on
 )
 
 func recall(entries []journal.Entry) *memory {
@@ -92,6 +94,8 @@ func (m *memory) applyCommand(c journal.Command) {
 	switch {
 	case c.Name == commandSay:
 		m.spoke = true
+	case c.Name == commandFilm:
+		m.film = true
 	case c.Name == commandLeave && m.leave == "":
 		m.leave = c.From
 	}

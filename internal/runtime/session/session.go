@@ -43,6 +43,7 @@ type Limits struct {
 	Answer  time.Duration // a page that does not answer for so long hangs; 4 s
 	Enter   time.Duration // from the browser's start to having asked to join; 60 s
 	Rejoin  time.Duration // to be back in the call after losing it; 60 s
+	Deaf    time.Duration // people are shown speaking, but no audio comes; then the page is filmed; 10 s
 	Tries   int           // visits in a row that fail; 5
 	Memory  int64         // bytes of the browser's tree at which it is replaced; 1.5 GB
 	MinFree int64         // bytes of disk at which recording stops; 256 MB, but at most an eighth of the disk
@@ -53,6 +54,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Answer, 4*time.Second)
 	set(&l.Enter, 60*time.Second)
 	set(&l.Rejoin, 60*time.Second)
+	set(&l.Deaf, 10*time.Second)
 	set(&l.Tries, 5)
 	set(&l.Memory, 1536<<20)
 	set(&l.MinFree, 256<<20)
@@ -83,6 +85,8 @@ type session struct {
 
 	facts facts
 	gap   *gap // an absence that has not ended yet
+
+	noFilm bool // the screen engine is not to be had on this machine
 
 	wishOnce sync.Once
 	wished   chan struct{} // closed when somebody wants the bot to leave

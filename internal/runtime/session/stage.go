@@ -25,23 +25,23 @@ type Stage interface {
 	Close() error
 }
 
-// filming is the Recorder of a visit whose page is filmed. It knows no tracks.
+// filming is the Recorder of a visit whose page is filmed. The audio of those
+// who have tracks of their own is recorded beside the film, so that each
+// person is known and heard apart.
 type filming struct {
 	Stage
+	Recorder
 	rolling atomic.Bool
 }
 
-func (f *filming) Script() string             { return "" }
-func (f *filming) Tracks() []tracks.TrackInfo { return nil }
-
-// Err is always nil: a disk that is full ends the film, which is noticed.
-func (f *filming) Err() error { return nil }
-
-// Activity tells of the film. It grows however dead the page is.
+// Activity tells of the film, which grows however dead the page is.
 func (f *filming) Activity() tracks.Activity {
-	a := f.Stage.Activity()
-	return tracks.Activity{LastFrame: a.LastFrame, LastSound: a.LastSound, Bytes: a.Bytes}
+	a, heard := f.Stage.Activity(), f.Recorder.Activity()
+	return tracks.Activity{LastFrame: a.LastFrame, LastSound: latest(a.LastSound, heard.LastSound), Bytes: a.Bytes + heard.Bytes}
 }
+
+// Close ends the film and the recording beside it.
+func (f *filming) Close() error { return errors.Join(f.Stage.Close(), f.Recorder.Close()) }
 
 // raise opens the stage for a browser that is to be filmed.
 func (v *visit) raise(ctx context.Context) error {
@@ -54,7 +54,7 @@ func (v *visit) raise(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v.film = &filming{Stage: stage}
+	v.film = &filming{Stage: stage, Recorder: v.rec}
 	v.rec = v.film
 	return nil
 }

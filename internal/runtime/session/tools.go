@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -46,6 +47,8 @@ type Tools struct {
 	Record func(tracks.Options) (Recorder, error)
 	// Stage opens what films a page.
 	Stage func(context.Context, screen.Options) (Stage, error)
+	// CanFilm reports what is missing on this machine to film a bot's page.
+	CanFilm func(bot.Spec) error
 	// Adapter returns the adapter of a platform.
 	Adapter func(meeting.Platform) (platform.Adapter, error)
 	// Composer returns the command that composes a folder's artifacts while
@@ -83,6 +86,10 @@ func Live(program string) Tools {
 				return nil, err
 			}
 			return s, nil
+		},
+		CanFilm: func(spec bot.Spec) error {
+			_, err := browser.FindHeaded(spec.Browser)
+			return errors.Join(err, screen.Installed(spec.FFmpeg))
 		},
 		Adapter: func(p meeting.Platform) (platform.Adapter, error) {
 			a := all.Adapter(p)

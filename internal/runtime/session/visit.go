@@ -36,6 +36,7 @@ type visit struct {
 	lastKnown time.Time    // the last moment at which all was well
 	lastSeen  time.Time    // the last look that succeeded
 	lastDisk  time.Time
+	deaf      time.Time // since when people speak and no audio came; zero if none did
 }
 
 func (s *session) newVisit(deadline time.Time) *visit {
@@ -98,18 +99,21 @@ func (v *visit) prepare(ctx context.Context) error {
 	return nil
 }
 
-// engine makes the recorder that the spec asks for.
+// engine makes the recorder that the spec asks for, or that the page turned out
+// to need.
 func (v *visit) engine(ctx context.Context) (err error) {
 	s := v.s
-	if s.spec.Engine == bot.ScreenEngine {
-		return v.raise(ctx)
-	}
-	v.rec, err = s.opt.Tools.Record(tracks.Options{
+	o := tracks.Options{
 		Folder: s.opt.Folder, Journal: s.journal, Clock: s.clock, Log: s.log,
-		AudioOnly:  s.spec.Mode == bot.AudioOnly,
-		FirstFrame: func(at int64) { v.first.CompareAndSwap(0, at) },
-	})
-	return err
+		AudioOnly: s.spec.Mode == bot.AudioOnly, Listen: s.films(),
+	}
+	if !o.Listen { // else the film's first picture counts
+		o.FirstFrame = func(at int64) { v.first.CompareAndSwap(0, at) }
+	}
+	if v.rec, err = s.opt.Tools.Record(o); err != nil || !o.Listen {
+		return err
+	}
+	return v.raise(ctx)
 }
 
 func (v *visit) join() platform.Join {
@@ -182,6 +186,11 @@ func (v *visit) look(ctx context.Context) (verdict, bool, error) {
 		v.follow(now)
 		if err := v.severed(now); err != nil {
 			return verdict{}, false, err
+		}
+		if why := v.lacking(seen, now); why != "" {
+			if err := v.descend(why); err != nil {
+				return verdict{}, false, err
+			}
 		}
 	} else if !v.s.facts.admitted.IsZero() && now.After(v.deadline) {
 		return verdict{bot.EndInternalError, "was not let in again"}, true, nil

@@ -1,0 +1,83 @@
+package compose
+
+import (
+	"math"
+)
+
+// Levels are compared at steps of 5 ms.
+const (
+	levelStep    = rate / 200
+	lagFrom      = -20 // steps
+	lagTo        = 100
+	lagSmooth    = 10 // steps: a browser that is busy plays unevenly
+	lagFit       = 0.5
+	lagLeast     = 600             // steps of sound that are needed to tell
+	lagListenFor = 120_000_000_000 // ns of film that are listened to
+)
+
+// levels follows how loud sound is, in steps from a position on.
+type levels struct {
+	from int64 // samples of recording time
+	list []float32
+	sum  float64
+	n    int
+}
+
+func (l *levels) add(pcm []int16) {
+	for _, s := range pcm {
+		l.sum += float64(s) * float64(s)
+		if l.n++; l.n == levelStep {
+			l.list = append(l.list, float32(math.Sqrt(l.sum/levelStep)))
+			l.sum, l.n = 0, 0
+		}
+	}
+}
+
+// lag tells, in samples, how much later a film sounds than the tracks that
+// were recorded beside it: what the browser holds back until it plays it. Not
+// ok: they have nothing in common, or too little.
+func lag(film, tracks *levels) (samples int64, ok bool) {
+	best := lagFit
+	heard, sent := smooth(film.list), smooth(tracks.list)
+	for steps := int64(lagFrom); steps <= lagTo; steps++ {
+		// Step i of the film is heard with step i+off of the tracks.
+		off := (film.from-tracks.from)/levelStep - steps
+		from, to := max(0, -off), min(int64(len(heard)), int64(len(sent))-off)
+		if to-from < lagLeast {
+			continue
+		}
+		if fit := correlation(heard[from:to], sent[from+off:to+off]); fit > best {
+			best, samples, ok = fit, steps*levelStep, true
+		}
+	}
+	return samples, ok
+}
+
+// smooth is the sum over the lagSmooth steps that begin at each.
+func smooth(list []float32) []float32 {
+	if len(list) < lagSmooth {
+		return nil
+	}
+	out := make([]float32, len(list)-lagSmooth+1)
+	for i := range out {
+		for _, v := range list[i : i+lagSmooth] {
+			out[i] += v
+		}
+	}
+	return out
+}
+
+// correlation is Pearson's, 0 if one of the two never changes.
+func correlation(a, b []float32) float64 {
+	var sa, sb, saa, sbb, sab float64
+	for i := range a {
+		x, y := float64(a[i]), float64(b[i])
+		sa, sb, saa, sbb, sab = sa+x, sb+y, saa+x*x, sbb+y*y, sab+x*y
+	}
+	n := float64(len(a))
+	d := (n*saa - sa*sa) * (n*sbb - sb*sb)
+	if d <= 0 {
+		return 0
+	}
+	return (n*sab - sa*sb) / math.Sqrt(d)
+}
