@@ -119,18 +119,38 @@ func (w *Writer) Add(fr Frame) {
 
 // Flush hands the buffer to the kernel, where it survives the death of this
 // process. On an error (a full disk) the file is cut back to its last whole
-// record, the buffer is kept, and Flush may be tried again.
+// record, the buffer keeps the rest, and Flush may be tried again.
 func (w *Writer) Flush() error {
 	if len(w.buf) == 0 {
 		return nil
 	}
-	if _, err := w.f.WriteAt(w.buf, w.n); err != nil {
-		_ = w.f.Truncate(w.n)
-		return fmt.Errorf("write segment: %w", err)
+	n := len(w.buf)
+	_, err := w.f.WriteAt(w.buf, w.n)
+	if err != nil {
+		n = w.piecemeal()
+		_ = w.f.Truncate(w.n + int64(n))
+		err = fmt.Errorf("write segment: %w", err)
 	}
-	w.n += int64(len(w.buf))
-	w.buf = w.buf[:0]
-	return nil
+	w.n += int64(n)
+	w.buf = w.buf[:copy(w.buf, w.buf[n:])]
+	return err
+}
+
+// piecemeal writes the buffer record by record, because some file systems take
+// nothing at all of what does not fit as a whole. It returns how much is
+// written.
+func (w *Writer) piecemeal() (done int) {
+	for done < len(w.buf) {
+		size := len(magic)
+		if w.n > 0 || done > 0 {
+			size = 8 + int(binary.LittleEndian.Uint32(w.buf[done:]))
+		}
+		if _, err := w.f.WriteAt(w.buf[done:done+size], w.n+int64(done)); err != nil {
+			break
+		}
+		done += size
+	}
+	return done
 }
 
 // Size is the number of bytes written and buffered.

@@ -6,8 +6,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 )
 
@@ -160,5 +162,57 @@ func TestAReaderFollowsAWriter(t *testing.T) {
 		if err := w.Flush(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Of a batch that is larger than what is left of the disk, the records that
+// fit are kept, and the rest is written when there is room.
+func TestFullDiskKeepsWhatFits(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Fatalf("this test mounts a small tmpfs and must run as root: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	path := filepath.Join(dir, "t1", "000001.seg")
+	w, err := Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const frames = 100
+	for i := range frames {
+		w.Add(Frame{RTP: uint32(i), Payload: make([]byte, 1000)})
+	}
+	if err := w.Flush(); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("flush on a full disk: %v", err)
+	}
+	count := func() (n int) {
+		r, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		for fr, err := r.Next(); err == nil; fr, err = r.Next() {
+			if int(fr.RTP) != n {
+				t.Fatalf("frame %d where %d should be", fr.RTP, n)
+			}
+			n++
+		}
+		return n
+	}
+	if n := count(); n < 40 || n == frames {
+		t.Errorf("%d of %d frames are kept", n, frames)
+	}
+	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=1m"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(); n != frames {
+		t.Errorf("%d of %d frames after there was room", n, frames)
 	}
 }
