@@ -138,15 +138,14 @@ func candidates(t Text, hosts Hosts) []Candidate {
 	if len(text) > maxText {
 		text = text[:maxText]
 	}
-	var list []Candidate
-	keys := map[string]bool{}
-	for _, raw := range links(text) {
-		for _, c := range resolve(raw, hosts) {
-			c.Source = t.Source
-			list = append(list, c)
-			if c.Joinable {
-				keys[c.Key] = true
-			}
+	text = clean(text)
+	list, keys := scan(text, t.Source, hosts)
+	if len(keys) == 0 {
+		// The lines may be folded as in iCalendar text. This comes second: a
+		// line may as well begin with a space.
+		if unfolded := fold.ReplaceAllString(text, ""); unfolded != text {
+			text = unfolded
+			list, keys = scan(text, t.Source, hosts)
 		}
 	}
 	if len(keys) == 1 {
@@ -158,6 +157,21 @@ func candidates(t Text, hosts Hosts) []Candidate {
 		}
 	}
 	return list
+}
+
+// scan reads a text once. keys are the meetings in it that a bot can join.
+func scan(text string, source Source, hosts Hosts) (list []Candidate, keys map[string]bool) {
+	keys = map[string]bool{}
+	for _, raw := range links(text) {
+		for _, c := range resolve(raw, hosts) {
+			c.Source = source
+			list = append(list, c)
+			if c.Joinable {
+				keys[c.Key] = true
+			}
+		}
+	}
+	return list, keys
 }
 
 // spoken finds a passcode that an invitation spells out below its link.

@@ -26,20 +26,12 @@ var schemes = []string{"https://", "http://", "zoommtg://", "zoomus://", "msteam
 // known services are taken for one.
 var bare = regexp.MustCompile(`(?i)^(?:[a-z0-9-]+\.)*(?:zoom\.(?:us|com)|zoomgov\.com|zoom-x\.de|meet\.google\.com|teams\.(?:microsoft|live)\.com|teams\.cloud\.microsoft|webex\.com|meet\.jit\.si|whereby\.com)/[^\s]`)
 
-// links finds the URLs of a text, plain or HTML, in the order of reading. A
-// text that folds its lines is read once more unfolded if it gave nothing.
-func links(text string) []string {
-	text = soft.ReplaceAllString(invisible.Replace(text), "$1")
-	list := readLinks(text)
-	if len(list) == 0 || !strings.Contains(text, "\n") {
-		if unfolded := fold.ReplaceAllString(text, ""); unfolded != text {
-			list = readLinks(unfolded)
-		}
-	}
-	return list
-}
+// clean takes out what is not meant to be read: invisible characters and the
+// soft line breaks of quoted-printable text.
+func clean(text string) string { return soft.ReplaceAllString(invisible.Replace(text), "$1") }
 
-func readLinks(text string) []string {
+// links finds the URLs of a text, plain or HTML, in the order of reading.
+func links(text string) []string {
 	var list []string
 	if looksHTML(text) {
 		hrefs, plain := stripHTML(text)
@@ -96,13 +88,24 @@ func tokenLinks(token string) []string {
 
 func findScheme(s string) (at, length int) {
 	at = -1
-	lower := strings.ToLower(s)
+	lower := lowerASCII(s)
 	for _, scheme := range schemes {
 		if i := strings.Index(lower, scheme); i >= 0 && (at < 0 || i < at) {
 			at, length = i, len(scheme)
 		}
 	}
 	return at, length
+}
+
+// lowerASCII keeps every byte where it is, which strings.ToLower does not.
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
 }
 
 func nextInList(s string, from int) int {
@@ -127,7 +130,7 @@ func glued(raw string) bool { return len(unglue(strings.TrimSpace(raw))) > 1 }
 // parameter of the first.
 func unglue(raw string) []string {
 	var parts []string
-	lower := strings.ToLower(raw)
+	lower := lowerASCII(raw)
 	start := 0
 	for i := 1; i < len(lower); i++ {
 		if !strings.HasPrefix(lower[i:], "http://") && !strings.HasPrefix(lower[i:], "https://") {
