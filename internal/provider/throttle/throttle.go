@@ -137,7 +137,7 @@ func (l *Limiter) Acquire(ctx context.Context, client, mailbox string) (release 
 
 // turn waits for a bucket: first the service's own pause, then the rate.
 func (l *Limiter) turn(ctx context.Context, b *bucket) error {
-	for {
+	for range 5 { // another pause may come meanwhile; a clock that stands still must not hold us
 		l.mu.Lock()
 		now := l.clock.Now()
 		wait := b.until.Sub(now)
