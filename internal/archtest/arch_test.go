@@ -40,6 +40,16 @@ var rules = []rule{
 		why:    "product code must not know its test doubles",
 	},
 	{
+		from: []string{"internal/..."}, to: []string{"simulator/..."},
+		except: []string{"internal/archtest/..."},
+		why:    "the product talks to a simulator as to the real service: over HTTP",
+	},
+	{
+		from: []string{"simulator/..."},
+		to:   []string{"internal/calendar/...", "internal/provider/...", "internal/meeting/...", "internal/store/...", "internal/api/...", "internal/app/..."},
+		why:  "simulators and the product's clients meet at the protocol only; what they shared would be wrong in both",
+	},
+	{
 		from: []string{"internal/..."}, to: []string{"internal/app/..."},
 		why: "app wires everything; nothing may lean on the wiring",
 	},
