@@ -14,6 +14,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -139,8 +140,8 @@ func (c *Caller) again(e *calendar.Error, s Spec, try int) (time.Duration, bool)
 			return e.RetryAfter, true
 		}
 		return backoff, true
-	case calendar.Transient:
-		return max(e.RetryAfter, backoff/2), !s.Once
+	case calendar.Transient: // what has taken its whole time will hardly be quick
+		return max(e.RetryAfter, backoff/2), !s.Once && e.Reason != TimedOut
 	}
 	return 0, false
 }
@@ -232,7 +233,8 @@ func (c *Caller) unreachable(ctx context.Context, s Spec, err error) error {
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	var n net.Error
+	if errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &n) && n.Timeout()) {
 		return c.fail(s, calendar.Transient, TimedOut, "the service did not answer in time", nil)
 	}
 	return c.fail(s, calendar.Transient, "", "the service could not be reached", err)

@@ -67,10 +67,10 @@ func (c *Clock) Slept() []time.Duration {
 
 // Request is a call that reached a Fake.
 type Request struct {
-	Method, Path string
-	Query        url.Values
-	Header       http.Header
-	Body         string
+	Method, Host, Path string
+	Query              url.Values
+	Header             http.Header
+	Body               string
 }
 
 // JSON reads the body.
@@ -117,7 +117,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Answer(w, 200, map[string]any{"access_token": "access-" + string(rune('0'+n%10)), "expires_in": 3599, "token_type": "Bearer"})
 		return
 	}
-	q := Request{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.Query(), Header: r.Header, Body: string(body)}
+	q := Request{Method: r.Method, Host: r.Host, Path: r.URL.EscapedPath(), Query: r.URL.Query(), Header: r.Header, Body: string(body)}
 	f.mu.Lock()
 	f.requests = append(f.requests, q)
 	f.mu.Unlock()
