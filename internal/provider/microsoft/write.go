@@ -128,7 +128,7 @@ func itemBodyOf(kind, content string) map[string]string {
 }
 
 // teamsRule is the line that Teams draws above its part of an invitation.
-var teamsRule = regexp.MustCompile(`(?is)(<[^<>]*>\s*)*_{20,}.*`)
+var teamsRule = regexp.MustCompile(`(?is)(<[a-z][^<>]*>\s*)*_{20,}.*`)
 
 // joinPart is the part of an online meeting's body that must stay: without it
 // the meeting cannot be joined any more (reference 2.2, Write).
