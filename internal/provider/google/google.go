@@ -85,7 +85,7 @@ func New(o Options) (*Client, error) {
 		return nil, fmt.Errorf("build google calendar client: %w", err)
 	}
 	c.api.BasePath = strings.TrimRight(base.String(), "/") + "/"
-	c.api.UserAgent = "steno"
+	c.api.UserAgent = "steno (gzip)" // Google compresses for who says so twice
 	return c, nil
 }
 
