@@ -59,6 +59,8 @@ type Caller struct {
 	Limiter *throttle.Limiter
 	Clock   clock.Clock
 	Sleep   throttle.Sleep
+	// Most bounds an answer; 0: MaxAnswer.
+	Most int64
 }
 
 // Account is on whose behalf a call is made.
@@ -189,11 +191,15 @@ func (c *Caller) read(ctx context.Context, s Spec, res *http.Response) (*http.Re
 	if res.StatusCode >= http.StatusMultipleChoices {
 		return nil, c.fail(s, calendar.Transient, res.Status, "the service answered with a redirect", nil)
 	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, MaxAnswer+1))
+	most := c.Most
+	if most == 0 {
+		most = MaxAnswer
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, most+1))
 	switch {
 	case err != nil:
 		return nil, c.unreachable(ctx, s, err)
-	case len(body) > MaxAnswer:
+	case int64(len(body)) > most:
 		return nil, c.fail(s, calendar.Refused, TooLarge, "the service's answer is larger than any page should be", nil)
 	case len(body) > 0 && !json.Valid(body):
 		return nil, c.fail(s, calendar.Transient, "", "the service's answer is no complete JSON", nil)
