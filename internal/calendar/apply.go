@@ -304,10 +304,13 @@ func (r *run) inheritTo(ctx context.Context, tx Tx, heir Series) error {
 		return err
 	}
 	events, err := tx.EventsIn(ctx, heir.TeamID, heir.ID)
-	if err != nil || len(events) == 0 {
+	if err != nil {
 		return err
 	}
 	first := firstStart(events)
+	if first.IsZero() {
+		first = heir.Fields.When.Start
+	}
 	for _, old := range kin {
 		rules, err := tx.Rules(ctx, old.TeamID, []string{old.ID}, nil)
 		if err != nil {

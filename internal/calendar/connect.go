@@ -213,14 +213,17 @@ func (s *Service) Drop(ctx context.Context, id string) error {
 	return err
 }
 
+// refreshLook is how often Refresh looks whether the sync has ended.
+const refreshLook = 50 * time.Millisecond
+
 // Refresh has a calendar read anew as a whole. It makes sure first that the
-// service lets it.
-func (s *Service) Refresh(ctx context.Context, team, id string) error {
+// service lets it, and waits for a while until it is done.
+func (s *Service) Refresh(ctx context.Context, team, id string) (done bool, err error) {
 	c, err := s.probe(ctx, team, id)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return s.Store.InTx(ctx, func(tx Tx) error {
+	err = s.Store.InTx(ctx, func(tx Tx) error {
 		if c, err = tx.LockConnection(ctx, team, id); err != nil {
 			return err
 		}
@@ -228,6 +231,27 @@ func (s *Service) Refresh(ctx context.Context, team, id string) error {
 		c.Sync.FullWanted, c.Sync.At = true, &now
 		return s.want(ctx, tx, &c, now)
 	})
+	if err != nil || s.Options.RefreshWait == 0 {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.Options.RefreshWait)
+	defer cancel()
+	tick := time.NewTicker(refreshLook)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false, nil // it goes on without us
+		case <-tick.C:
+		}
+		c, err := s.Store.Connection(ctx, team, id)
+		if err != nil {
+			return false, ignoreMissing(err)
+		}
+		if !c.Sync.FullWanted {
+			return true, nil
+		}
+	}
 }
 
 // Resubscribe opens a new push channel and closes the old one.

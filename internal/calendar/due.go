@@ -49,6 +49,8 @@ type Push struct {
 	Secret    string
 	// ProviderID is the service's id of the channel; empty: not said.
 	ProviderID string
+	// Hello: the channel is open; nothing has changed.
+	Hello bool
 	// Lost: the service says that it has lost messages, or the channel itself.
 	Lost bool
 	// Renew: the service wants the channel to be renewed, or has dropped it.
@@ -86,7 +88,7 @@ func (s *Service) Receive(ctx context.Context, pushes []Push) ([]PushResult, err
 			renew[ch.CalendarID] = true
 		}
 		// A sync that is due and was not begun will see what this push is about.
-		if next == nil || next.After(now) || p.Lost {
+		if !p.Hello && (next == nil || next.After(now) || p.Lost) {
 			wake[ch.CalendarID] = true
 		}
 	}

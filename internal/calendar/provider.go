@@ -206,8 +206,21 @@ type When struct {
 	ZoneGuessed bool
 }
 
-// Overlaps reports whether the event lies in the window.
-func (w When) Overlaps(win Window) bool { return w.End.After(win.Start) && w.Start.Before(win.End) }
+// An all-day event is up to 14 hours earlier, or 12 later, than the same date in
+// UTC.
+const (
+	Early = 14 * time.Hour
+	Late  = 12 * time.Hour
+)
+
+// Overlaps reports whether the event lies in the window; of an all-day event,
+// whether it does so in some zone.
+func (w When) Overlaps(win Window) bool {
+	if w.AllDay {
+		return w.End.Add(Late).After(win.Start) && w.Start.Add(-Early).Before(win.End)
+	}
+	return w.End.After(win.Start) && w.Start.Before(win.End)
+}
 
 // Status of an event.
 type Status string

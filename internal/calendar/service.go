@@ -20,6 +20,9 @@ type Options struct {
 	// Gap is the time from the start of a sync to that of the next: pushes that
 	// come meanwhile share it. 1.2 s.
 	Gap time.Duration
+	// RefreshWait is how long Refresh waits for the sync that it asks for; 0: not
+	// at all.
+	RefreshWait time.Duration
 	// MaxCalendars bounds the connections of a team; 0: no bound.
 	MaxCalendars int
 	// PushURL is how services reach the push endpoints, without a slash at its

@@ -87,8 +87,9 @@ type EventTx interface {
 	// UpdateEvent stores an event, and its details if they are not nil.
 	UpdateEvent(ctx context.Context, e Event, d *Details) error
 	EventsSeen(ctx context.Context, team string, ids []string, generation int64) error
-	// Unseen returns live events that overlap the window and that the generation
-	// has not seen; of one series, if it is not empty.
+	// Unseen returns live events that overlap the window, all-day ones in every
+	// zone, and that the generation has not seen; of one series, if it is not
+	// empty.
 	Unseen(ctx context.Context, c Connection, w Window, series string, limit int) ([]Event, error)
 	// Upcoming returns live events that overlap the window in the order of
 	// series and start, behind the given position.

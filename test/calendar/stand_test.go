@@ -1,0 +1,218 @@
+// Package calendar_test drives the calendars of Steno against the simulated
+// services: real clients, real protocol, real database. What stands in the
+// simulators' calendars is what must stand in the database.
+package calendar_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"steno/internal/account"
+	"steno/internal/api/push"
+	"steno/internal/app"
+	"steno/internal/bot"
+	"steno/internal/calendar"
+	"steno/internal/meeting"
+	"steno/internal/provider/all"
+	"steno/internal/provider/throttle"
+	"steno/internal/seal"
+	"steno/internal/store"
+	"steno/internal/store/storetest"
+	"steno/simulator/google"
+	"steno/simulator/service"
+	"steno/simulator/truth"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+
+// wall is a clock that tests set.
+type wall struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (w *wall) Now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.at
+}
+
+func (w *wall) add(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.at = w.at.Add(d)
+}
+
+// stand is Steno's calendars without servers: tests decide when what is done.
+type stand struct {
+	db     *store.DB
+	clock  *wall
+	rooms  *calendar.Service
+	bots   *bot.Service
+	team   string
+	google *google.Server
+	web    *httptest.Server // the push endpoints
+}
+
+type signer struct{}
+
+func (signer) URL(_ context.Context, key string) (string, error) {
+	return "https://files.example/" + key, nil
+}
+
+// key is a secret key as an operator would make it.
+func key(t testing.TB) string {
+	var raw [32]byte
+	if _, err := rand.Read(raw[:]); err != nil {
+		t.Fatal(err)
+	}
+	return base64.StdEncoding.EncodeToString(raw[:])
+}
+
+// quick is the clients' Sleep: the clock moves instead.
+func (w *wall) quick(ctx context.Context, d time.Duration) error {
+	w.add(d)
+	return ctx.Err()
+}
+
+var monday = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+
+func newStand(t testing.TB, db *store.DB, o service.Options) *stand {
+	t.Helper()
+	s := &stand{db: db, clock: &wall{at: monday}}
+	o.Clock = s.clock
+	var err error
+	if s.google, err = google.Start(google.Options{Options: o}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.google.Close)
+	sealer, err := seal.Parse(key(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	vault := app.Vault{Webhooks: seal.Webhooks{Sealer: sealer}}
+	bots := store.Bots{DB: db, Vault: vault}
+	s.bots = &bot.Service{Store: bots, Clock: s.clock, Signer: signer{}, ValidURL: func(string) error { return nil }}
+	providers, closeAll, err := all.New(all.Options{
+		GoogleAPI: s.google.APIURL(), GoogleToken: s.google.TokenURL(), Clock: s.clock, Sleep: throttle.Sleep(s.clock.quick), Unlimited: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(closeAll)
+	cells := seal.Calendars{Sealer: sealer}
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	s.rooms = &calendar.Service{
+		Store:  store.Calendars{DB: db, Vault: cells, Bots: app.BotRoom{Bots: s.bots, Store: bots}},
+		Tokens: &store.Grants{DB: db, Vault: cells, Clock: s.clock}, Providers: providers, Clock: s.clock,
+		Detect: app.Detector(meeting.Hosts{}), Log: log,
+	}
+	r := chi.NewRouter()
+	(&push.Surface{Calendars: s.rooms, Log: log}).Mount(r)
+	s.web = httptest.NewTLSServer(r)
+	t.Cleanup(s.web.Close)
+	s.rooms.Options.PushURL = s.web.URL
+	accounts := account.New(store.Accounts{DB: db}, s.clock, log)
+	team, err := accounts.CreateTeam(t.Context(), "red")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.team = team.ID
+	return s
+}
+
+// connect connects the primary calendar of a new Google account.
+func (s *stand) connectGoogle(t testing.TB, email string) (calendar.Connection, *truth.Calendar) {
+	t.Helper()
+	a, err := s.google.AddAccount(email, "Ada", "Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.rooms.Connect(t.Context(), s.team, calendar.ConnectRequest{
+		Platform: calendar.Google, RawID: "primary",
+		Credentials: calendar.Credentials{ClientID: a.ClientID, ClientSecret: a.ClientSecret, RefreshToken: a.RefreshToken},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, a.Primary()
+}
+
+// sync runs the sync that is due.
+func (s *stand) sync(t testing.TB, id string) calendar.Connection {
+	t.Helper()
+	if err := s.rooms.Sync(t.Context(), id, "test"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.rooms.Get(t.Context(), s.team, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// poll lets the time of a poll come, and syncs.
+func (s *stand) poll(t testing.TB, id string) calendar.Connection {
+	t.Helper()
+	s.clock.add(20 * time.Minute)
+	return s.sync(t, id)
+}
+
+// events returns what is stored of a calendar.
+func (s *stand) events(t testing.TB, id string, cancelled bool) []calendar.Event {
+	t.Helper()
+	var out []calendar.Event
+	for cursor := ""; ; {
+		page, err := s.rooms.Events(t.Context(), s.team, id, calendar.EventQuery{Cancelled: cancelled}, 100, cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, page.Items...)
+		if cursor = page.Next; cursor == "" {
+			return out
+		}
+	}
+}
+
+var settings, _ = json.Marshal(bot.Request{Name: "Notetaker"})
+
+const zoom = "https://us02web.zoom.us/j/%d?pwd=abc"
+
+// standup is a weekly meeting that began a while ago.
+func standup(n int) truth.Event {
+	return truth.Event{
+		Content: truth.Content{
+			Title: fmt.Sprintf("Standup %d", n), Start: monday.Add(2 * time.Hour), End: monday.Add(150 * time.Minute), Zone: "Europe/Berlin",
+			Location: fmt.Sprintf(zoom, 85900000000+n),
+		},
+		Rule: &truth.Rule{Freq: truth.Weekly, Days: []time.Weekday{time.Monday}},
+	}
+}
+
+// once is a single meeting.
+func once(n int, at time.Time) truth.Event {
+	return truth.Event{Content: truth.Content{
+		Title: fmt.Sprintf("Review %d", n), Start: at, End: at.Add(time.Hour), Zone: "Europe/Berlin", Location: fmt.Sprintf(zoom, 95900000000+n),
+	}}
+}
+
+func must[T any](t testing.TB) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
