@@ -12,15 +12,15 @@ import (
 	"steno/internal/calendar"
 )
 
-// target says which events a request is about, in all the ways that clients do
+// Target says which events a request is about, in all the ways that clients do
 // (C18, C19).
-type target struct {
+type Target struct {
 	SeriesID       string `json:"series_id,omitempty" format:"uuid" doc:"A series. With all_occurrences, or without event_id, all its occurrences are meant, those to come included."`
 	AllOccurrences *bool  `json:"all_occurrences,omitempty" doc:"true: the whole series."`
 	EventID        string `json:"event_id,omitempty" format:"uuid" doc:"One event; series_id is ignored then, unless all_occurrences is true."`
 }
 
-func (t target) room() (out calendar.Target, err error) {
+func (t Target) room() (out calendar.Target, err error) {
 	out = calendar.Target{All: t.AllOccurrences != nil && *t.AllOccurrences}
 	if t.EventID != "" {
 		if out.EventID, err = idOf("/event_id", t.EventID); err != nil {
@@ -45,8 +45,8 @@ func (t target) room() (out calendar.Target, err error) {
 type createCalendarBotInput struct {
 	CalendarID string `path:"calendar_id" doc:"The id of the calendar, a UUID."`
 	Body       struct {
-		target
-		botSettings
+		Target
+		BotSettings
 	}
 }
 
@@ -129,9 +129,9 @@ func (o opt[T]) Schema(r huma.Registry) *huma.Schema {
 	return r.Schema(reflect.TypeFor[T](), true, "")
 }
 
-// botPatch changes the settings of bots. A feature's flag and its configuration
+// BotPatch changes the settings of bots. A feature's flag and its configuration
 // go together: true needs it, false forbids it (digest 2.1).
-type botPatch struct {
+type BotPatch struct {
 	BotName              *string                  `json:"bot_name,omitempty" minLength:"1" maxLength:"255"`
 	BotImage             opt[images]              `json:"bot_image,omitempty" required:"false"`
 	BotImageConfig       opt[botImageConfig]      `json:"bot_image_config,omitempty" required:"false"`
@@ -149,7 +149,7 @@ type botPatch struct {
 }
 
 // check applies the rules of flags and configurations.
-func (p botPatch) check() error {
+func (p BotPatch) check() error {
 	var bad []bot.Issue
 	feature := func(name string, flag *bool, config bool) {
 		switch {
@@ -171,8 +171,8 @@ func (p botPatch) check() error {
 }
 
 // apply changes a request as the patch says.
-func (p botPatch) apply(r bot.Request) (bot.Request, error) {
-	var from botSettings // what was said, in the words of a creation
+func (p BotPatch) apply(r bot.Request) (bot.Request, error) {
+	var from BotSettings // what was said, in the words of a creation
 	from.BotName, from.RecordingMode = r.Name, string(r.Mode)
 	if p.BotName != nil {
 		from.BotName = *p.BotName
@@ -227,8 +227,8 @@ func deref[T any](p *T) (v T) {
 type updateCalendarBotInput struct {
 	CalendarID string `path:"calendar_id" doc:"The id of the calendar, a UUID."`
 	Body       struct {
-		target
-		botPatch
+		Target
+		BotPatch
 	}
 }
 
@@ -266,7 +266,7 @@ func (s *Surface) updateCalendarBot(ctx context.Context, c account.Caller, in *u
 
 type deleteCalendarBotInput struct {
 	CalendarID string `path:"calendar_id" doc:"The id of the calendar, a UUID."`
-	Body       target
+	Body       Target
 }
 
 func (s *Surface) deleteCalendarBot(ctx context.Context, c account.Caller, in *deleteCalendarBotInput) (*outcomeOutput, error) {

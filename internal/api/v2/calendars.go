@@ -26,16 +26,16 @@ func idOf(pointer, text string) (string, error) {
 	return id, nil
 }
 
-// credentials are those of the customer's own application. They are stored
+// Credentials are those of the customer's own application. They are stored
 // sealed and never shown.
-type credentials struct {
+type Credentials struct {
 	ClientID     string `json:"oauth_client_id" minLength:"1" maxLength:"2048" doc:"Client id of your application."`
 	ClientSecret string `json:"oauth_client_secret" minLength:"1" maxLength:"4096" doc:"Client secret of your application."`
 	RefreshToken string `json:"oauth_refresh_token" minLength:"1" maxLength:"16384" doc:"Refresh token of the user."`
 	TenantID     string `json:"oauth_tenant_id,omitempty" maxLength:"255" doc:"Microsoft only: tenant id, common, organizations or consumers. Default: common."`
 }
 
-func (c credentials) room() (calendar.Credentials, error) {
+func (c Credentials) room() (calendar.Credentials, error) {
 	err := plain(map[string]string{"/oauth_client_id": c.ClientID, "/oauth_client_secret": c.ClientSecret, "/oauth_refresh_token": c.RefreshToken, "/oauth_tenant_id": c.TenantID})
 	return calendar.Credentials{ClientID: c.ClientID, ClientSecret: c.ClientSecret, RefreshToken: c.RefreshToken, Tenant: orCommon(c.TenantID)}, err
 }
@@ -50,7 +50,7 @@ func orCommon(tenant string) string {
 type listRawInput struct {
 	Body struct {
 		Platform string `json:"calendar_platform" enum:"google,microsoft"`
-		credentials
+		Credentials
 	}
 }
 
@@ -88,7 +88,7 @@ func (s *Surface) listRawCalendars(ctx context.Context, _ account.Caller, in *li
 type createCalendarInput struct {
 	Body struct {
 		Platform string `json:"calendar_platform" enum:"google,microsoft"`
-		credentials
+		Credentials
 		RawCalendarID string `json:"raw_calendar_id" minLength:"1" maxLength:"2048" doc:"Id of the calendar at the service; primary for the account's own at Google."`
 	}
 }

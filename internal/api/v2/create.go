@@ -11,14 +11,14 @@ import (
 
 // botConfig is the request object of digest 2.1.
 type botConfig struct {
-	botSettings
+	BotSettings
 	MeetingURL        string `json:"meeting_url" format:"uri" doc:"Google Meet, Zoom, Microsoft Teams, or a server that the operator configured."`
 	AllowMultipleBots *bool  `json:"allow_multiple_bots,omitempty" doc:"false: refuse a second bot for the same meeting within 5 minutes. Default: true."`
 }
 
-// botSettings are the parts of it that bots of calendar events have, too; they
+// BotSettings are the parts of it that bots of calendar events have, too; they
 // take the meeting from the event. Pointers tell what was not said from what was.
-type botSettings struct {
+type BotSettings struct {
 	BotName              string               `json:"bot_name" minLength:"1" maxLength:"255" doc:"The name that the bot shows in the meeting."`
 	BotImage             images               `json:"bot_image,omitempty" required:"false" doc:"URL of a JPEG, PNG or WebP, or up to five."`
 	BotImageConfig       *botImageConfig      `json:"bot_image_config,omitempty"`
@@ -109,12 +109,12 @@ func (b botConfig) request() (r bot.Request, err error) {
 	if err := plain(map[string]string{"/meeting_url": b.MeetingURL}); err != nil {
 		return r, err
 	}
-	r, err = b.botSettings.request()
+	r, err = b.BotSettings.request()
 	r.MeetingURL, r.AllowMultiple = b.MeetingURL, b.AllowMultipleBots
 	return r, err
 }
 
-func (b botSettings) request() (r bot.Request, err error) {
+func (b BotSettings) request() (r bot.Request, err error) {
 	if err := plain(map[string]string{"/bot_name": b.BotName, "/entry_message": b.EntryMessage}); err != nil {
 		return r, err
 	}
@@ -149,7 +149,7 @@ func (b botSettings) request() (r bot.Request, err error) {
 	return r, nil
 }
 
-func (b botSettings) zoom(r *bot.Request) {
+func (b BotSettings) zoom(r *bot.Request) {
 	z := b.ZoomConfig
 	if z == nil {
 		if b.ZoomAccessTokenURL == "" {

@@ -16,19 +16,19 @@ type listEventsInput struct {
 	StartDate  string `query:"start_date" doc:"Begins at or after, as 2026-01-31T12:00:00Z."`
 	EndDate    string `query:"end_date" doc:"Ends at or before, as 2026-01-31T12:00:00Z."`
 	Status     string `query:"status" doc:"confirmed, cancelled, tentative, with commas."`
-	cancelledInput
+	CancelledInput
 	StartAfter  string `query:"start_after" doc:"Another name of start_date."`
 	StartBefore string `query:"start_before" doc:"Begins before, as 2026-01-31T12:00:00Z."`
 }
 
-// cancelledInput is one switch under its two names. What is cancelled is hidden
+// CancelledInput is one switch under its two names. What is cancelled is hidden
 // unless one of them asks for it (C5).
-type cancelledInput struct {
+type CancelledInput struct {
 	ShowCancelled  string `query:"show_cancelled" enum:"true,false," doc:"Also show what is cancelled. Default: false."`
 	IncludeDeleted string `query:"include_deleted" enum:"true,false," doc:"Another name of show_cancelled."`
 }
 
-func (c cancelledInput) wanted() bool { return c.ShowCancelled == "true" || c.IncludeDeleted == "true" }
+func (c CancelledInput) wanted() bool { return c.ShowCancelled == "true" || c.IncludeDeleted == "true" }
 
 type listEventsOutput struct {
 	Body struct {
@@ -42,11 +42,11 @@ type listEventsOutput struct {
 type listedEvent struct {
 	SeriesID  string `json:"series_id" format:"uuid"`
 	EventType string `json:"event_type" enum:"one_off,recurring"`
-	seriesEvent
+	SeriesEvent
 }
 
-// seriesEvent is an event inside of its series.
-type seriesEvent struct {
+// SeriesEvent is an event inside of its series.
+type SeriesEvent struct {
 	EventID         string  `json:"event_id" format:"uuid"`
 	Title           string  `json:"title"`
 	StartTime       string  `json:"start_time" format:"date-time"`
@@ -60,8 +60,8 @@ type seriesEvent struct {
 	CreatedAt       string  `json:"created_at" format:"date-time"`
 }
 
-func seriesEventOf(e calendar.Event) seriesEvent {
-	return seriesEvent{
+func seriesEventOf(e calendar.Event) SeriesEvent {
+	return SeriesEvent{
 		EventID: e.ID, Title: e.Title, StartTime: stamp(e.When.Start), EndTime: stamp(e.When.End), Status: string(e.Status), IsException: e.Exception,
 		MeetingURL: text(e.Link.URL), MeetingPlatform: text(e.Link.Platform), CalendarID: e.CalendarID, BotScheduled: e.BotScheduled, CreatedAt: stamp(e.CreatedAt),
 	}
@@ -91,7 +91,7 @@ func (s *Surface) listEvents(ctx context.Context, c account.Caller, in *listEven
 	out := &listEventsOutput{}
 	out.Body.Success, out.Body.Data = true, make([]listedEvent, 0, len(page.Items))
 	for _, e := range page.Items {
-		out.Body.Data = append(out.Body.Data, listedEvent{SeriesID: e.SeriesID, EventType: e.Type(), seriesEvent: seriesEventOf(e)})
+		out.Body.Data = append(out.Body.Data, listedEvent{SeriesID: e.SeriesID, EventType: e.Type(), SeriesEvent: seriesEventOf(e)})
 	}
 	out.Body.Cursor, out.Body.PrevCursor = text(page.Next), text(page.Prev)
 	return out, nil
@@ -102,7 +102,7 @@ type listSeriesInput struct {
 	Limit      int    `query:"limit" minimum:"1" maximum:"250" default:"20" doc:"A page never holds more than 100."`
 	Cursor     string `query:"cursor" doc:"cursor or prev_cursor of the page before."`
 	EventType  string `query:"event_type" doc:"one_off, recurring, with commas."`
-	cancelledInput
+	CancelledInput
 }
 
 type listSeriesOutput struct {
@@ -119,7 +119,7 @@ type listedSeries struct {
 	EventType  string        `json:"event_type" enum:"one_off,recurring"`
 	CalendarID string        `json:"calendar_id" format:"uuid"`
 	CreatedAt  string        `json:"created_at" format:"date-time"`
-	Events     []seriesEvent `json:"events"`
+	Events     []SeriesEvent `json:"events"`
 	// SeriesBotScheduled is named by the older reference only (C25).
 	SeriesBotScheduled bool `json:"series_bot_scheduled"`
 }
@@ -143,7 +143,7 @@ func (s *Surface) listSeries(ctx context.Context, c account.Caller, in *listSeri
 	for _, r := range page.Items {
 		l := listedSeries{
 			SeriesID: r.ID, EventType: r.Type(), CalendarID: r.CalendarID, CreatedAt: stamp(r.CreatedAt),
-			Events: make([]seriesEvent, 0, len(r.Events)), SeriesBotScheduled: r.BotScheduled,
+			Events: make([]SeriesEvent, 0, len(r.Events)), SeriesBotScheduled: r.BotScheduled,
 		}
 		for _, e := range r.Events {
 			l.Events = append(l.Events, seriesEventOf(e))
