@@ -1,7 +1,6 @@
 package google
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -13,8 +12,8 @@ import (
 	"steno/internal/provider/zone"
 )
 
-// itemOf brings an event into the shape that all services share. calendarZone
-// is the zone of the list that the event came in; it may be empty.
+// itemOf brings an event into the shape that all services share, but for Raw.
+// calendarZone is the zone of the list that the event came in; it may be empty.
 func itemOf(e *api.Event, calendarZone string) calendar.Item {
 	it := calendar.Item{ID: e.Id, SeriesID: e.RecurringEventId}
 	if e.OriginalStartTime != nil {
@@ -38,7 +37,6 @@ func itemOf(e *api.Event, calendarZone string) calendar.Item {
 	}
 	it.Fields = fieldsOf(e, calendarZone)
 	it.Exception = it.Kind == calendar.Occurrence && !it.Slot.IsZero() && !it.Slot.Equal(it.When.Start)
-	it.Raw, _ = json.Marshal(e) // it was JSON a moment ago
 	return it
 }
 

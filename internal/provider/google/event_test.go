@@ -2,6 +2,8 @@ package google
 
 import (
 	"encoding/json"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	api "google.golang.org/api/calendar/v3"
 
 	"steno/internal/calendar"
+	"steno/internal/provider/providertest"
 )
 
 func item(t *testing.T, text, calendarZone string) calendar.Item {
@@ -131,12 +134,29 @@ func TestFieldsOfAnEvent(t *testing.T) {
 	if d := cmp.Diff(want, got.Fields); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	var before, after map[string]any
-	if json.Unmarshal([]byte(rich), &before) != nil || json.Unmarshal(got.Raw, &after) != nil {
-		t.Fatal("not JSON")
+}
+
+func TestTheRawEventIsWhatGoogleWrote(t *testing.T) {
+	const own = `{"id":"e","status":"confirmed","summary":"x","brandNew":{"a":[1,2]},"start":{"date":"2026-11-12"},"end":{"date":"2026-11-13"}}`
+	acc, _, _ := connect(t, func(w http.ResponseWriter, r providertest.Request) {
+		if strings.HasSuffix(r.Path, "/events") && r.Method == "GET" {
+			providertest.Answer(w, 200, `{"items":[{"id":"c","status":"cancelled"},`+own+`],"nextSyncToken":"s"}`)
+			return
+		}
+		providertest.Answer(w, 200, own)
+	})
+	page, err := acc.Round(t.Context(), calendar.RoundRequest{Calendar: "cal"})
+	if err != nil || len(page.Items) != 2 || page.Items[0].Raw != nil || string(page.Items[1].Raw) != own {
+		t.Errorf("%+v, %v", page.Items, err)
 	}
-	if d := cmp.Diff(before, after); d != "" {
-		t.Errorf("the raw event is not what came (-want +got):\n%s", d)
+	for _, read := range []func() (calendar.Item, error){
+		func() (calendar.Item, error) { return acc.Event(t.Context(), "cal", "e") },
+		func() (calendar.Item, error) { return acc.Create(t.Context(), "cal", calendar.Change{}) },
+		func() (calendar.Item, error) { return acc.Patch(t.Context(), "cal", "e", calendar.Change{}) },
+	} {
+		if it, err := read(); err != nil || string(it.Raw) != own {
+			t.Errorf("%s, %v", it.Raw, err)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package google
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -88,6 +89,8 @@ func onlyOccurrences(items []calendar.Item) []calendar.Item {
 // events runs a list call of either kind.
 func (a *account) events(ctx context.Context, s call.Spec, do func(context.Context) (*api.Events, error)) (calendar.Page, *api.Events, error) {
 	var raw *api.Events
+	var body []byte
+	s.Keep = &body
 	err := a.do(ctx, s, func(ctx context.Context) (err error) {
 		raw, err = do(ctx)
 		return err
@@ -95,26 +98,48 @@ func (a *account) events(ctx context.Context, s call.Spec, do func(context.Conte
 	if err != nil {
 		return calendar.Page{}, nil, err
 	}
+	own := ownItems(body, len(raw.Items))
 	page := calendar.Page{Next: raw.NextPageToken, Items: make([]calendar.Item, 0, len(raw.Items))}
 	for i, e := range raw.Items {
 		if e != nil && e.Id != "" {
-			page.Items = append(page.Items, itemOf(e, raw.TimeZone))
+			it := itemOf(e, raw.TimeZone)
+			if it.Kind != calendar.CancelledSlot && it.Kind != calendar.Tombstone {
+				it.Raw = own[i]
+			}
+			page.Items = append(page.Items, it)
 		}
 		raw.Items[i] = nil // the page is large: let go of what is translated
 	}
 	return page, raw, nil
 }
 
+// ownItems are the rows of a list as Google wrote them, also what the library
+// does not know; n are expected.
+func ownItems(body []byte, n int) []json.RawMessage {
+	list := struct {
+		Items []json.RawMessage `json:"items"`
+	}{make([]json.RawMessage, 0, n)}
+	if json.Unmarshal(body, &list) != nil || len(list.Items) != n {
+		return make([]json.RawMessage, n) // the library has read it, so this does not happen
+	}
+	return list.Items
+}
+
 // Event implements calendar.Syncer.
 func (a *account) Event(ctx context.Context, id, event string) (calendar.Item, error) {
 	s := a.spec("get event")
-	raw, err := a.get(ctx, s, id, event)
+	var body []byte
+	s.Keep = &body
+	e, err := a.get(ctx, s, id, event)
 	if err != nil {
 		return calendar.Item{}, err
 	}
-	it := itemOf(raw, "")
+	it := itemOf(e, "")
 	if it.Kind == calendar.Tombstone {
 		return calendar.Item{}, notFound(s.Op)
+	}
+	if it.Kind != calendar.CancelledSlot {
+		it.Raw = body
 	}
 	return it, nil
 }

@@ -29,6 +29,8 @@ func (a *account) Create(ctx context.Context, id string, c calendar.Change) (cal
 		e.ConferenceData = meetOf(c)
 	}
 	var got *api.Event
+	var body []byte
+	s.Keep = &body
 	err := a.do(ctx, s, func(ctx context.Context) (err error) {
 		got, err = a.api.Events.Insert(id, e).ConferenceDataVersion(conference).SupportsAttachments(true).
 			SendUpdates(sendUpdates(c)).Context(ctx).Do()
@@ -40,7 +42,14 @@ func (a *account) Create(ctx context.Context, id string, c calendar.Change) (cal
 	if err != nil {
 		return calendar.Item{}, err
 	}
-	return itemOf(got, ""), nil
+	return written(got, body), nil
+}
+
+// written is the item that a write returned.
+func written(e *api.Event, body []byte) calendar.Item {
+	it := itemOf(e, "")
+	it.Raw = body
+	return it
 }
 
 // clientID is RequestID without its hyphens, if that is an id that Google takes.
@@ -73,22 +82,24 @@ func (a *account) Patch(ctx context.Context, id, event string, c calendar.Change
 		if c.Conference {
 			e.ConferenceData = meetOf(c)
 		}
-		got, err := a.patch(ctx, id, event, e, etag, c)
+		got, body, err := a.patch(ctx, id, event, e, etag, c)
 		if x := calendar.AsError(err); x != nil && x.Reason == "conditionNotMet" && again {
 			continue // somebody changed it in between: look again
 		}
 		if err != nil {
 			return calendar.Item{}, gone(err)
 		}
-		return itemOf(got, ""), nil
+		return written(got, body), nil
 	}
 }
 
-func (a *account) patch(ctx context.Context, id, event string, e *api.Event, etag string, c calendar.Change) (got *api.Event, err error) {
+func (a *account) patch(ctx context.Context, id, event string, e *api.Event, etag string, c calendar.Change) (got *api.Event, body []byte, err error) {
+	s := a.spec("change event")
 	if event == "" {
-		return nil, notFound("change event")
+		return nil, nil, notFound(s.Op)
 	}
-	err = a.do(ctx, a.spec("change event"), func(ctx context.Context) (err error) {
+	s.Keep = &body
+	err = a.do(ctx, s, func(ctx context.Context) (err error) {
 		q := a.api.Events.Patch(id, event, e).ConferenceDataVersion(conference).SupportsAttachments(true).SendUpdates(sendUpdates(c))
 		if etag != "" {
 			q.Header().Set("If-Match", etag)
@@ -96,7 +107,7 @@ func (a *account) patch(ctx context.Context, id, event string, e *api.Event, eta
 		got, err = q.Context(ctx).Do()
 		return err
 	})
-	return got, err
+	return got, body, err
 }
 
 // Delete implements calendar.Writer.
