@@ -38,7 +38,10 @@ const (
 	PushDuplicate   Kind = "push_duplicate"   // or sent twice
 	PushReorder     Kind = "push_reorder"     // or after the next one
 	PushBeforeReply Kind = "push_before"      // Google: the sync message comes before the answer of watch
-	LifecycleMissed Kind = "lifecycle_missed" // Graph: says that notifications were missed
+	PushStray       Kind = "push_stray"       // Graph: a batch with items of strangers
+	PushExtra       Kind = "push_extra"       // Graph: several notifications for one change
+	LifecycleMissed Kind = "lifecycle_missed" // Graph: says that a notification was missed
+	OtherZone       Kind = "other_zone"       // Graph: answers in a zone that was not asked for
 )
 
 // Faults are probabilities, 0 to 1, for each call, page, row or push.
@@ -98,6 +101,15 @@ func (c *Core) roll(kind Kind, key string) bool {
 	n := c.rolled[full]
 	c.rolled[full] = n + 1
 	return float64(hash(c.Seed, kind, key, n)>>11)/(1<<53) < rate
+}
+
+// Chance decides the same way every time it is asked about one key, as the
+// pages of one list must.
+func (c *Core) Chance(kind Kind, key string) bool {
+	c.mu.Lock()
+	rate := c.faults[kind]
+	c.mu.Unlock()
+	return rate > 0 && float64(hash(c.Seed, kind, key, 0)>>11)/(1<<53) < rate
 }
 
 // Injection is a fault that will happen for certain.

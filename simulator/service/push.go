@@ -94,14 +94,15 @@ func GoodReceiver(address string) bool {
 }
 
 // Send queues a push. build makes the request anew for every try; nil means
-// that there is nothing to send any more.
-func (p *Pusher) Send(key string, build func(context.Context) (*http.Request, error)) {
+// that there is nothing to send any more. It reports false when the push is
+// lost by a fault.
+func (p *Pusher) Send(key string, build func(context.Context) (*http.Request, error)) bool {
 	c := p.core
 	if c.Happens(PushDrop, "push", key) {
 		p.mu.Lock()
 		p.lost++
 		p.mu.Unlock()
-		return
+		return false
 	}
 	n := 1
 	if c.Happens(PushDuplicate, "push", key) {
@@ -110,17 +111,18 @@ func (p *Pusher) Send(key string, build func(context.Context) (*http.Request, er
 	l := p.lane(key)
 	for range n {
 		if !p.begin() {
-			return
+			return false
 		}
 		l.put(push{key: key, build: build}, c.Happens(PushReorder, "push", key))
 	}
+	return true
 }
 
-// Now posts a push at once and returns the receiver's status, 0 if it cannot
-// be reached.
-func (p *Pusher) Now(ctx context.Context, build func(context.Context) (*http.Request, error)) (int, []byte, error) {
+// Now posts a push at once and returns the receiver's status and body, and if
+// it is asked for the content type. A nil request is none.
+func (p *Pusher) Now(ctx context.Context, build func(context.Context) (*http.Request, error), contentType ...*string) (int, []byte, error) {
 	req, err := build(ctx)
-	if err != nil {
+	if err != nil || req == nil {
 		return 0, nil, err
 	}
 	resp, err := p.client.Do(req)
@@ -128,6 +130,9 @@ func (p *Pusher) Now(ctx context.Context, build func(context.Context) (*http.Req
 		return 0, nil, err
 	}
 	defer resp.Body.Close()
+	for _, into := range contentType {
+		*into = resp.Header.Get("Content-Type")
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
 	return resp.StatusCode, body, err
 }

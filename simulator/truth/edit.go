@@ -59,6 +59,7 @@ func (c *Calendar) Add(e Event) (string, error) {
 		c.items = append(c.items, it)
 		c.byID[it.ID] = it
 		change = c.record(it, "", now)
+		change.New = true
 		return nil
 	}()
 	if err != nil {
@@ -353,7 +354,7 @@ func (c *Calendar) Slots(id string, from, to time.Time) []Occurrence {
 		return nil
 	}
 	var list []Occurrence
-	it.Expand(c.Owner.Email, Window{From: from, To: to, Zone: c.Location(), Cancelled: true}, func(o Occurrence) bool {
+	it.Expand(c.Owner.Email, Window{From: from, To: to, Zone: c.allDayZone(), Cancelled: true}, func(o Occurrence) bool {
 		list = append(list, o)
 		return true
 	})

@@ -85,7 +85,7 @@ func (it *Item) hasSlot(original time.Time) bool {
 // Window is the stretch of time that Expand looks at.
 type Window struct {
 	From, To time.Time // a zero To means: without end
-	// Zone is where all-day events begin at midnight.
+	// Zone is where all-day events begin at midnight; nil: each in its own.
 	Zone *time.Location
 	// Cancelled: cancelled occurrences, too.
 	Cancelled bool
@@ -93,9 +93,13 @@ type Window struct {
 
 // overlaps tells that something is at least partly in the window: it ends after
 // From and starts before To. What has no length counts where it starts.
-func (w *Window) overlaps(start, end time.Time, allDay bool) bool {
-	if allDay && w.Zone != nil {
-		start, end = wall(start, 0, w.Zone), wall(end, 0, w.Zone)
+func (w *Window) overlaps(start, end time.Time, allDay bool, own string) bool {
+	if allDay {
+		zone := w.Zone
+		if zone == nil {
+			zone = mustLocation(own)
+		}
+		start, end = wall(start, 0, zone), wall(end, 0, zone)
 	}
 	return (end.After(w.From) || start.Equal(end) && !start.Before(w.From)) && (w.To.IsZero() || start.Before(w.To))
 }
@@ -109,7 +113,7 @@ func (it *Item) Expand(owner string, w Window, yield func(Occurrence) bool) {
 	}
 	if it.Rule == nil {
 		c := it.Content
-		if w.overlaps(c.Start, c.End, c.AllDay) {
+		if w.overlaps(c.Start, c.End, c.AllDay, c.Zone) {
 			yield(Occurrence{ItemID: it.ID, Start: c.Start, End: c.End, AllDay: c.AllDay, Content: c, Response: c.ResponseOf(owner), Item: it})
 		}
 		return
@@ -124,7 +128,7 @@ func (it *Item) Expand(owner string, w Window, yield func(Occurrence) bool) {
 		if it.Skipped[slot] || it.Exceptions[slot] != nil && !it.Exceptions[slot].Orphan {
 			return true
 		}
-		if w.overlaps(o, o.Add(length), it.Content.AllDay) {
+		if w.overlaps(o, o.Add(length), it.Content.AllDay, it.Content.Zone) {
 			on = yield(Occurrence{ItemID: it.ID, Slot: slot, Original: o, Start: o, End: o.Add(length), AllDay: it.Content.AllDay,
 				Content: it.Content, Response: it.Content.ResponseOf(owner), Item: it})
 		}
@@ -138,7 +142,7 @@ func (it *Item) Expand(owner string, w Window, yield func(Occurrence) bool) {
 		if e.Cancelled {
 			start, end, allDay = e.Original, e.Original.Add(length), e.AllDay
 		}
-		if w.overlaps(start, end, allDay) {
+		if w.overlaps(start, end, allDay, e.Content.Zone) {
 			on = yield(Occurrence{ItemID: it.ID, Slot: e.Slot, Original: e.Original, Start: start, End: end, AllDay: e.Content.AllDay,
 				Exception: true, Cancelled: e.Cancelled, Content: e.Content, Response: e.Content.ResponseOf(owner), Item: it})
 		}
@@ -182,8 +186,26 @@ func (it *Item) At(owner, slot string) (Occurrence, bool) {
 }
 
 // Location is the calendar's zone.
-func (c *Calendar) Location() *time.Location {
-	loc, err := location(c.Zone)
+func (c *Calendar) Location() *time.Location { return mustLocation(c.Zone) }
+
+func (c *Calendar) allDayZone() *time.Location {
+	if c.book.OwnZone {
+		return nil
+	}
+	return c.Location()
+}
+
+// Begins is the instant at which something starts or ends: all-day events at
+// midnight in their own zone.
+func Begins(t time.Time, allDay bool, zone string) time.Time {
+	if !allDay {
+		return t
+	}
+	return wall(t, 0, mustLocation(zone)).UTC()
+}
+
+func mustLocation(zone string) *time.Location {
+	loc, err := location(zone)
 	if err != nil {
 		return time.UTC
 	}
@@ -193,11 +215,12 @@ func (c *Calendar) Location() *time.Location {
 // Occurrences is the oracle: all that stands in the calendar between two
 // moments, ordered by start, id and slot. Cancelled occurrences are not in it,
 // declined ones are. Of a series each occurrence has its own entry. All-day
-// events begin at midnight in the calendar's zone.
+// events begin at midnight in the calendar's zone (Google) or in their own
+// (Microsoft).
 func (c *Calendar) Occurrences(from, to time.Time) []Occurrence {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	w := Window{From: from, To: to, Zone: c.Location()}
+	w := Window{From: from, To: to, Zone: c.allDayZone()}
 	var list []Occurrence
 	for _, it := range c.items {
 		it.Expand(c.Owner.Email, w, func(o Occurrence) bool {

@@ -189,6 +189,7 @@ type Change struct {
 	Rev  int64
 	Item *Item
 	Slot string // "" for the item itself
+	New  bool   // the item's first
 }
 
 // Book holds the accounts of one service.
@@ -197,6 +198,9 @@ type Book struct {
 	Now func() time.Time
 	// NewID makes the id of an item that comes without one.
 	NewID func() string
+	// OwnZone: all-day events begin at midnight in their own zone, not in that
+	// of the calendar.
+	OwnZone bool
 	// OnChange is told after every change, outside all locks.
 	OnChange func(*Calendar, Change)
 
