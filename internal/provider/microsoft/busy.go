@@ -99,7 +99,7 @@ func kindOf(showAs string) string {
 func (a *account) fromEvents(ctx context.Context, id string, w calendar.Window) ([]calendar.Busy, error) {
 	q := span(w)
 	q.Set("$top", "200")
-	q.Set("$select", "id,type,start,end,showAs,isCancelled,isOrganizer,responseStatus")
+	q.Set("$select", "id,type,start,end,showAs,isCancelled,responseStatus")
 	rows, err := all[row](ctx, a, request{
 		method: http.MethodGet, path: calendarPath(id) + "/calendarView", query: q,
 		prefer: []string{inUTC, maxPage(pageSize)}, spec: a.spec("list events for free/busy"),
@@ -111,7 +111,7 @@ func (a *account) fromEvents(ctx context.Context, id string, w calendar.Window) 
 	for _, r := range rows {
 		from, _ := r.Start.v.at() // an all-day event as the instants at which it begins and ends
 		to, _ := r.End.v.at()
-		declined := r.Response.v.Response == "declined" && !r.IsOrganizer.v
+		declined := r.Response.v.Response == "declined"
 		kind := kindOf(r.ShowAs.v)
 		if kind == "" || declined || r.Cancelled.v || r.removed() || !to.After(from) {
 			continue

@@ -55,8 +55,8 @@ func fieldsOf(r row) calendar.Fields {
 		UID: r.UID.v, Title: r.Subject.v, Description: r.Body.v.Content,
 		HTML: strings.EqualFold(r.Body.v.Type, "html"), Location: r.Location.v.Name,
 		When: r.when(), Status: statusOf(r),
-		// Not by comparing addresses: they have aliases (trap 69).
-		Declined: r.Response.v.Response == "declined" && !r.IsOrganizer.v,
+		// The owner's own answer, not that of who has the same address (trap 69).
+		Declined: r.Response.v.Response == "declined",
 		Free:     r.ShowAs.v == "free",
 		Private:  r.Sensitivity.v == "private" || r.Sensitivity.v == "confidential",
 		Link:     r.Link.v, Candidates: candidatesOf(r),

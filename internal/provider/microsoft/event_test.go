@@ -67,7 +67,7 @@ func TestTrap69TheOwnerIsToldByGraphNotByAddress(t *testing.T) {
 		isOrganizer string
 		response    string
 		declined    bool
-	}{{"false", "declined", true}, {"true", "declined", false}, {"false", "accepted", false}, {"false", "notResponded", false}} {
+	}{{"false", "declined", true}, {"true", "organizer", false}, {"false", "accepted", false}, {"false", "notResponded", false}} {
 		it := itemOf(rowOf(t, `{"id":"e","type":"singleInstance","subject":"","isAllDay":false,"isOrganizer":`+c.isOrganizer+`,"responseStatus":{"response":"`+c.response+`"},"organizer":{"emailAddress":{"address":"a@example.com"}},"attendees":[{"emailAddress":{"address":"a@example.com"},"status":{"response":"declined"}}]}`))
 		if it.Declined != c.declined || it.Organizer.Self != (c.isOrganizer == "true") {
 			t.Errorf("%+v: declined %v, self %v", c, it.Declined, it.Organizer.Self)

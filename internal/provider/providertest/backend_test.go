@@ -43,6 +43,13 @@ type backend struct {
 
 func (b *backend) acc() calendar.Account { return b.provider.Account("conn", b.tokens) }
 
+// reconnect is what a user does whose grant is dead.
+func (b *backend) reconnect() {
+	c := b.creds
+	c.RefreshToken, _ = b.core.Grants.Issue("ada@example.com", c.ClientID, []string{"Calendars.ReadWrite", "offline_access"})
+	b.tokens = calendar.NewLooseTokens(c)
+}
+
 var backends = map[string]func(t *testing.T, faults bool, seed uint64) *backend{
 	"google": newGoogle,
 }
