@@ -149,6 +149,10 @@ func (m *mirror) round(ctx context.Context) error {
 	if full {
 		m.singles, m.series = map[string]calendar.Item{}, map[string]map[string]calendar.Item{}
 	}
+	if full && m.b.provider.Traits().RoundExpands {
+		m.cursor = cursor
+		return m.dress(ctx, items)
+	}
 	touched := map[string]bool{}
 	for _, it := range items {
 		switch it.Kind {
@@ -175,6 +179,43 @@ func (m *mirror) round(ctx context.Context) error {
 		}
 	}
 	m.cursor = cursor
+	return nil
+}
+
+// dress takes a full round that holds occurrences, bare ones with the fields of
+// their master.
+func (m *mirror) dress(ctx context.Context, items []calendar.Item) error {
+	masters := map[string]calendar.Item{}
+	for _, it := range items {
+		switch it.Kind {
+		case calendar.Master:
+			masters[it.ID] = it
+		case calendar.Single:
+			m.singles[it.ID] = it
+		}
+	}
+	for _, it := range items {
+		if it.Kind != calendar.Occurrence {
+			continue
+		}
+		if it.Bare {
+			master, ok := masters[it.SeriesID]
+			if !ok {
+				err := stubborn(func() (err error) { master, err = m.acc.Event(ctx, m.b.cal.ID, it.SeriesID); return err })
+				if err != nil {
+					return err
+				}
+				masters[it.SeriesID] = master
+			}
+			when := it.When
+			it.Fields = master.Fields
+			it.When = when
+		}
+		if m.series[it.SeriesID] == nil {
+			m.series[it.SeriesID] = map[string]calendar.Item{}
+		}
+		m.series[it.SeriesID][it.ID] = it
+	}
 	return nil
 }
 
