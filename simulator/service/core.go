@@ -126,7 +126,8 @@ func (c *Core) Serve(h http.Handler) error {
 // Address is http://host:port.
 func (c *Core) Address() string { return "http://" + c.listener.Addr().String() }
 
-// Close ends the service and its pushes. It may be called once, after Serve.
+// Close ends the service and its pushes. It may be called more than once, after
+// Serve.
 func (c *Core) Close() {
 	c.Pushes.close()
 	c.server.Close()
