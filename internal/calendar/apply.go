@@ -324,7 +324,7 @@ func (r *run) inheritTo(ctx context.Context, tx Tx, heir Series) error {
 		if err != nil {
 			return err
 		}
-		if goesOn(rest, first) {
+		if goesOn(rest, first, r.window) || !continues(old, heir, rest, first) {
 			continue // another meeting of the same people
 		}
 		return r.s.copyRule(ctx, tx, r.conn, whole, heir, events, now)
@@ -341,14 +341,11 @@ func firstStart(events []Event) (first time.Time) {
 	return first
 }
 
-// goesOn reports whether a series has live slots at or after a time.
-func goesOn(events []Event, from time.Time) bool {
+// goesOn reports whether a series has live slots at or after a time, as far as
+// the window tells: what lies outside of it may be out of date.
+func goesOn(events []Event, from time.Time, w Window) bool {
 	for _, e := range events {
-		slot := e.Slot
-		if slot.IsZero() {
-			slot = e.When.Start
-		}
-		if e.Live() && !slot.Before(from) {
+		if e.Live() && e.When.surely(w) && !slotOf(e).Before(from) {
 			return true
 		}
 	}

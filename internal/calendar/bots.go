@@ -296,7 +296,7 @@ func (s *Service) WithdrawBots(ctx context.Context, team, calendar string, t Tar
 			return err
 		}
 		for _, r := range sc.rules {
-			if !sc.whole && r.EventID == "" {
+			if !sc.whole && r.EventID != sc.events[0].ID {
 				continue
 			}
 			if err := tx.DeleteRule(ctx, team, r.ID, now); err != nil {

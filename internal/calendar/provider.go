@@ -222,6 +222,15 @@ func (w When) Overlaps(win Window) bool {
 	return w.End.After(win.Start) && w.Start.Before(win.End)
 }
 
+// surely reports whether the event lies in the window, of an all-day event
+// whether it does so in every zone.
+func (w When) surely(win Window) bool {
+	if w.AllDay {
+		return w.End.Add(-Early).After(win.Start) && w.Start.Add(Late).Before(win.End)
+	}
+	return w.Overlaps(win)
+}
+
 // Status of an event.
 type Status string
 

@@ -12,12 +12,19 @@ import (
 	"steno/simulator/truth"
 )
 
+// eachPair runs a test for each service on each database.
+func eachPair(t *testing.T, test func(t *testing.T, db *store.DB, p calendar.Platform)) {
+	for _, p := range []calendar.Platform{calendar.Google, calendar.Microsoft} {
+		t.Run(string(p), func(t *testing.T) { storetest.Each(t, func(t *testing.T, db *store.DB) { test(t, db, p) }) })
+	}
+}
+
 // From connecting to a bot that is launched at the time to which its event was
 // moved.
 func TestAConnectedCalendarPutsABotOnAMeetingThatMoves(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
+	eachPair(t, func(t *testing.T, db *store.DB, p calendar.Platform) {
 		s := newStand(t, db, service.Options{Polite: true})
-		c, cal := s.connectGoogle(t, "ada@example.com")
+		c, cal := s.connect(t, p, "ada@example.com")
 		must[string](t)(cal.Add(standup(1)))
 		id := must[string](t)(cal.Add(once(2, monday.Add(26*time.Hour))))
 		if c = s.sync(t, c.ID); c.SyncStatus != calendar.SyncSuccess || c.SyncedAt == nil {

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"steno/internal/app"
 	"steno/internal/bot"
 	"steno/internal/calendar"
+	"steno/internal/ident"
 	"steno/internal/meeting"
 	"steno/internal/provider/all"
 	"steno/internal/provider/throttle"
@@ -30,6 +32,7 @@ import (
 	"steno/internal/store"
 	"steno/internal/store/storetest"
 	"steno/simulator/google"
+	"steno/simulator/microsoft"
 	"steno/simulator/service"
 	"steno/simulator/truth"
 )
@@ -48,6 +51,12 @@ func (w *wall) Now() time.Time {
 	return w.at
 }
 
+func (w *wall) set(at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.at = at
+}
+
 func (w *wall) add(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -62,7 +71,10 @@ type stand struct {
 	bots   *bot.Service
 	team   string
 	google *google.Server
+	graph  *microsoft.Server
 	web    *httptest.Server // the push endpoints
+
+	closers []func()
 }
 
 type signer struct{}
@@ -90,13 +102,32 @@ var monday = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
 
 func newStand(t testing.TB, db *store.DB, o service.Options) *stand {
 	t.Helper()
+	s := buildStand(t, db, o)
+	t.Cleanup(s.close)
+	return s
+}
+
+// close ends the stand's servers.
+func (s *stand) close() {
+	for _, f := range slices.Backward(s.closers) {
+		f()
+	}
+}
+
+// buildStand is newStand for tests that close many of them on the way.
+func buildStand(t testing.TB, db *store.DB, o service.Options) *stand {
+	t.Helper()
 	s := &stand{db: db, clock: &wall{at: monday}}
 	o.Clock = s.clock
 	var err error
 	if s.google, err = google.Start(google.Options{Options: o}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.google.Close)
+	s.closers = append(s.closers, s.google.Close)
+	if s.graph, err = microsoft.Start(microsoft.Options{Options: o}); err != nil {
+		t.Fatal(err)
+	}
+	s.closers = append(s.closers, s.graph.Close)
 	sealer, err := seal.Parse(key(t))
 	if err != nil {
 		t.Fatal(err)
@@ -105,14 +136,19 @@ func newStand(t testing.TB, db *store.DB, o service.Options) *stand {
 	bots := store.Bots{DB: db, Vault: vault}
 	s.bots = &bot.Service{Store: bots, Clock: s.clock, Signer: signer{}, ValidURL: func(string) error { return nil }}
 	providers, closeAll, err := all.New(all.Options{
-		GoogleAPI: s.google.APIURL(), GoogleToken: s.google.TokenURL(), Clock: s.clock, Sleep: throttle.Sleep(s.clock.quick), Unlimited: true,
+		GoogleAPI: s.google.APIURL(), GoogleToken: s.google.TokenURL(),
+		MicrosoftGraph: s.graph.GraphURL(), MicrosoftLogin: s.graph.LoginURL(), Clock: s.clock, Sleep: throttle.Sleep(s.clock.quick), Unlimited: true,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(closeAll)
+	s.closers = append(s.closers, closeAll)
 	cells := seal.Calendars{Sealer: sealer}
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	level := slog.LevelError
+	if o.Polite {
+		level = slog.LevelWarn
+	}
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: level}))
 	s.rooms = &calendar.Service{
 		Store:  store.Calendars{DB: db, Vault: cells, Bots: app.BotRoom{Bots: s.bots, Store: bots}},
 		Tokens: &store.Grants{DB: db, Vault: cells, Clock: s.clock}, Providers: providers, Clock: s.clock,
@@ -121,10 +157,10 @@ func newStand(t testing.TB, db *store.DB, o service.Options) *stand {
 	r := chi.NewRouter()
 	(&push.Surface{Calendars: s.rooms, Log: log}).Mount(r)
 	s.web = httptest.NewTLSServer(r)
-	t.Cleanup(s.web.Close)
+	s.closers = append(s.closers, s.web.Close)
 	s.rooms.Options.PushURL = s.web.URL
 	accounts := account.New(store.Accounts{DB: db}, s.clock, log)
-	team, err := accounts.CreateTeam(t.Context(), "red")
+	team, err := accounts.CreateTeam(t.Context(), ident.New())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,21 +168,36 @@ func newStand(t testing.TB, db *store.DB, o service.Options) *stand {
 	return s
 }
 
-// connect connects the primary calendar of a new Google account.
-func (s *stand) connectGoogle(t testing.TB, email string) (calendar.Connection, *truth.Calendar) {
+// connect connects the first calendar of a new account.
+func (s *stand) connect(t testing.TB, p calendar.Platform, email string) (calendar.Connection, *truth.Calendar) {
 	t.Helper()
-	a, err := s.google.AddAccount(email, "Ada", "Europe/Berlin")
+	c, cal, err := s.tryConnect(t.Context(), p, email)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.rooms.Connect(t.Context(), s.team, calendar.ConnectRequest{
-		Platform: calendar.Google, RawID: "primary",
-		Credentials: calendar.Credentials{ClientID: a.ClientID, ClientSecret: a.ClientSecret, RefreshToken: a.RefreshToken},
-	})
-	if err != nil {
-		t.Fatal(err)
+	return c, cal
+}
+
+func (s *stand) tryConnect(ctx context.Context, p calendar.Platform, email string) (calendar.Connection, *truth.Calendar, error) {
+	r := calendar.ConnectRequest{Platform: p}
+	var cal *truth.Calendar
+	if p == calendar.Google {
+		a, err := s.google.AddAccount(email, "Ada", "Europe/Berlin")
+		if err != nil {
+			return calendar.Connection{}, nil, err
+		}
+		cal, r.RawID = a.Primary(), "primary"
+		r.Credentials = calendar.Credentials{ClientID: a.ClientID, ClientSecret: a.ClientSecret, RefreshToken: a.RefreshToken}
+	} else {
+		a, err := s.graph.AddAccount(email, "Ada", "Europe/Berlin")
+		if err != nil {
+			return calendar.Connection{}, nil, err
+		}
+		cal, r.RawID = a.Primary(), a.Primary().ID
+		r.Credentials = calendar.Credentials{ClientID: a.ClientID, ClientSecret: a.ClientSecret, RefreshToken: a.RefreshToken, Tenant: "common"}
 	}
-	return c, a.Primary()
+	c, err := s.rooms.Connect(ctx, s.team, r)
+	return c, cal, err
 }
 
 // sync runs the sync that is due.
