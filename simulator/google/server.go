@@ -120,6 +120,27 @@ func (s *Server) AddCalendar(a *Account, name string) *truth.Calendar {
 	return a.AddCalendar("c_"+s.Random("0123456789abcdef", 24)+"@group.calendar.google.com", name)
 }
 
+// Open is AddAccount for the control surface.
+func (s *Server) Open(email, name, zone string, scopes []string) (service.Credentials, error) {
+	a, err := s.AddAccount(email, name, zone, scopes...)
+	if err != nil {
+		return service.Credentials{}, err
+	}
+	return service.Credentials{Email: email, ClientID: a.ClientID, ClientSecret: a.ClientSecret, RefreshToken: a.RefreshToken, CalendarID: a.Primary().ID}, nil
+}
+
+// OpenCalendar is AddCalendar for the control surface.
+func (s *Server) OpenCalendar(email, name string) (*truth.Calendar, error) {
+	a := s.User(email)
+	if a == nil {
+		return nil, fmt.Errorf("there is no account %s", email)
+	}
+	return s.AddCalendar(a, name), nil
+}
+
+// Word is InstanceID.
+func (s *Server) Word(o truth.Occurrence) string { return InstanceID(o) }
+
 // InstanceID is the id of an occurrence.
 func InstanceID(o truth.Occurrence) string {
 	if o.Slot == "" {
@@ -191,7 +212,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		service.WriteReply(w, failure(http.StatusNotFound, "global", "notFound", "Not Found"))
 	})
-	return mux
+	return s.Beside(s, mux)
 }
 
 func scopes(names ...string) []string {

@@ -8,6 +8,7 @@
 package microsoft
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -134,6 +135,27 @@ func (s *Server) AddCalendar(a *Account, name string) *truth.Calendar {
 	return a.AddCalendar(s.calendarID(), name)
 }
 
+// Open is AddAccount for the control surface.
+func (s *Server) Open(email, name, zone string, scopes []string) (service.Credentials, error) {
+	a, err := s.AddAccount(email, name, zone, scopes...)
+	if err != nil {
+		return service.Credentials{}, err
+	}
+	return service.Credentials{Email: email, ClientID: a.ClientID, ClientSecret: a.ClientSecret, RefreshToken: a.RefreshToken, CalendarID: a.Primary().ID}, nil
+}
+
+// OpenCalendar is AddCalendar for the control surface.
+func (s *Server) OpenCalendar(email, name string) (*truth.Calendar, error) {
+	a := s.User(email)
+	if a == nil {
+		return nil, fmt.Errorf("there is no account %s", email)
+	}
+	return s.AddCalendar(a, name), nil
+}
+
+// Word is IDOf.
+func (s *Server) Word(o truth.Occurrence) string { return IDOf(o) }
+
 // call is one authorised request.
 type call struct {
 	s       *Server
@@ -183,7 +205,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		service.WriteReply(w, s.failure(http.StatusBadRequest, "BadRequest", "Resource not found for the segment '"+r.URL.Path+"'."))
 	})
-	return mux
+	return s.Beside(s, mux)
 }
 
 // atOnce is how many calls of one app a mailbox takes at a time.

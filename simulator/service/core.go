@@ -57,6 +57,7 @@ type Core struct {
 	mu     sync.Mutex
 	rng    *rand.Rand
 	faults Faults
+	always Faults
 	rolled map[string]uint64
 	inject []*Injection
 	counts map[string]int
@@ -83,8 +84,9 @@ func NewCore(o Options, faults, always Faults) *Core {
 	if o.SlowFor == 0 {
 		o.SlowFor = 50 * time.Millisecond
 	}
-	c := &Core{Options: o, rng: rand.New(rand.NewPCG(o.Seed, 0x5e1f)), faults: Faults{},
+	c := &Core{Options: o, rng: rand.New(rand.NewPCG(o.Seed, 0x5e1f)), faults: Faults{}, always: Faults{},
 		rolled: map[string]uint64{}, counts: map[string]int{}, flying: map[string]int{}, most: map[string]int{}}
+	c.always.merge(always)
 	c.faults.merge(always)
 	if !o.Polite {
 		c.faults.merge(faults)

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -47,6 +46,24 @@ const (
 // Faults are probabilities, 0 to 1, for each call, page, row or push.
 type Faults map[Kind]float64
 
+// kinds lists all.
+var kinds = []Kind{Gone, GoneSilently, TooMany, TooManySilent, ServerError, Slow, Truncated, Garbage, AfterEffect, HangUp, EmptyPage, ShortPage, Bare,
+	MissingTomb, MissingMaster, StrayTomb, NoFields, DoubledRow, PushDrop, PushDuplicate, PushReorder, PushBeforeReply, PushStray, PushExtra,
+	LifecycleMissed, OtherZone}
+
+// Check reports a kind that is none and a rate that is no probability.
+func (f Faults) Check() error {
+	for k, rate := range f {
+		if !slices.Contains(kinds, k) {
+			return fmt.Errorf("unknown fault %q; there are %v", k, kinds)
+		}
+		if rate < 0 || rate > 1 {
+			return fmt.Errorf("fault %s: %g is not a rate from 0 to 1", k, rate)
+		}
+	}
+	return nil
+}
+
 func (f Faults) merge(other Faults) { maps.Copy(f, other) }
 
 // Common are the rates that both services have when they are not polite.
@@ -64,15 +81,12 @@ func (c *Core) SetFaults(f Faults) {
 	c.faults = next
 }
 
-// Pacify sets all rates to zero, but for those that always are, and forgets
-// the injections that are still to come.
-func (c *Core) Pacify(always Faults) {
+// Pacify makes the fake polite: no faults but the ways that the real service
+// always has. Injections that are still to come are forgotten.
+func (c *Core) Pacify() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.faults = maps.Clone(always)
-	if c.faults == nil {
-		c.faults = Faults{}
-	}
+	c.faults = maps.Clone(c.always)
 	c.inject = nil
 }
 
@@ -294,21 +308,4 @@ func (c *Core) pause(r *http.Request, fate Fate) bool {
 	case <-r.Context().Done():
 		return false
 	}
-}
-
-// ParseFaults reads "kind=rate,kind=rate".
-func ParseFaults(s string) (Faults, error) {
-	f := Faults{}
-	for part := range strings.SplitSeq(s, ",") {
-		if part = strings.TrimSpace(part); part == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(part, "=")
-		var rate float64
-		if _, err := fmt.Sscanf(value, "%g", &rate); err != nil || rate < 0 || rate > 1 {
-			return nil, fmt.Errorf("fault %q: expected KIND=RATE with a rate from 0 to 1", part)
-		}
-		f[Kind(name)] = rate
-	}
-	return f, nil
 }

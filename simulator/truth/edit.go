@@ -278,12 +278,12 @@ func (c *Calendar) Delete(id string) error {
 
 // Respond sets the owner's answer to an event or a whole series.
 func (c *Calendar) Respond(id string, r Response) error {
-	return c.Edit(id, func(x *Content) { x.respond(c.Owner, r) })
+	return c.Edit(id, func(x *Content) { x.SetResponse(c.Owner, r) })
 }
 
 // RespondSlot sets the owner's answer to one occurrence.
 func (c *Calendar) RespondSlot(id, slot string, r Response) error {
-	return c.EditSlot(id, slot, func(x *Content) { x.respond(c.Owner, r) })
+	return c.EditSlot(id, slot, func(x *Content) { x.SetResponse(c.Owner, r) })
 }
 
 // Rezone keeps the wall clock of an event and changes its zone.

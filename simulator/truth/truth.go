@@ -97,7 +97,9 @@ func (c *Content) ResponseOf(email string) Response {
 	return NeedsAction
 }
 
-func (c *Content) respond(owner Person, r Response) {
+// SetResponse sets the answer of a person, who becomes an attendee if he is
+// none.
+func (c *Content) SetResponse(owner Person, r Response) {
 	for i := range c.Attendees {
 		if c.Attendees[i].Email == owner.Email {
 			c.Attendees[i].Response = r
