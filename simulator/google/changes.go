@@ -23,7 +23,7 @@ func (v view) changes(q *query, size int, list *eventList) (next *cursor, to int
 					next = &cursor{From: from, To: to, At: at, Sub: sub, Inc: true}
 					return
 				}
-				list.Items = append(list.Items, e)
+				list.add(e)
 				sub++
 			}
 		}
@@ -154,13 +154,13 @@ func (c *call) instancePage(q *query, cal *truth.Calendar, id string, all []*eve
 		size = 0
 	}
 	list := &eventList{Kind: "calendar#events", ETag: etag(cal.Rev()), Summary: cal.Name, Updated: stamp(c.s.Now()), TimeZone: cal.Zone,
-		AccessRole: cal.Role, DefaultReminders: []any{}, Items: []*event{}}
+		AccessRole: cal.Role, DefaultReminders: []any{}, Items: []any{}}
 	rest := tail(all, int(at))
 	if len(rest) > size {
-		list.Items = append(list.Items, rest[:size]...)
+		list.add(rest[:size]...)
 		list.NextPageToken = cursor{Kind: "page", Calendar: cal.ID + "/" + id, Params: q.pageHash, At: at + int64(size)}.String()
 		return list
 	}
-	list.Items = append(list.Items, rest...)
+	list.add(rest...)
 	return list
 }

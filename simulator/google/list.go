@@ -26,16 +26,16 @@ type query struct {
 }
 
 type eventList struct {
-	Kind             string   `json:"kind"`
-	ETag             string   `json:"etag"`
-	Summary          string   `json:"summary"`
-	Updated          string   `json:"updated"`
-	TimeZone         string   `json:"timeZone"`
-	AccessRole       string   `json:"accessRole"`
-	DefaultReminders []any    `json:"defaultReminders"`
-	NextPageToken    string   `json:"nextPageToken,omitempty"`
-	NextSyncToken    string   `json:"nextSyncToken,omitempty"`
-	Items            []*event `json:"items"`
+	Kind             string `json:"kind"`
+	ETag             string `json:"etag"`
+	Summary          string `json:"summary"`
+	Updated          string `json:"updated"`
+	TimeZone         string `json:"timeZone"`
+	AccessRole       string `json:"accessRole"`
+	DefaultReminders []any  `json:"defaultReminders"`
+	NextPageToken    string `json:"nextPageToken,omitempty"`
+	NextSyncToken    string `json:"nextSyncToken,omitempty"`
+	Items            []any  `json:"items"`
 }
 
 func listEvents(c *call) service.Reply {
@@ -64,7 +64,7 @@ func listEvents(c *call) service.Reply {
 	}
 	v := view{cal, q.zone}
 	list := &eventList{Kind: "calendar#events", ETag: etag(cal.Rev()), Summary: cal.Name, Updated: stamp(c.s.Now()), TimeZone: cal.Zone,
-		AccessRole: cal.Role, DefaultReminders: []any{}, Items: []*event{}}
+		AccessRole: cal.Role, DefaultReminders: []any{}, Items: []any{}}
 	var next *cursor
 	var to int64
 	switch {
@@ -263,7 +263,7 @@ func (v view) full(q *query, size int, list *eventList) (next *cursor, to int64)
 					next = &cursor{To: to, At: at, Sub: sub}
 					return
 				}
-				list.Items = append(list.Items, e)
+				list.add(e)
 				sub++
 			}
 		}
@@ -293,10 +293,10 @@ func (v view) ordered(q *query, size int, list *eventList) (next *cursor, to int
 	}
 	all = tail(all, at)
 	if len(all) > size {
-		list.Items = append(list.Items, all[:size]...)
+		list.add(all[:size]...)
 		return &cursor{At: int64(at + size)}, 0
 	}
-	list.Items = append(list.Items, all...)
+	list.add(all...)
 	return nil, 0
 }
 

@@ -86,11 +86,10 @@ type event struct {
 
 // MarshalJSON lays what a client wrote beyond the known fields over them.
 func (e *event) MarshalJSON() ([]byte, error) {
-	type plain event
 	if len(e.extra) == 0 {
-		return json.Marshal((*plain)(e))
+		return json.Marshal((*plainEvent)(e))
 	}
-	data, err := json.Marshal((*plain)(e))
+	data, err := json.Marshal((*plainEvent)(e))
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +99,20 @@ func (e *event) MarshalJSON() ([]byte, error) {
 	}
 	maps.Copy(all, e.extra)
 	return json.Marshal(all)
+}
+
+// plainEvent is an event without a MarshalJSON, which costs as much again: the
+// encoder reads over what such a method returns.
+type plainEvent event
+
+func (l *eventList) add(e ...*event) {
+	for _, e := range e {
+		if len(e.extra) == 0 {
+			l.Items = append(l.Items, (*plainEvent)(e))
+		} else {
+			l.Items = append(l.Items, e)
+		}
+	}
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

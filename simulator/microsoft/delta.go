@@ -130,7 +130,11 @@ func (v view) round(cur *cursor, size int) (page []any, more bool) {
 			if len(page) >= size {
 				return false
 			}
-			page = append(page, rows[cur.Sub])
+			row := rows[cur.Sub]
+			if e, ok := row.(*event); ok {
+				row = e.row()
+			}
+			page = append(page, row)
 		}
 		cur.At, cur.Sub = cur.At+1, 0
 		return true
@@ -168,8 +172,18 @@ func since(log []truth.Change, from, to int64) []*truth.Item {
 	return items
 }
 
-// rows are what a round says of one item.
+// rows are what a round says of one item. An increment may also say that
+// something is gone that its reader never heard of.
 func (v view) rows(it *truth.Item, cur *cursor) []any {
+	rows := v.rowsOf(it, cur)
+	if cur.Inc && v.c.s.Chance(service.StrayTomb, it.ID+strconv.FormatInt(cur.To, 10)) {
+		stranger := &truth.Item{ID: "Stray" + it.ID}
+		rows = append([]any{v.tombstone(stranger, "")}, rows...)
+	}
+	return rows
+}
+
+func (v view) rowsOf(it *truth.Item, cur *cursor) []any {
 	w := truth.Window{From: cur.Start, To: cur.End}
 	key := it.ID + strconv.FormatInt(cur.To, 10)
 	if it.Rule == nil {

@@ -20,7 +20,7 @@ func TestRoundsAddUpToTheOracle(t *testing.T) {
 	for seed := range uint64(150) {
 		g := newRig(t, polite())
 		g.s.SetFaults(service.Faults{service.EmptyPage: .2, service.ShortPage: .3, service.MissingTomb: .7, service.MissingMaster: .5,
-			service.NoFields: .5, service.DoubledRow: .3, service.Gone: .05, service.GoneSilently: .05})
+			service.NoFields: .5, service.StrayTomb: .3, service.DoubledRow: .3, service.Gone: .05, service.GoneSilently: .05})
 		rng := rand.New(rand.NewPCG(seed, 1))
 		r := &reader{g: g}
 		var log []string

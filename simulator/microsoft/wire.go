@@ -98,11 +98,10 @@ type event struct {
 // MarshalJSON lays what a client wrote over the known fields, and leaves out
 // what the service leaves out.
 func (e *event) MarshalJSON() ([]byte, error) {
-	type plain event
 	if len(e.extra) == 0 && len(e.drop) == 0 {
-		return json.Marshal((*plain)(e))
+		return json.Marshal((*plainEvent)(e))
 	}
-	data, err := json.Marshal((*plain)(e))
+	data, err := json.Marshal((*plainEvent)(e))
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +114,17 @@ func (e *event) MarshalJSON() ([]byte, error) {
 		delete(all, name)
 	}
 	return json.Marshal(all)
+}
+
+// plainEvent is an event without a MarshalJSON, which costs as much again: the
+// encoder reads over what such a method returns.
+type plainEvent event
+
+func (e *event) row() any {
+	if len(e.extra) == 0 && len(e.drop) == 0 {
+		return (*plainEvent)(e)
+	}
+	return e
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.0000000Z") }
@@ -228,8 +238,11 @@ func (v view) content(it *truth.Item, c *truth.Content, rev int64, updated time.
 			e.Body = &body{"text", tags.ReplaceAllString(c.Body, "")}
 		}
 	}
-	e.BodyPreview = tags.ReplaceAllString(c.Body, "")[:min(len(tags.ReplaceAllString(c.Body, "")), 200)]
-	e.BodyPreview = strings.ToValidUTF8(e.BodyPreview, "")
+	e.BodyPreview = c.Body
+	if c.HTML {
+		e.BodyPreview = tags.ReplaceAllString(c.Body, "")
+	}
+	e.BodyPreview = strings.ToValidUTF8(e.BodyPreview[:min(len(e.BodyPreview), 200)], "")
 	e.Location = &place{c.Location, "default", "unknown"}
 	if c.Location != "" {
 		e.Locations = append(e.Locations, *e.Location)
