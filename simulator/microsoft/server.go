@@ -85,6 +85,7 @@ func Start(o Options) (*Server, error) {
 	s.Book.OnChange = s.changed
 	s.Grants.AddClient(ClientID, ClientSecret)
 	if err := s.Serve(s.routes()); err != nil {
+		s.Close()
 		return nil, err
 	}
 	return s, nil

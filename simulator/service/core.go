@@ -128,12 +128,14 @@ func (c *Core) Serve(h http.Handler) error {
 // Address is http://host:port.
 func (c *Core) Address() string { return "http://" + c.listener.Addr().String() }
 
-// Close ends the service and its pushes. It may be called more than once, after
-// Serve.
+// Close ends the service and its pushes. It may be called more than once, also
+// when Serve failed.
 func (c *Core) Close() {
 	c.Pushes.close()
-	c.server.Close()
-	<-c.served
+	if c.server != nil {
+		c.server.Close()
+		<-c.served
+	}
 }
 
 // Random returns n hex-like characters of an alphabet, by the seed.
