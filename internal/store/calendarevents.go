@@ -101,7 +101,9 @@ func maybeBytes(b []byte) any {
 // rowsAtOnce bounds an INSERT: SQLite takes 32,766 values.
 const rowsAtOnce = 50
 
-// insertRows inserts many rows of the same width with few statements.
+// insertRows inserts many rows of the same width with few statements. SQLite
+// takes $1 for a name and looks for it among all others, so that many of them
+// take longer than the rows; there the values are counted.
 func (tx *Tx) insertRows(ctx context.Context, query string, rows [][]any) error {
 	for len(rows) > 0 {
 		n := min(rowsAtOnce, len(rows))
@@ -112,7 +114,11 @@ func (tx *Tx) insertRows(ctx context.Context, query string, rows [][]any) error 
 			if i > 0 {
 				q.WriteByte(',')
 			}
-			q.WriteString("(" + placeholders(len(args)+1, len(r)) + ")")
+			if tx.db.sqlite {
+				q.WriteString("(?" + strings.Repeat(",?", len(r)-1) + ")")
+			} else {
+				q.WriteString("(" + placeholders(len(args)+1, len(r)) + ")")
+			}
 			args = append(args, r...)
 		}
 		if _, err := tx.Exec(ctx, q.String(), args...); err != nil {

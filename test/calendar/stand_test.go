@@ -24,6 +24,7 @@ import (
 	"steno/internal/app"
 	"steno/internal/bot"
 	"steno/internal/calendar"
+	"steno/internal/clock"
 	"steno/internal/ident"
 	"steno/internal/meeting"
 	"steno/internal/provider/all"
@@ -37,17 +38,26 @@ import (
 	"steno/simulator/truth"
 )
 
-func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(childEnv) != "" {
+		child()
+	}
+	os.Exit(storetest.Main(m))
+}
 
-// wall is a clock that tests set.
+// wall is a clock that tests set, or the machine's.
 type wall struct {
-	mu sync.Mutex
-	at time.Time
+	mu   sync.Mutex
+	at   time.Time
+	real bool
 }
 
 func (w *wall) Now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.real {
+		return time.Now().UTC()
+	}
 	return w.at
 }
 
@@ -74,6 +84,8 @@ type stand struct {
 	graph  *microsoft.Server
 	web    *httptest.Server // the push endpoints
 
+	key     string // seals
+	log     *slog.Logger
 	closers []func()
 }
 
@@ -94,11 +106,41 @@ func key(t testing.TB) string {
 
 // quick is the clients' Sleep: the clock moves instead.
 func (w *wall) quick(ctx context.Context, d time.Duration) error {
+	if w.real {
+		return throttle.Timer(ctx, d)
+	}
 	w.add(d)
 	return ctx.Err()
 }
 
 var monday = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+
+// addresses say where the simulators are.
+func (s *stand) addresses() all.Options {
+	return all.Options{
+		GoogleAPI: s.google.APIURL(), GoogleToken: s.google.TokenURL(), MicrosoftGraph: s.graph.GraphURL(), MicrosoftLogin: s.graph.LoginURL(),
+		Clock: s.clock, Sleep: throttle.Sleep(s.clock.quick), Unlimited: true,
+	}
+}
+
+// house makes the rooms over a database, as a server does.
+func house(db *store.DB, clk clock.Clock, at all.Options, secret string, log *slog.Logger) (*calendar.Service, *bot.Service, func(), error) {
+	sealer, err := seal.Parse(secret)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	keep := store.Bots{DB: db, Vault: app.Vault{Webhooks: seal.Webhooks{Sealer: sealer}}}
+	bots := &bot.Service{Store: keep, Clock: clk, Signer: signer{}, ValidURL: func(string) error { return nil }}
+	providers, closeAll, err := all.New(at)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	cells := seal.Calendars{Sealer: sealer}
+	return &calendar.Service{
+		Store:  store.Calendars{DB: db, Vault: cells, Bots: app.BotRoom{Bots: bots, Store: keep}},
+		Tokens: &store.Grants{DB: db, Vault: cells, Clock: clk}, Providers: providers, Clock: clk, Detect: app.Detector(meeting.Hosts{}), Log: log,
+	}, bots, closeAll, nil
+}
 
 func newStand(t testing.TB, db *store.DB, o service.Options) *stand {
 	t.Helper()
@@ -117,7 +159,7 @@ func (s *stand) close() {
 // buildStand is newStand for tests that close many of them on the way.
 func buildStand(t testing.TB, db *store.DB, o service.Options) *stand {
 	t.Helper()
-	s := &stand{db: db, clock: &wall{at: monday}}
+	s := &stand{db: db, clock: &wall{at: monday, real: o.Clock != nil}, key: key(t)}
 	o.Clock = s.clock
 	var err error
 	if s.google, err = google.Start(google.Options{Options: o}); err != nil {
@@ -128,37 +170,22 @@ func buildStand(t testing.TB, db *store.DB, o service.Options) *stand {
 		t.Fatal(err)
 	}
 	s.closers = append(s.closers, s.graph.Close)
-	sealer, err := seal.Parse(key(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	vault := app.Vault{Webhooks: seal.Webhooks{Sealer: sealer}}
-	bots := store.Bots{DB: db, Vault: vault}
-	s.bots = &bot.Service{Store: bots, Clock: s.clock, Signer: signer{}, ValidURL: func(string) error { return nil }}
-	providers, closeAll, err := all.New(all.Options{
-		GoogleAPI: s.google.APIURL(), GoogleToken: s.google.TokenURL(),
-		MicrosoftGraph: s.graph.GraphURL(), MicrosoftLogin: s.graph.LoginURL(), Clock: s.clock, Sleep: throttle.Sleep(s.clock.quick), Unlimited: true,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.closers = append(s.closers, closeAll)
-	cells := seal.Calendars{Sealer: sealer}
 	level := slog.LevelError
 	if o.Polite {
 		level = slog.LevelWarn
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: level}))
-	s.rooms = &calendar.Service{
-		Store:  store.Calendars{DB: db, Vault: cells, Bots: app.BotRoom{Bots: s.bots, Store: bots}},
-		Tokens: &store.Grants{DB: db, Vault: cells, Clock: s.clock}, Providers: providers, Clock: s.clock,
-		Detect: app.Detector(meeting.Hosts{}), Log: log,
+	var closeAll func()
+	if s.rooms, s.bots, closeAll, err = house(db, s.clock, s.addresses(), s.key, log); err != nil {
+		t.Fatal(err)
 	}
+	s.closers = append(s.closers, closeAll)
 	r := chi.NewRouter()
 	(&push.Surface{Calendars: s.rooms, Log: log}).Mount(r)
 	s.web = httptest.NewTLSServer(r)
 	s.closers = append(s.closers, s.web.Close)
 	s.rooms.Options.PushURL = s.web.URL
+	s.log = log
 	accounts := account.New(store.Accounts{DB: db}, s.clock, log)
 	team, err := accounts.CreateTeam(t.Context(), ident.New())
 	if err != nil {
