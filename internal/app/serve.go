@@ -16,12 +16,15 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"steno/internal/alarm"
 	"steno/internal/api/httpx"
 	"steno/internal/api/ops"
+	"steno/internal/api/push"
 	v2 "steno/internal/api/v2"
 	"steno/internal/artifact"
 	"steno/internal/blob"
 	"steno/internal/bot"
+	"steno/internal/calendar"
 	"steno/internal/config"
 	"steno/internal/deliver"
 	"steno/internal/ident"
@@ -45,6 +48,11 @@ type server struct {
 	store    store.Bots
 	bots     *bot.Service
 
+	calendars      *calendar.Service
+	pushBase       string
+	closeProviders func()
+
+	alarm      *alarm.Alarm        // nil without the role worker
 	supervisor *runtime.Supervisor // nil without the role
 	runner     *job.Runner         // nil without roles that work
 	sender     *deliver.Sender     // nil without the role
@@ -62,6 +70,7 @@ func Serve(ctx context.Context, o config.Serve, version string, log *slog.Logger
 		return err
 	}
 	defer func() { _ = listener.Close() }() // closed by the HTTP server already, usually
+	pushBase := o.PushBase()
 	if o.PublicURL == "" {
 		o.PublicURL = "http://" + listener.Addr().String()
 	}
@@ -75,11 +84,12 @@ func Serve(ctx context.Context, o config.Serve, version string, log *slog.Logger
 		return err
 	}
 	defer unlock()
-	s := &server{House: house, o: o, version: version, registry: ops.NewRegistry()}
+	s := &server{House: house, o: o, version: version, registry: ops.NewRegistry(), pushBase: pushBase}
 	if err := s.build(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.objects.Close()) }()
+	defer s.closeProviders()
 	return s.run(ctx, listener, begin)
 }
 
@@ -132,6 +142,9 @@ func (s *server) build(ctx context.Context) (err error) {
 			}
 		},
 	}
+	if err := s.buildCalendars(); err != nil {
+		return err
+	}
 	if s.o.Has("bots") {
 		if err := s.buildSupervisor(); err != nil {
 			return err
@@ -182,8 +195,9 @@ type ledger struct {
 func (s *server) buildRunner() (err error) {
 	queues, workers := map[string]int{}, job.NewWorkers()
 	if s.o.Has("worker") {
-		queues[job.Default] = 8
+		queues[job.Default], queues[job.Calendars] = 8, syncsAtOnce
 		job.Register(workers, deleteTime, deleter{s.store, s.objects}.run)
+		s.registerCalendarJobs(workers)
 	}
 	if s.supervisor != nil {
 		queues[job.Bots] = 2 // starting a browser takes a core; more at once are no faster
@@ -222,6 +236,10 @@ func (s *server) run(ctx context.Context, listener net.Listener, begin time.Time
 			return err
 		}
 		defer func() { err = errors.Join(err, s.stopRunner()) }()
+	}
+	if s.alarm != nil {
+		stop := inBackground(s.alarm.Run)
+		defer func() { err = errors.Join(err, stop()) }()
 	}
 	if s.sender != nil {
 		stop := inBackground(s.sender.Run)
@@ -275,11 +293,12 @@ func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
 // operator only.
 func (s *server) handler() http.Handler {
 	r := chi.NewRouter()
-	surface := &v2.Surface{Bots: s.bots, Accounts: s.Accounts, Clock: s.Clock, Log: s.Log, Version: s.version}
+	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Clock: s.Clock, Log: s.Log, Version: s.version}
 	(&ops.Surface{Ready: s.DB.Ping, Registry: s.registry}).Mount(r)
 	if s.o.Has("api") {
 		surface.Mount(r)
 		s.mountArtifacts(r)
+		(&push.Surface{Calendars: s.calendars, Log: s.Log}).Mount(r)
 	}
 	return httpx.Wrap(r, httpx.Options{Log: s.Log, Clock: s.Clock, Panic: surface.Panicked, Observe: ops.Observer(s.registry)})
 }

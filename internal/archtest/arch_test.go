@@ -22,7 +22,7 @@ type rule struct {
 	why    string
 }
 
-var rooms = []string{"internal/bot", "internal/meeting", "internal/webhook", "internal/artifact", "internal/account"}
+var rooms = []string{"internal/bot", "internal/meeting", "internal/webhook", "internal/artifact", "internal/account", "internal/calendar"}
 
 var rules = []rule{
 	{
@@ -38,6 +38,21 @@ var rules = []rule{
 		from: []string{"internal/..."}, to: []string{"lab/...", "simulator/...", "test/..."},
 		except: []string{"internal/app/...", "internal/archtest/..."},
 		why:    "product code must not know its test doubles",
+	},
+	{
+		from: []string{"internal/..."}, to: []string{"simulator/..."},
+		except: []string{"internal/archtest/..."},
+		why:    "the product talks to a simulator as to the real service: over HTTP",
+	},
+	{
+		from: []string{"simulator/..."},
+		to:   []string{"internal/calendar/...", "internal/provider/...", "internal/meeting/...", "internal/store/...", "internal/api/...", "internal/app/..."},
+		why:  "simulators and the product's clients meet at the protocol only; what they shared would be wrong in both",
+	},
+	{
+		from: []string{"internal/provider/..."},
+		to:   []string{"internal/store/...", "internal/job/...", "internal/seal/...", "internal/api/...", "internal/meeting/...", "internal/bot/..."},
+		why:  "a client of a calendar service translates between its protocol and the room; what is stored, queued or joined is decided elsewhere",
 	},
 	{
 		from: []string{"internal/..."}, to: []string{"internal/app/..."},
@@ -84,7 +99,8 @@ func TestImportsFollowTheTable(t *testing.T) {
 
 func TestOnlyTheGuardDialsOut(t *testing.T) {
 	allowed := []string{"internal/netguard/...", "internal/browser/...", "internal/blob/...", "internal/api/...", "internal/app/...", "internal/deliver/...", "internal/record/...",
-		"internal/webhook/..."} // only for the type http.Header, which signatures are written to
+		"internal/provider/...", // speaks HTTP through the clients of netguard.Service; see TestProvidersBuildNoTransport
+		"internal/webhook/..."}  // only for the type http.Header, which signatures are written to
 	for _, p := range list(t) {
 		if !strings.HasPrefix(p.ImportPath, "internal/") || matchAny(allowed, p.ImportPath) {
 			continue
@@ -94,6 +110,20 @@ func TestOnlyTheGuardDialsOut(t *testing.T) {
 				t.Errorf("%s imports net/http: outgoing requests go through netguard, incoming ones through internal/api", p.ImportPath)
 			}
 		}
+	}
+}
+
+// The one http.Client that package provider/google builds has our own
+// call.Transport in it, which hands every request to the client of a
+// netguard.Service.
+func TestProvidersBuildNoTransport(t *testing.T) {
+	out, err := exec.Command("grep", "-rnE", `http\.(DefaultClient|DefaultTransport|Transport\{|Get\(|Post\(|PostForm\()|net\.Dial|tls\.`, "--include=*.go", "--exclude=*_test.go", "../provider").Output()
+	var exit *exec.ExitError
+	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 1) {
+		t.Fatalf("grep: %v", err)
+	}
+	if len(out) > 0 {
+		t.Errorf("a provider calls past netguard:\n%s", out)
 	}
 }
 

@@ -30,6 +30,7 @@ type Bot struct {
 	LeaveRequestedAt *time.Time
 	LaunchedAt       *time.Time
 	Host             string // the host that runs it
+	EventID          string // the calendar event that it was sent for; empty: none
 }
 
 // ErrorCode returns what the API shows as error_code: empty for a bot that

@@ -94,8 +94,16 @@ func statusChange(b Bot, t Transition) Message {
 	}
 	return Message{
 		TeamID: b.TeamID, BotID: b.ID, Event: EventStatusChange, At: t.At,
-		Body: b.body(EventStatusChange, statusData{BotID: b.ID, Status: s}),
+		Body: b.body(EventStatusChange, statusData{BotID: b.ID, EventID: b.event(), Status: s}),
 	}
+}
+
+// event is the id of the bot's calendar event, or nil for the JSON null.
+func (b Bot) event() *string {
+	if b.EventID == "" {
+		return nil
+	}
+	return &b.EventID
 }
 
 type completedData struct {
@@ -132,7 +140,7 @@ func (s *Service) final(ctx context.Context, d Details) (Message, error) {
 	m := Message{TeamID: d.TeamID, BotID: d.ID, At: now}
 	if d.Status == Failed {
 		m.Event = EventFailed
-		m.Body = d.body(EventFailed, failedData{BotID: d.ID, ErrorMessage: d.EndMessage, ErrorCode: d.EndCode, SentAt: stamp(now)})
+		m.Body = d.body(EventFailed, failedData{BotID: d.ID, EventID: d.event(), ErrorMessage: d.EndMessage, ErrorCode: d.EndCode, SentAt: stamp(now)})
 		return m, nil
 	}
 	urls, err := s.URLs(ctx, d.Artifacts)
@@ -146,7 +154,7 @@ func (s *Service) final(ctx context.Context, d Details) (Message, error) {
 		return nil
 	}
 	data := completedData{
-		BotID: d.ID, DurationSeconds: Seconds(d.Duration), JoinedAt: maybeStamp(d.JoinedAt), ExitedAt: maybeStamp(d.ExitedAt),
+		BotID: d.ID, EventID: d.event(), DurationSeconds: Seconds(d.Duration), JoinedAt: maybeStamp(d.JoinedAt), ExitedAt: maybeStamp(d.ExitedAt),
 		DataDeleted: d.ArtifactsDeleted, Video: at(KindVideo), Audio: at(KindAudio), Diarization: at(KindDiarization),
 		RawTranscription: at(KindRawTranscription), Transcription: at(KindTranscription), ChatMessages: at(KindChat), SentAt: stamp(now),
 	}

@@ -38,6 +38,8 @@ type Tx interface {
 	Lock(ctx context.Context, team, id string) (Locked, error)
 	// Update stores the fields of a bot that change in its life, and seq.
 	Update(ctx context.Context, b Bot, seq int64) error
+	// UpdateMeeting stores where a bot is to go.
+	UpdateMeeting(ctx context.Context, b Bot) error
 	AddTransition(ctx context.Context, b Bot, t Transition) error
 	PutPeople(ctx context.Context, b Bot, people []Participant, speakers []Participant) error
 	PutArtifacts(ctx context.Context, b Bot, a []StoredArtifact, at time.Time) error
@@ -85,37 +87,89 @@ const dedupWindow = 5 * time.Minute
 
 // Create queues a bot and returns its id. The bot, its first status, the job
 // that launches it and the webhooks that tell of it are one transaction.
-func (s *Service) Create(ctx context.Context, team string, r Request) (id string, err error) {
-	if err := r.check(s.ValidURL); err != nil {
-		return "", err
-	}
-	m, err := meeting.Parse(r.MeetingURL, s.Hosts)
+func (s *Service) Create(ctx context.Context, team string, r Request) (string, error) {
+	n, err := s.prepare(Order{ID: ident.New(), TeamID: team, Request: r})
 	if err != nil {
 		return "", err
 	}
-	config, secrets := r.config()
-	b := r.bot(m)
-	b.ID, b.TeamID = ident.New(), team
-	b.CreatedAt = s.Clock.Now()
-	b.UpdatedAt = b.CreatedAt
-	err = s.Store.InTx(ctx, func(tx Tx) error {
-		free, err := tx.Claim(ctx, b, !config.AllowMultiple, b.CreatedAt.Add(-dedupWindow))
-		if err != nil {
-			return err
-		}
-		if !free {
-			return fail.New(fail.Conflict, CodeAlreadyExists,
-				"a bot was sent to this meeting less than %d minutes ago; set allow_multiple_bots to send another", int(dedupWindow.Minutes()))
-		}
-		if err := tx.Insert(ctx, b, config, secrets); err != nil {
-			return err
-		}
-		if err := s.enter(ctx, tx, &b, Transition{Status: Queued, At: b.CreatedAt}); err != nil {
-			return err
-		}
-		return tx.EnqueueLaunch(ctx, b.ID)
-	})
-	return b.ID, err
+	return n.ID, s.Store.InTx(ctx, func(tx Tx) error { return s.insert(ctx, tx, n) })
+}
+
+// Order asks for a bot under an id that was chosen before.
+type Order struct {
+	ID      string
+	TeamID  string
+	EventID string // the calendar event that it is for; empty: none
+	Request
+}
+
+// Check returns what is wrong with a request whose meeting is not known yet.
+func (s *Service) Check(r Request) error { return r.check(s.ValidURL) }
+
+// CreateIn is Create as part of a transaction.
+func (s *Service) CreateIn(ctx context.Context, tx Tx, o Order) error {
+	n, err := s.prepare(o)
+	if err != nil {
+		return err
+	}
+	return s.insert(ctx, tx, n)
+}
+
+// newBot is a bot that is not stored yet.
+type newBot struct {
+	Bot
+	config  Config
+	secrets Secrets
+}
+
+func (s *Service) prepare(o Order) (n newBot, err error) {
+	if err := o.check(s.ValidURL); err != nil {
+		return n, err
+	}
+	m, err := meeting.Parse(o.MeetingURL, s.Hosts)
+	if err != nil {
+		return n, err
+	}
+	n.config, n.secrets = o.config()
+	n.Bot = o.bot(m)
+	n.ID, n.TeamID, n.EventID = o.ID, o.TeamID, o.EventID
+	n.CreatedAt = s.Clock.Now()
+	n.UpdatedAt = n.CreatedAt
+	return n, nil
+}
+
+func (s *Service) insert(ctx context.Context, tx Tx, n newBot) error {
+	b := n.Bot
+	free, err := tx.Claim(ctx, b, !n.config.AllowMultiple, b.CreatedAt.Add(-dedupWindow))
+	if err != nil {
+		return err
+	}
+	if !free {
+		return fail.New(fail.Conflict, CodeAlreadyExists,
+			"a bot was sent to this meeting less than %d minutes ago; set allow_multiple_bots to send another", int(dedupWindow.Minutes()))
+	}
+	if err := tx.Insert(ctx, b, n.config, n.secrets); err != nil {
+		return err
+	}
+	if err := s.enter(ctx, tx, &b, Transition{Status: Queued, At: b.CreatedAt}); err != nil {
+		return err
+	}
+	return tx.EnqueueLaunch(ctx, b.ID)
+}
+
+// RepointIn changes the meeting of a bot that no host has taken yet, and reports
+// whether it could.
+func (s *Service) RepointIn(ctx context.Context, tx Tx, team, id, url string) (bool, error) {
+	m, err := meeting.Parse(url, s.Hosts)
+	if err != nil {
+		return false, err
+	}
+	l, err := tx.Lock(ctx, team, id)
+	if err != nil || l.Status.Terminal() || l.LaunchedAt != nil {
+		return false, err
+	}
+	l.MeetingURL, l.MeetingKey, l.Platform = url, m.Key, m.Platform
+	return true, tx.UpdateMeeting(ctx, l.Bot)
 }
 
 // Details returns everything that the API shows of a bot.
@@ -170,27 +224,30 @@ func (s *Service) Voices(ctx context.Context, artifacts []StoredArtifact) ([]Voi
 // Leave asks a bot to leave its meeting (C7). A bot that was not launched yet
 // ends here and now.
 func (s *Service) Leave(ctx context.Context, team, id string) error {
-	return s.Store.InTx(ctx, func(tx Tx) error {
-		b, err := tx.Lock(ctx, team, id)
-		if err != nil {
-			return err
-		}
-		if b.Status.Terminal() {
-			return fail.New(fail.Conflict, CodeStatus, "Status of bot '%s' is: %s. Operation not permitted in this state.", id, b.Status)
-		}
-		if b.LeaveRequestedAt != nil {
-			return nil
-		}
-		now := s.Clock.Now()
-		b.LeaveRequestedAt = &now
-		if b.LaunchedAt == nil {
-			return s.endUnlaunched(ctx, tx, b, EndExitBeforeRecord, leftEarly, Transition{Status: APIRequestStop, At: now})
-		}
-		if s.Nudge != nil {
-			tx.AfterCommit(func() { s.Nudge(id) })
-		}
-		return tx.Update(ctx, b.Bot, b.Seq)
-	})
+	return s.Store.InTx(ctx, func(tx Tx) error { return s.LeaveIn(ctx, tx, team, id) })
+}
+
+// LeaveIn is Leave as part of a transaction.
+func (s *Service) LeaveIn(ctx context.Context, tx Tx, team, id string) error {
+	b, err := tx.Lock(ctx, team, id)
+	if err != nil {
+		return err
+	}
+	if b.Status.Terminal() {
+		return fail.New(fail.Conflict, CodeStatus, "Status of bot '%s' is: %s. Operation not permitted in this state.", id, b.Status)
+	}
+	if b.LeaveRequestedAt != nil {
+		return nil
+	}
+	now := s.Clock.Now()
+	b.LeaveRequestedAt = &now
+	if b.LaunchedAt == nil {
+		return s.endUnlaunched(ctx, tx, b, EndExitBeforeRecord, leftEarly, Transition{Status: APIRequestStop, At: now})
+	}
+	if s.Nudge != nil {
+		tx.AfterCommit(func() { s.Nudge(id) })
+	}
+	return tx.Update(ctx, b.Bot, b.Seq)
 }
 
 const leftEarly = "the bot was asked to leave before it joined"

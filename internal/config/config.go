@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"steno/internal/meeting"
 )
@@ -46,16 +47,72 @@ type Log struct {
 
 // Serve is the configuration of `steno serve`.
 type Serve struct {
-	Storage `embed:""`
-	Tools   `embed:""`
-	Hosts   `embed:""`
-	Log     `embed:""`
-	Targets `embed:""`
+	Storage   `embed:""`
+	Tools     `embed:""`
+	Hosts     `embed:""`
+	Log       `embed:""`
+	Targets   `embed:""`
+	Calendars `embed:""`
 
 	Listen    string   `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address of the API, as host:port."`
 	PublicURL string   `placeholder:"URL" name:"public-url" help:"How clients reach the API, for links to artifacts. Default: http:// and the listening address."`
 	Roles     []string `enum:"api,worker,bots" default:"api,worker,bots" help:"What this process does: api, worker, bots."`
 	MaxBots   int      `name:"max-bots" default:"0" help:"Bots at a time on this machine. 0: as many as its cores and memory carry."`
+}
+
+// Providers says where the calendar services are. Other addresses than the
+// real ones are for simulators, gateways and national clouds.
+type Providers struct {
+	GoogleAPIURL      string `placeholder:"URL" name:"google-api-url" help:"Google Calendar API. Default: the real one."`
+	GoogleTokenURL    string `placeholder:"URL" name:"google-token-url" help:"Google's token endpoint. Default: the real one."`
+	MicrosoftGraphURL string `placeholder:"URL" name:"microsoft-graph-url" help:"Microsoft Graph. Default: the real one."`
+	MicrosoftLoginURL string `placeholder:"URL" name:"microsoft-login-url" help:"Microsoft's login server. Default: the real one."`
+}
+
+// Calendars says how calendars are kept current.
+type Calendars struct {
+	Providers `embed:""`
+
+	PushURL          string        `placeholder:"URL" name:"push-url" help:"How Google and Microsoft reach this server, as https://…; without it calendars are polled. Default: --public-url, if that is given."`
+	CalendarDays     int           `name:"calendar-days" default:"30" help:"How many days ahead events are kept, 1 to 400."`
+	CalendarPastDays int           `name:"calendar-past-days" default:"0" help:"How many days back events are kept current, 0 to 400."`
+	CalendarPoll     time.Duration `name:"calendar-poll" default:"15m" help:"How often a calendar is looked at without a push."`
+	MaxCalendars     int           `name:"max-calendars" default:"1000" help:"Calendars that a team may connect. 0: no limit."`
+}
+
+func (c *Calendars) check() error {
+	switch {
+	case c.CalendarDays < 1 || c.CalendarDays > 400:
+		return fmt.Errorf("--calendar-days: %d is not 1 to 400", c.CalendarDays)
+	case c.CalendarPastDays < 0 || c.CalendarPastDays > 400:
+		return fmt.Errorf("--calendar-past-days: %d is not 0 to 400", c.CalendarPastDays)
+	case c.CalendarPoll < time.Second:
+		return fmt.Errorf("--calendar-poll: %s is less than a second", c.CalendarPoll)
+	case c.MaxCalendars < 0:
+		return fmt.Errorf("--max-calendars: %d is less than none", c.MaxCalendars)
+	}
+	return checkURL("--push-url", c.PushURL)
+}
+
+func checkURL(option, text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return fmt.Errorf("%s: %q is not an http:// or https:// URL", option, text)
+	}
+	return nil
+}
+
+// PushBase is the address that services are given for their messages; empty:
+// they cannot reach this server. It must be asked before PublicURL is filled in.
+func (s *Serve) PushBase() string {
+	base := s.PushURL
+	if base == "" {
+		base = s.PublicURL
+	}
+	return strings.TrimRight(base, "/")
 }
 
 // Targets says which addresses may be called.
@@ -76,11 +133,11 @@ func (s *Serve) Has(role string) bool {
 // Validate checks what can be checked without touching anything. Kong calls it
 // after parsing; the error names the option.
 func (s *Serve) Validate() error {
-	if s.PublicURL != "" {
-		u, err := url.Parse(s.PublicURL)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-			return fmt.Errorf("--public-url: %q is not an http:// or https:// URL", s.PublicURL)
-		}
+	if err := checkURL("--public-url", s.PublicURL); err != nil {
+		return err
+	}
+	if err := s.check(); err != nil {
+		return err
 	}
 	if s.MaxBots < 0 {
 		return fmt.Errorf("--max-bots: %d is less than none", s.MaxBots)

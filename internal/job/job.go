@@ -31,11 +31,13 @@ type Opts struct {
 	Unique bool
 }
 
-// The queues. Bots has its own workers, so that launches never wait behind
-// other work.
+// The queues. Bots and calendars have workers of their own, so that launches
+// never wait behind other work, and other work never behind a slow calendar
+// service.
 const (
-	Default = "default"
-	Bots    = "bots"
+	Default   = "default"
+	Bots      = "bots"
+	Calendars = "calendars"
 )
 
 func (o Opts) river() *river.InsertOpts {

@@ -1,11 +1,10 @@
 // Package meeting turns a meeting URL into what the rest of the program needs:
-// which platform, which meeting, which page to open. It is pure: no network,
-// no state.
+// which platform, which meeting, which page to open; and finds the URL in what
+// a calendar event says. It is pure: no network, no state.
 package meeting
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 
 	"steno/internal/fail"
@@ -31,8 +30,15 @@ type Meeting struct {
 	// URL is the page that the bot opens.
 	URL string
 	// Key identifies the meeting whatever the spelling of its URL, for
-	// deduplication: "meet:abc-defg-hij", "galene:host/group".
+	// deduplication: "meet:abcdefghij", "zoom:123456789", "galene:host/group".
 	Key string
+	// ID is what the platform calls the meeting: the number of Zoom and of
+	// short Teams links, the code of Meet, the thread of long Teams links, the
+	// group of Galène. Empty for Zoom's personal links, which name a person.
+	ID string
+	// Passcode is the passcode that the URL carries (Zoom's pwd, Teams' p), or
+	// that stands beside it in the text it was found in.
+	Passcode string
 }
 
 // Hosts lists what the operator adds to the hosts of the known services. The
@@ -44,11 +50,11 @@ type Hosts struct {
 	Lab []string
 }
 
-var meetCode = regexp.MustCompile(`^[a-z]{3}-?[a-z]{4}-?[a-z]{3}$`)
-
-// Parse reads a meeting URL. It returns a fail.Invalid error with
-// CodeInvalidPlatform when the URL is none, or of no platform that this server
-// knows, or when the platform is known but the URL names no meeting.
+// Parse reads a meeting URL that somebody gave for a bot. It returns a
+// fail.Invalid error with CodeInvalidPlatform when the URL is none, or of no
+// platform that this server knows, or when the platform is known but the URL
+// names no meeting. What it takes for a meeting number is wider than in
+// Detect: who gives a URL knows what it is.
 func Parse(raw string, hosts Hosts) (Meeting, error) {
 	u, err := url.Parse(strings.TrimSpace(raw))
 	if err != nil || u.Host == "" {
@@ -57,58 +63,86 @@ func Parse(raw string, hosts Hosts) (Meeting, error) {
 	if u.User != nil {
 		return Meeting{}, invalid("meeting_url must not contain a user name or password")
 	}
-	host := strings.ToLower(u.Host)
-	own := contains(hosts.Galene, host) || contains(hosts.Lab, host)
-	if u.Scheme != "https" && (u.Scheme != "http" || !own) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !hosts.own(u)) {
 		return Meeting{}, invalid("meeting_url must begin with https://")
 	}
-	path := strings.Trim(u.Path, "/")
+	if glued(raw) {
+		return Meeting{}, invalid("meeting_url holds more than one URL")
+	}
+	m, known, reason := read(u, hosts, false)
 	switch {
-	case host == "meet.google.com":
-		return parseMeet(u, path)
-	case contains(hosts.Lab, host):
-		if code, ok := strings.CutPrefix(path, "meet/"); ok {
-			return parseMeet(u, code)
+	case !known:
+		return Meeting{}, invalid("meeting_url %q is on no meeting platform that this server knows (%s)",
+			strings.ToLower(u.Host), strings.Join(names(hosts), ", "))
+	case reason != "":
+		return Meeting{}, invalid("meeting_url %s", reason)
+	}
+	return m, nil
+}
+
+// read finds out which meeting a URL names. known tells that the host belongs
+// to a platform; reason, if not empty, says why the URL names no meeting there.
+// strict refuses what only looks like a meeting, see Detect.
+func read(u *url.URL, hosts Hosts, strict bool) (m Meeting, known bool, reason string) {
+	if u.User != nil {
+		return Meeting{}, false, ""
+	}
+	full := strings.ToLower(u.Host)
+	host := plainHost(u)
+	switch {
+	case contains(hosts.Lab, full):
+		if code, ok := strings.CutPrefix(strings.Trim(u.Path, "/"), "meet/"); ok {
+			m, reason = readMeet(u, code)
+			return m, true, reason
 		}
-	case contains(hosts.Galene, host):
-		return parseGalene(u, host, path)
-	case host == "zoom.us" || strings.HasSuffix(host, ".zoom.us"):
-		return Meeting{Platform: Zoom, URL: u.String(), Key: "zoom:" + path}, nil
-	case host == "teams.microsoft.com" || host == "teams.live.com" || host == "teams.cloud.microsoft":
-		return Meeting{Platform: Teams, URL: u.String(), Key: "teams:" + path}, nil
+	case contains(hosts.Galene, full):
+		m, reason = readGalene(u, full)
+		return m, true, reason
+	case host == "meet.google.com":
+		m, reason = readMeet(u, strings.TrimPrefix(strings.Trim(u.Path, "/"), "_meet/"))
+		return m, true, reason
+	case under(host, zoomDomains...):
+		m, reason = readZoom(u, host, strict)
+		return m, true, reason
+	case contains(teamsHosts, host):
+		m, reason = readTeams(u, host, strict)
+		return m, true, reason
 	}
-	return Meeting{}, invalid("meeting_url %q is on no meeting platform that this server knows (%s)", host, strings.Join(known(hosts), ", "))
+	return Meeting{}, false, ""
 }
 
-func parseMeet(u *url.URL, code string) (Meeting, error) {
-	code = strings.ToLower(code)
-	if !meetCode.MatchString(code) {
-		return Meeting{}, invalid("meeting_url names no Google Meet meeting; expected a code such as abc-defg-hij at its end")
-	}
-	plain := strings.ReplaceAll(code, "-", "")
-	page := *u
-	q := page.Query()
-	q.Set("hl", "en") // the flow looks for English texts
-	page.RawQuery = q.Encode()
-	return Meeting{Platform: Meet, URL: page.String(), Key: "meet:" + plain}, nil
+// own tells that the operator listed the URL's host.
+func (h Hosts) own(u *url.URL) bool {
+	host := strings.ToLower(u.Host)
+	return contains(h.Galene, host) || contains(h.Lab, host)
 }
 
-func parseGalene(u *url.URL, host, path string) (Meeting, error) {
-	group, ok := strings.CutPrefix(path, "group/")
-	if !ok || group == "" {
-		return Meeting{}, invalid("meeting_url names no Galene group; expected https://%s/group/NAME/", host)
-	}
-	page := *u
-	page.Path = "/group/" + group + "/"
-	return Meeting{Platform: Galene, URL: page.String(), Key: "galene:" + host + "/" + group}, nil
+// plainHost is the URL's host in lower case, without the port of https and
+// without the dot that a full domain name may end with. Another port makes it
+// another service.
+func plainHost(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	host = strings.TrimSuffix(host, ":443")
+	return strings.TrimSuffix(host, ".")
 }
 
-func known(hosts Hosts) []string {
-	names := []string{string(Zoom), string(Meet), string(Teams)}
+// under tells that host is one of the domains or below one. Hosts are compared
+// label by label: "notzoom.us" and "zoom.us.evil.example" are not under zoom.us.
+func under(host string, domains ...string) bool {
+	for _, d := range domains {
+		if host == d || strings.HasSuffix(host, "."+d) {
+			return true
+		}
+	}
+	return false
+}
+
+func names(hosts Hosts) []string {
+	list := []string{string(Zoom), string(Meet), string(Teams)}
 	if len(hosts.Galene) > 0 {
-		names = append(names, string(Galene))
+		list = append(list, string(Galene))
 	}
-	return names
+	return list
 }
 
 func contains(list []string, host string) bool {

@@ -14,7 +14,7 @@ func TestParseKnowsThePlatformsAndTheMeeting(t *testing.T) {
 		{"https://meet.google.com/abc-defg-hij", "meet", "meet:abcdefghij", "https://meet.google.com/abc-defg-hij?hl=en"},
 		{" https://MEET.google.com/ABC-defg-hij?authuser=1 ", "meet", "meet:abcdefghij", ""},
 		{"http://127.0.0.1:8099/meet/abc-defg-hij", "meet", "meet:abcdefghij", "http://127.0.0.1:8099/meet/abc-defg-hij?hl=en"},
-		{"https://us02web.zoom.us/j/123456?pwd=x", "zoom", "zoom:j/123456", ""},
+		{"https://us02web.zoom.us/j/123456?pwd=x", "zoom", "zoom:123456", ""},
 		{"https://teams.microsoft.com/l/meetup-join/19%3ameeting", "teams", "", ""},
 		{"https://teams.live.com/meet/123", "teams", "teams:meet/123", ""},
 		{"https://meet.example.org:8443/group/room/", "galene", "galene:meet.example.org:8443/room", "https://meet.example.org:8443/group/room/"},

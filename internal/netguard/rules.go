@@ -44,6 +44,7 @@ func (r *Refusal) Error() string {
 		RuleHost:     "the URL's host is not a valid name or address",
 		RulePort:     "this port is not allowed",
 		RuleAddress:  "private, local and reserved addresses are not allowed",
+		RuleOrigin:   "the URL leads elsewhere than to the configured server",
 	}
 	if r.Target == "" {
 		return fmt.Sprintf("%s (rule %s)", texts[r.Rule], r.Rule)

@@ -19,6 +19,39 @@ func OldWebhookSecret(team, endpoint string) Context {
 	return Context{Team: team, Table: "webhook_endpoints", Row: endpoint, Column: "old_secret"}
 }
 
+// CalendarGrant is the cell of a calendar connection's credentials and tokens.
+func CalendarGrant(team, calendar string) Context {
+	return Context{Team: team, Table: "calendar_grants", Row: calendar, Column: "sealed"}
+}
+
+// BotRule is the cell of the settings that a calendar's bots are made with.
+func BotRule(team, rule string) Context {
+	return Context{Team: team, Table: "bot_rules", Row: rule, Column: "settings"}
+}
+
+// Calendars seals and opens the secrets of calendars.
+type Calendars struct{ *Sealer }
+
+// SealGrant seals a connection's grant.
+func (c Calendars) SealGrant(team, calendar string, plain []byte) (string, error) {
+	return c.Seal(CalendarGrant(team, calendar), plain)
+}
+
+// OpenGrant opens what SealGrant returned.
+func (c Calendars) OpenGrant(team, calendar, sealed string) ([]byte, error) {
+	return c.Open(CalendarGrant(team, calendar), sealed)
+}
+
+// SealRule seals the settings of a rule.
+func (c Calendars) SealRule(team, rule string, plain []byte) (string, error) {
+	return c.Seal(BotRule(team, rule), plain)
+}
+
+// OpenRule opens what SealRule returned.
+func (c Calendars) OpenRule(team, rule, sealed string) ([]byte, error) {
+	return c.Open(BotRule(team, rule), sealed)
+}
+
 // Webhooks seals and opens the secrets of webhook endpoints and callbacks; it
 // is what the rooms see of a Sealer.
 type Webhooks struct{ *Sealer }

@@ -25,7 +25,7 @@ type Bots struct {
 
 const botColumns = `id, team_id, name, meeting_url, meeting_key, platform, mode, status, created_at, updated_at,
 	joined_at, exited_at, ended_at, duration_ms, end_code, end_message, extra, artifacts_deleted,
-	leave_requested_at, launched_at, host`
+	leave_requested_at, launched_at, host, event_id`
 
 // scanBot reads botColumns and then more.
 func scanBot(scan func(...any) error, more ...any) (b bot.Bot, err error) {
@@ -35,7 +35,7 @@ func scanBot(scan func(...any) error, more ...any) (b bot.Bot, err error) {
 	err = scan(append([]any{
 		&b.ID, &b.TeamID, &b.Name, &b.MeetingURL, &b.MeetingKey, &b.Platform, &b.Mode, &b.Status, &created, &updated,
 		&joined, &exited, &ended, &duration, &b.EndCode, &b.EndMessage, &extra, &b.ArtifactsDeleted,
-		&leave, &launched, &b.Host,
+		&leave, &launched, &b.Host, &b.EventID,
 	}, more...)...)
 	b.CreatedAt, b.UpdatedAt = timeOf(created), timeOf(updated)
 	b.JoinedAt, b.ExitedAt, b.EndedAt = maybeTime(joined), maybeTime(exited), maybeTime(ended)
@@ -95,6 +95,9 @@ func addDetails(ctx context.Context, q Querier, d *bot.Details, config string) (
 func (s Bots) InTx(ctx context.Context, fn func(tx bot.Tx) error) error {
 	return s.DB.InTx(ctx, func(tx *Tx) error { return fn(botTx{tx, s}) })
 }
+
+// On returns the transaction as the room of bots sees it.
+func (s Bots) On(tx *Tx) bot.Tx { return botTx{tx, s} }
 
 // List returns bots in the order of their creation.
 func (s Bots) List(ctx context.Context, team string, q bot.Query) ([]bot.Bot, error) {

@@ -44,9 +44,9 @@ func (t botTx) EnqueueDelete(ctx context.Context, botID string) error {
 
 func (t botTx) Insert(ctx context.Context, b bot.Bot, c bot.Config, s bot.Secrets) error {
 	_, err := t.Exec(ctx, `INSERT INTO bots (id, team_id, name, name_folded, meeting_url, meeting_key, platform, mode, status,
-		created_at, updated_at, extra) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		created_at, updated_at, extra, event_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 		b.ID, b.TeamID, b.Name, strings.ToLower(b.Name), b.MeetingURL, b.MeetingKey, string(b.Platform), string(b.Mode), string(b.Status),
-		b.CreatedAt.UnixMilli(), b.UpdatedAt.UnixMilli(), maybeJSON(b.Extra))
+		b.CreatedAt.UnixMilli(), b.UpdatedAt.UnixMilli(), maybeJSON(b.Extra), b.EventID)
 	if err != nil {
 		return err
 	}
@@ -108,6 +108,12 @@ func (t botTx) Update(ctx context.Context, b bot.Bot, seq int64) error {
 		WHERE id = $14`,
 		string(b.Status), b.UpdatedAt.UnixMilli(), maybeMS(b.JoinedAt), maybeMS(b.ExitedAt), maybeMS(b.EndedAt), duration,
 		string(b.EndCode), b.EndMessage, b.ArtifactsDeleted, maybeMS(b.LeaveRequestedAt), maybeMS(b.LaunchedAt), b.Host, seq, b.ID)
+	return err
+}
+
+func (t botTx) UpdateMeeting(ctx context.Context, b bot.Bot) error {
+	_, err := t.Exec(ctx, "UPDATE bots SET meeting_url = $1, meeting_key = $2, platform = $3 WHERE team_id = $4 AND id = $5",
+		b.MeetingURL, b.MeetingKey, string(b.Platform), b.TeamID, b.ID)
 	return err
 }
 

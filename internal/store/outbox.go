@@ -19,7 +19,7 @@ func (tx *Tx) EmitWebhook(ctx context.Context, e webhook.Event) error {
 	}
 	message := ""
 	for _, to := range all {
-		if !to.Wants(e.Type) {
+		if !to.Takes(e) {
 			continue
 		}
 		if message == "" {

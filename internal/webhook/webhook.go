@@ -73,6 +73,11 @@ func (e Endpoint) Wants(t EventType) bool {
 	return e.Enabled && (len(e.Events) == 0 || slices.Contains(e.Events, t))
 }
 
+// Takes is Wants for an event that may be one that is sent on request only.
+func (e Endpoint) Takes(ev Event) bool {
+	return e.Wants(ev.Type) && (!ev.OnRequest || len(e.Events) > 0)
+}
+
 // Event is something to tell a team's endpoints. Emitting it is part of the
 // transaction that makes it true.
 type Event struct {
@@ -85,6 +90,8 @@ type Event struct {
 	Payload        []byte
 	PayloadObjects []byte
 	At             time.Time
+	// OnRequest: only for endpoints that name this type of event.
+	OnRequest bool
 }
 
 // Callback is a message to the address that one bot was given.

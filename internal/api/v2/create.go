@@ -9,14 +9,19 @@ import (
 	"steno/internal/bot"
 )
 
-// botConfig is the shared request object of digest 2.1. Pointers tell what was
-// not said from what was.
+// botConfig is the request object of digest 2.1.
 type botConfig struct {
+	BotSettings
+	MeetingURL        string `json:"meeting_url" format:"uri" doc:"Google Meet, Zoom, Microsoft Teams, or a server that the operator configured."`
+	AllowMultipleBots *bool  `json:"allow_multiple_bots,omitempty" doc:"false: refuse a second bot for the same meeting within 5 minutes. Default: true."`
+}
+
+// BotSettings are the parts of it that bots of calendar events have, too; they
+// take the meeting from the event. Pointers tell what was not said from what was.
+type BotSettings struct {
 	BotName              string               `json:"bot_name" minLength:"1" maxLength:"255" doc:"The name that the bot shows in the meeting."`
-	MeetingURL           string               `json:"meeting_url" format:"uri" doc:"Google Meet, Zoom, Microsoft Teams, or a server that the operator configured."`
 	BotImage             images               `json:"bot_image,omitempty" required:"false" doc:"URL of a JPEG, PNG or WebP, or up to five."`
 	BotImageConfig       *botImageConfig      `json:"bot_image_config,omitempty"`
-	AllowMultipleBots    *bool                `json:"allow_multiple_bots,omitempty" doc:"false: refuse a second bot for the same meeting within 5 minutes. Default: true."`
 	RecordingMode        string               `json:"recording_mode,omitempty" enum:"audio_only,speaker_view,gallery_view" doc:"Default: speaker_view."`
 	EntryMessage         string               `json:"entry_message,omitempty" maxLength:"500" doc:"Posted in the chat when the bot has joined."`
 	TimeoutConfig        *timeoutConfig       `json:"timeout_config,omitempty"`
@@ -101,11 +106,20 @@ func (s *Surface) createBot(ctx context.Context, c account.Caller, in *createBot
 
 // request translates the wire form.
 func (b botConfig) request() (r bot.Request, err error) {
-	if err := plain(map[string]string{"/bot_name": b.BotName, "/entry_message": b.EntryMessage, "/meeting_url": b.MeetingURL}); err != nil {
+	if err := plain(map[string]string{"/meeting_url": b.MeetingURL}); err != nil {
+		return r, err
+	}
+	r, err = b.BotSettings.request()
+	r.MeetingURL, r.AllowMultiple = b.MeetingURL, b.AllowMultipleBots
+	return r, err
+}
+
+func (b BotSettings) request() (r bot.Request, err error) {
+	if err := plain(map[string]string{"/bot_name": b.BotName, "/entry_message": b.EntryMessage}); err != nil {
 		return r, err
 	}
 	r = bot.Request{
-		Name: b.BotName, MeetingURL: b.MeetingURL, Images: b.BotImage, AllowMultiple: b.AllowMultipleBots, Mode: bot.RecordingMode(b.RecordingMode),
+		Name: b.BotName, Images: b.BotImage, Mode: bot.RecordingMode(b.RecordingMode),
 		EntryMessage: b.EntryMessage, StreamingEnabled: b.StreamingEnabled, TranscriptionEnabled: b.TranscriptionEnabled, CallbackEnabled: b.CallbackEnabled,
 	}
 	if r.Extra, err = object("/extra", b.Extra); err != nil {
@@ -135,7 +149,7 @@ func (b botConfig) request() (r bot.Request, err error) {
 	return r, nil
 }
 
-func (b botConfig) zoom(r *bot.Request) {
+func (b BotSettings) zoom(r *bot.Request) {
 	z := b.ZoomConfig
 	if z == nil {
 		if b.ZoomAccessTokenURL == "" {

@@ -2,6 +2,7 @@ package v2
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -28,4 +29,28 @@ var routes = []route{
 	{"getBotStatus", http.MethodGet, "/v2/bots/{bot_id}/status", account.ScopeFull, http.StatusOK, "Show the status of a bot", do((*Surface).getBotStatus)},
 	{"leaveBot", http.MethodPost, "/v2/bots/{bot_id}/leave", account.ScopeFull, http.StatusOK, "Have a bot leave its meeting", do((*Surface).leaveBot)},
 	{"deleteBotData", http.MethodDelete, "/v2/bots/{bot_id}/delete-data", account.ScopeFull, http.StatusOK, "Delete the recording of a bot", do((*Surface).deleteBotData)},
+
+	{"listRawCalendars", http.MethodPost, "/v2/calendars/list-raw", account.ScopeFull, http.StatusOK, "List the calendars of an account; nothing is stored", do((*Surface).listRawCalendars)},
+	{"createCalendarConnection", http.MethodPost, "/v2/calendars", account.ScopeFull, http.StatusCreated, "Connect a calendar", do((*Surface).createCalendar)},
+	{"listCalendars", http.MethodGet, "/v2/calendars", account.ScopeFull, http.StatusOK, "List connected calendars, newest first", do((*Surface).listCalendars)},
+	{"getCalendarDetails", http.MethodGet, "/v2/calendars/{calendar_id}", account.ScopeFull, http.StatusOK, "Show a connected calendar", do((*Surface).getCalendar)},
+	{"updateCalendarConnection", http.MethodPatch, "/v2/calendars/{calendar_id}", account.ScopeFull, http.StatusOK, "Give a calendar new credentials", do((*Surface).updateCalendar)},
+	{"deleteCalendarConnection", http.MethodDelete, "/v2/calendars/{calendar_id}", account.ScopeFull, http.StatusOK, "Disconnect a calendar", do((*Surface).deleteCalendar)},
+	{"syncCalendar", http.MethodPost, "/v2/calendars/{calendar_id}/sync", account.ScopeFull, http.StatusOK, "Read a calendar anew", do((*Surface).syncCalendar)},
+	{"resubscribeCalendar", http.MethodPost, "/v2/calendars/{calendar_id}/resubscribe", account.ScopeFull, http.StatusOK, "Open a new push channel for a calendar", do((*Surface).resubscribeCalendar)},
+	{"listEvents", http.MethodGet, "/v2/calendars/{calendar_id}/events", account.ScopeFull, http.StatusOK, "List events in the order of their start", do((*Surface).listEvents)},
+	{"getEventDetails", http.MethodGet, "/v2/calendars/{calendar_id}/events/{event_id}", account.ScopeFull, http.StatusOK, "Show an event", do((*Surface).getEvent)},
+	{"listEventDecisions", http.MethodGet, "/v2/calendars/{calendar_id}/events/{event_id}/decisions", account.ScopeFull, http.StatusOK, "Tell why an event got a bot or not", do((*Surface).listDecisions)},
+	{"listEventSeries", http.MethodGet, "/v2/calendars/{calendar_id}/series", account.ScopeFull, http.StatusOK, "List series with their events", do((*Surface).listSeries)},
+	{"createCalendarBot", http.MethodPost, "/v2/calendars/{calendar_id}/bots", account.ScopeSend, http.StatusCreated, "Put a bot on an event or a series", do((*Surface).createCalendarBot)},
+	{"updateCalendarBot", http.MethodPatch, "/v2/calendars/{calendar_id}/bots", account.ScopeFull, http.StatusOK, "Change the bot of an event or a series", do((*Surface).updateCalendarBot)},
+	{"deleteCalendarBot", http.MethodDelete, "/v2/calendars/{calendar_id}/bots", account.ScopeFull, http.StatusOK, "Take the bot of an event or a series away", do((*Surface).deleteCalendarBot)},
+}
+
+// tag groups the operations in the OpenAPI document.
+func (r route) tag() string {
+	if strings.HasPrefix(r.path, "/v2/calendars") {
+		return "Calendars"
+	}
+	return "Bots"
 }

@@ -19,8 +19,11 @@ import (
 	"steno/internal/account"
 	"steno/internal/api/httpx"
 	v2 "steno/internal/api/v2"
+	"steno/internal/app"
 	"steno/internal/bot"
+	"steno/internal/calendar"
 	"steno/internal/clock"
+	"steno/internal/meeting"
 	"steno/internal/store"
 	"steno/internal/store/storetest"
 )
@@ -30,13 +33,14 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 // stand is the surface over a real database behind a real server.
 type stand struct {
 	*httptest.Server
-	db       *store.DB
-	bots     *bot.Service
-	accounts *account.Service
-	team     account.Team
-	key      string // of team, with full access
-	now      time.Time
-	log      bytes.Buffer
+	db        *store.DB
+	bots      *bot.Service
+	calendars *calendar.Service
+	accounts  *account.Service
+	team      account.Team
+	key       string // of team, with full access
+	now       time.Time
+	log       bytes.Buffer
 }
 
 type files struct{}
@@ -69,7 +73,8 @@ func newStand(t *testing.T, db *store.DB) *stand {
 		t.Fatal(err)
 	}
 	s.key = s.newKey(t, s.team, account.Full)
-	surface := &v2.Surface{Bots: s.bots, Accounts: s.accounts, Clock: clk, Log: log, Version: "test"}
+	s.calendars = newCalendars(db, clk, s)
+	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.accounts, Clock: clk, Log: log, Version: "test"}
 	r := chi.NewRouter()
 	surface.Mount(r)
 	r.Get("/panic", func(http.ResponseWriter, *http.Request) { panic("canary in a panic") })
@@ -77,6 +82,24 @@ func newStand(t *testing.T, db *store.DB) *stand {
 	t.Cleanup(s.Close)
 	return s
 }
+
+func newCalendars(db *store.DB, clk clock.Clock, s *stand) *calendar.Service {
+	items := agenda(s.now)
+	return &calendar.Service{
+		Store:  store.Calendars{DB: db, Vault: files{}, Bots: app.BotRoom{Bots: s.bots, Store: store.Bots{DB: db, Vault: files{}}}},
+		Tokens: &store.Grants{DB: db, Vault: files{}, Clock: clk}, Clock: clk, Detect: app.Detector(meeting.Hosts{}),
+		Log: slog.New(slog.NewTextHandler(&s.log, nil)), Options: calendar.Options{PushURL: "https://steno.example"},
+		Random: func() float64 { return 0.5 },
+		Providers: map[calendar.Platform]calendar.Provider{
+			calendar.Google: &fakeService{calendar.Google, items}, calendar.Microsoft: &fakeService{calendar.Microsoft, items},
+		},
+	}
+}
+
+func (files) SealGrant(_, _ string, plain []byte) (string, error) { return string(plain), nil }
+func (files) OpenGrant(_, _, sealed string) ([]byte, error)       { return []byte(sealed), nil }
+func (files) SealRule(_, _ string, plain []byte) (string, error)  { return string(plain), nil }
+func (files) OpenRule(_, _, sealed string) ([]byte, error)        { return []byte(sealed), nil }
 
 func (s *stand) newKey(t *testing.T, team account.Team, p account.Permission) string {
 	t.Helper()

@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -17,6 +18,7 @@ import (
 	"steno/internal/account"
 	"steno/internal/api/httpx"
 	"steno/internal/bot"
+	"steno/internal/calendar"
 	"steno/internal/clock"
 	"steno/internal/fail"
 )
@@ -29,8 +31,31 @@ type Bots interface {
 	List(ctx context.Context, team string, f bot.Filter, limit int, cursor string) (bot.Page, error)
 	Leave(ctx context.Context, team, id string) error
 	DeleteData(ctx context.Context, team, id string) error
+	// Check returns what is wrong with a request whose meeting is not known yet.
+	Check(r bot.Request) error
 	URLs(ctx context.Context, artifacts []bot.StoredArtifact) (map[string]string, error)
 	Voices(ctx context.Context, artifacts []bot.StoredArtifact) ([]bot.Voice, error)
+}
+
+// Calendars is what the surface needs of the room of calendars.
+type Calendars interface {
+	RawCalendars(ctx context.Context, p calendar.Platform, c calendar.Credentials) ([]calendar.Info, error)
+	Connect(ctx context.Context, team string, r calendar.ConnectRequest) (calendar.Connection, error)
+	Connections(ctx context.Context, team string, q calendar.ConnectionQuery, limit int, cursor string) (calendar.List[calendar.Connection], error)
+	Get(ctx context.Context, team, id string) (calendar.Connection, error)
+	Reconnect(ctx context.Context, team, id string, ch calendar.CredentialsChange) (calendar.Connection, error)
+	Disconnect(ctx context.Context, team, id string) error
+	Refresh(ctx context.Context, team, id string) (done bool, err error)
+	Resubscribe(ctx context.Context, team, id string) (time.Time, error)
+
+	Events(ctx context.Context, team, calendar string, q calendar.EventQuery, limit int, cursor string) (calendar.List[calendar.Event], error)
+	Event(ctx context.Context, team, calendar, id string) (calendar.FullEvent, error)
+	Series(ctx context.Context, team, calendar string, q calendar.SeriesQuery, limit int, cursor string) (calendar.List[calendar.SeriesEvents], error)
+	Decisions(ctx context.Context, team, calendar, id string) ([]calendar.Decision, error)
+
+	ScheduleBots(ctx context.Context, team, calendar string, t calendar.Target, settings []byte) ([]calendar.Outcome, error)
+	ChangeBots(ctx context.Context, team, calendar string, t calendar.Target, change func(old []byte) ([]byte, error)) ([]calendar.Outcome, error)
+	WithdrawBots(ctx context.Context, team, calendar string, t calendar.Target) ([]calendar.Outcome, error)
 }
 
 // Accounts recognises callers by their API key.
@@ -40,11 +65,12 @@ type Accounts interface {
 
 // Surface is the API v2. All fields are required.
 type Surface struct {
-	Bots     Bots
-	Accounts Accounts
-	Clock    clock.Clock
-	Log      *slog.Logger
-	Version  string // of the program, for the OpenAPI document
+	Bots      Bots
+	Calendars Calendars
+	Accounts  Accounts
+	Clock     clock.Clock
+	Log       *slog.Logger
+	Version   string // of the program, for the OpenAPI document
 }
 
 // KeyHeader carries the API key (digest 1.2).
@@ -60,7 +86,7 @@ func (s *Surface) Mount(r chi.Router) huma.API {
 	api.UseMiddleware(s.authenticate(api))
 	for _, rt := range routes {
 		rt.register(s, api, huma.Operation{
-			OperationID: rt.id, Method: rt.method, Path: rt.path, Summary: rt.summary, Tags: []string{"Bots"},
+			OperationID: rt.id, Method: rt.method, Path: rt.path, Summary: rt.summary, Tags: []string{rt.tag()},
 			DefaultStatus: rt.status, MaxBodyBytes: httpx.MaxBody, Metadata: map[string]any{scopeKey: rt.scope},
 			Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusInternalServerError},
 		})

@@ -1,0 +1,199 @@
+package calendar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// part bounds how many events one calendar.events_synced message carries.
+const part = 2500
+
+// finish stores where the next round begins, and gives the lease back.
+func (r *run) finish(ctx context.Context) error {
+	s := r.s
+	return s.Store.InTx(ctx, func(tx Tx) error {
+		now := s.Clock.Now()
+		if err := r.guard(ctx, tx, now); err != nil {
+			return err
+		}
+		c := r.conn
+		if !c.Sync.Announced {
+			if err := r.announce(ctx, tx, now); err != nil {
+				return err
+			}
+			c.Sync.Announced = true
+		}
+		c.Sync.Cursor, c.Sync.Failures, c.Sync.By = r.cursor, 0, ""
+		if r.full || r.roll {
+			c.Sync.Window, c.Sync.RollAt = r.window, now.Add(s.jitter(rollEvery*4/5))
+		}
+		if r.full {
+			c.Sync.FullWanted = false
+		}
+		c.SyncedAt, c.SyncStatus, c.SyncError = &now, SyncSuccess, ""
+		if r.partial != "" {
+			c.SyncStatus, c.SyncError = SyncPartial, r.partial
+		}
+		if err := s.setStatus(ctx, tx, &c, Active, "", now); err != nil {
+			return err
+		}
+		tx.AfterCommit(s.nudge)
+		return tx.UpdateConnection(ctx, c)
+	})
+}
+
+// announce tells of all events in the window, once in the life of a connection.
+func (r *run) announce(ctx context.Context, tx Tx, now time.Time) error {
+	afterSeries, afterEvent := "", ""
+	for first := true; ; first = false {
+		events, err := tx.Upcoming(ctx, r.conn, r.window, afterSeries, afterEvent, part)
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 && !first {
+			return nil
+		}
+		data, err := r.syncedPart(ctx, tx, events)
+		if err != nil {
+			return err
+		}
+		if err := tx.Emit(ctx, message(r.conn.TeamID, MsgSynced, now, data)); err != nil {
+			return err
+		}
+		if len(events) < part {
+			return nil
+		}
+		last := events[len(events)-1]
+		afterSeries, afterEvent = last.SeriesID, last.ID
+	}
+}
+
+func (r *run) syncedPart(ctx context.Context, tx Tx, events []Event) (syncedData, error) {
+	data := syncedData{CalendarID: r.conn.ID, Events: []seriesData{}}
+	var ids []string
+	for _, e := range events {
+		ids = append(ids, e.SeriesID)
+	}
+	series := map[string]Series{}
+	for ids = unique(ids); len(ids) > 0; {
+		n := min(chunk, len(ids))
+		found, err := tx.SeriesByID(ctx, r.conn.TeamID, r.conn.ID, ids[:n])
+		if err != nil {
+			return data, err
+		}
+		for id, s := range found {
+			series[id] = s
+		}
+		ids = ids[n:]
+	}
+	for _, e := range events {
+		last := len(data.Events) - 1
+		if last < 0 || data.Events[last].SeriesID != e.SeriesID {
+			data.Events = append(data.Events, seriesData{EventType: e.Type(), SeriesID: e.SeriesID, BotScheduled: series[e.SeriesID].BotScheduled})
+			last++
+		}
+		data.Events[last].Instances = append(data.Events[last].Instances, instanceOf(e))
+	}
+	return data, nil
+}
+
+// verdict is what a failure means for a connection.
+type verdict struct {
+	status ConnectionStatus // empty: unchanged
+	again  time.Duration    // 0: never by itself
+}
+
+// patience is how many transient failures in a row make a connection failing.
+const patience = 10
+
+func (s *Service) judge(err error, failures int) verdict {
+	backoff := s.jitter(min(5*time.Second<<min(failures, 8), s.poll()))
+	e := AsError(err)
+	if e == nil {
+		return verdict{again: backoff}
+	}
+	switch e.Kind {
+	case Revoked:
+		return verdict{status: Dead}
+	case PermissionDenied, Unlicensed:
+		return verdict{status: NoAccess, again: s.jitter(6 * time.Hour)}
+	case BadClient, NotFound, Refused, Unsupported:
+		return verdict{status: Failing, again: s.jitter(time.Hour)}
+	}
+	v := verdict{again: max(backoff, min(e.RetryAfter, time.Hour))}
+	if failures >= patience {
+		v.status = Failing
+	}
+	return v
+}
+
+// fail notes why a sync did not come to its end, and when to try again.
+func (r *run) fail(ctx context.Context, cause error) error {
+	s := r.s
+	// The note must be taken although the time of the job is over.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	err := s.Store.InTx(ctx, func(tx Tx) error {
+		now := s.Clock.Now()
+		if err := r.guard(ctx, tx, now); err != nil {
+			return err
+		}
+		c := r.conn
+		if IsKind(cause, CursorLost) {
+			c.Sync.FullWanted = true
+		}
+		c.Sync.By, c.SyncStatus, c.SyncError = "", SyncFailed, said(cause)
+		c.Sync.Failures++
+		v := s.judge(cause, c.Sync.Failures)
+		c.Sync.At = nil
+		if v.again > 0 {
+			at := now.Add(v.again)
+			c.Sync.At = &at
+		}
+		if v.status != "" {
+			if err := s.setStatus(ctx, tx, &c, v.status, said(cause), now); err != nil {
+				return err
+			}
+		}
+		tx.AfterCommit(s.nudge)
+		return tx.UpdateConnection(ctx, c)
+	})
+	if errors.Is(err, errLost) {
+		return nil
+	}
+	if err == nil && AsError(cause) == nil {
+		s.Log.Error("sync failed", "calendar_id", r.conn.ID, "error", cause)
+	} else if err == nil {
+		s.Log.Warn("sync failed", "calendar_id", r.conn.ID, "error", cause)
+	}
+	return err
+}
+
+// said is what users may read of a failure.
+func said(err error) string {
+	if e := AsError(err); e != nil {
+		return e.Error()
+	}
+	return "something went wrong on our side"
+}
+
+// setStatus changes the status of a connection and tells of it.
+func (s *Service) setStatus(ctx context.Context, tx Tx, c *Connection, to ConnectionStatus, why string, now time.Time) error {
+	if c.Status == to && c.StatusMessage == why {
+		return nil
+	}
+	was := c.Status
+	c.Status, c.StatusMessage, c.UpdatedAt = to, why, now
+	if was == to {
+		return nil
+	}
+	if err := tx.Emit(ctx, c.updated(now)); err != nil {
+		return fmt.Errorf("tell of the status: %w", err)
+	}
+	if to == Active {
+		return nil
+	}
+	return tx.Emit(ctx, c.failed(now))
+}

@@ -1,0 +1,105 @@
+package calendar
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"steno/internal/clock"
+	"steno/internal/fail"
+)
+
+// Options of a Service. Zero values take the defaults of the comments.
+type Options struct {
+	// Ahead and Behind are how far the events of a calendar are kept current from
+	// now on: 30 days and 0.
+	Ahead, Behind time.Duration
+	// Poll is how often a calendar is looked at without a push: 15 minutes.
+	Poll time.Duration
+	// Gap is the time from the start of a sync to that of the next: pushes that
+	// come meanwhile share it. 1.2 s.
+	Gap time.Duration
+	// RefreshWait is how long Refresh waits for the sync that it asks for; 0: not
+	// at all.
+	RefreshWait time.Duration
+	// MaxCalendars bounds the connections of a team; 0: no bound.
+	MaxCalendars int
+	// PushURL is how services reach the push endpoints, without a slash at its
+	// end; empty: they cannot, and calendars are polled.
+	PushURL string
+}
+
+// Service is what may be done with calendars. All fields but Log and Random
+// are required.
+type Service struct {
+	Store     Store
+	Tokens    TokenStore
+	Providers map[Platform]Provider
+	Clock     clock.Clock
+	Detect    Detector
+	Log       *slog.Logger
+	Options   Options
+	// Nudge wakes whoever runs what is due in this process; may be nil.
+	Nudge func()
+	// Random returns numbers from 0 to 1 for jitter; nil: math/rand.
+	Random func() float64
+}
+
+func (s *Service) ahead() time.Duration { return orElse(s.Options.Ahead, 30*24*time.Hour) }
+func (s *Service) poll() time.Duration  { return orElse(s.Options.Poll, 15*time.Minute) }
+func (s *Service) gap() time.Duration   { return orElse(s.Options.Gap, 1200*time.Millisecond) }
+
+func orElse(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return d
+}
+
+// jitter spreads a delay over ± a quarter of it.
+func (s *Service) jitter(d time.Duration) time.Duration {
+	random := rand.Float64
+	if s.Random != nil {
+		random = s.Random
+	}
+	return time.Duration(float64(d) * (0.75 + random()/2))
+}
+
+func (s *Service) nudge() {
+	if s.Nudge != nil {
+		s.Nudge()
+	}
+}
+
+// window is what a full round or a roll at the given time materialises. It
+// reaches a day further than promised, because it is moved on once a day.
+func (s *Service) window(now time.Time) Window {
+	return Window{Start: now.Add(-s.Options.Behind), End: now.Add(s.ahead() + 24*time.Hour).Truncate(time.Hour)}
+}
+
+// provider returns the service of a platform.
+func (s *Service) provider(p Platform) (Provider, error) {
+	if v, ok := s.Providers[p]; ok {
+		return v, nil
+	}
+	return nil, fail.New(fail.Invalid, CodeValidation, "/calendar_platform: must be google or microsoft")
+}
+
+// Get returns a connection.
+func (s *Service) Get(ctx context.Context, team, id string) (Connection, error) {
+	return s.Store.Connection(ctx, team, id)
+}
+
+// Event returns an event with its details, also one that is gone.
+func (s *Service) Event(ctx context.Context, team, calendar, id string) (FullEvent, error) {
+	return s.Store.Event(ctx, team, calendar, id)
+}
+
+// Decisions returns what was decided about the bot of an event, oldest first.
+func (s *Service) Decisions(ctx context.Context, team, calendar, id string) ([]Decision, error) {
+	if _, err := s.Store.Event(ctx, team, calendar, id); err != nil {
+		return nil, err
+	}
+	return s.Store.Decisions(ctx, team, id)
+}

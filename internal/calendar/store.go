@@ -1,0 +1,150 @@
+package calendar
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps connections and events. Reads name the team first and find
+// nothing of another team; what is not there is fail.NotFound.
+type Store interface {
+	InTx(ctx context.Context, fn func(tx Tx) error) error
+	Connection(ctx context.Context, team, id string) (Connection, error)
+	Connections(ctx context.Context, team string, q ConnectionQuery) ([]Connection, error)
+	Event(ctx context.Context, team, calendar, id string) (FullEvent, error)
+	Events(ctx context.Context, team, calendar string, q EventQuery) ([]Event, error)
+	SeriesList(ctx context.Context, team, calendar string, q SeriesQuery) ([]Series, error)
+	// EventsOfSeries returns the events of several series by start.
+	EventsOfSeries(ctx context.Context, team string, series []string, cancelled bool) ([]Event, error)
+	Decisions(ctx context.Context, team, event string) ([]Decision, error)
+	Agenda
+}
+
+// Agenda says what is due, for all teams.
+type Agenda interface {
+	// Channel finds a push channel and when its calendar's next sync is due.
+	Channel(ctx context.Context, id string) (PushChannel, *time.Time, error)
+	DueSyncs(ctx context.Context, now time.Time, limit int) ([]string, error)
+	DueWatches(ctx context.Context, now time.Time, limit int) ([]string, error)
+	// DueBots returns the events whose bots are to be launched.
+	DueBots(ctx context.Context, now time.Time, limit int) ([]string, error)
+	// NextDue returns the earliest time at which one of these has something.
+	NextDue(ctx context.Context) (at time.Time, ok bool, err error)
+}
+
+// Tx is a write transaction: rows, jobs, bots and messages commit together.
+type Tx interface {
+	ConnectionTx
+	EventTx
+	RuleTx
+	BotTx
+	// Emit queues a message to the team's endpoints that want it.
+	Emit(ctx context.Context, m Message) error
+	AfterCommit(f func())
+}
+
+// ConnectionTx changes connections.
+type ConnectionTx interface {
+	// LockConnection reads a connection and keeps others from changing it until
+	// the commit. An empty team finds that of any team. Deleted ones are found
+	// only with an empty team.
+	LockConnection(ctx context.Context, team, id string) (Connection, error)
+	InsertConnection(ctx context.Context, c Connection, g Grant) error
+	UpdateConnection(ctx context.Context, c Connection) error
+	PutGrant(ctx context.Context, c Connection, g Grant) error
+	CountConnections(ctx context.Context, team string) (int, error)
+	InsertChannel(ctx context.Context, c PushChannel) error
+	UpdateChannel(ctx context.Context, c PushChannel) error
+	DeleteChannel(ctx context.Context, team, id string) error
+	Channels(ctx context.Context, team, calendar string) ([]PushChannel, error)
+	// DropRows deletes some rows of a deleted connection, and reports whether
+	// there were any.
+	DropRows(ctx context.Context, c Connection, limit int) (more bool, err error)
+	EnqueueSync(ctx context.Context, calendar string) error
+	EnqueueWatch(ctx context.Context, calendar string) error
+	EnqueueDrop(ctx context.Context, calendar string) error
+}
+
+// EventTx changes series and events of a connection that the transaction has
+// locked.
+type EventTx interface {
+	// SeriesByProvider returns the series with these ids of the service.
+	SeriesByProvider(ctx context.Context, team, calendar string, ids []string) (map[string]Series, error)
+	SeriesByID(ctx context.Context, team, calendar string, ids []string) (map[string]Series, error)
+	InsertSeries(ctx context.Context, s []Series) error
+	UpdateSeries(ctx context.Context, s Series) error
+	// SeriesSeen notes the generation that saw them.
+	SeriesSeen(ctx context.Context, team string, ids []string, generation int64) error
+	// HasRecurring reports whether any recurring series is alive.
+	HasRecurring(ctx context.Context, team, calendar string) (bool, error)
+	// Kin returns recurring series, other than s, that share UID or lineage with it.
+	Kin(ctx context.Context, s Series) ([]Series, error)
+
+	EventsByProvider(ctx context.Context, team, calendar string, ids []string) (map[string]Event, error)
+	EventsByID(ctx context.Context, team, calendar string, ids []string) ([]Event, error)
+	EventsIn(ctx context.Context, team, series string) ([]Event, error)
+	InsertEvents(ctx context.Context, e []Event, d []Details) error
+	// UpdateEvent stores an event, and its details if they are not nil.
+	UpdateEvent(ctx context.Context, e Event, d *Details) error
+	EventsSeen(ctx context.Context, team string, ids []string, generation int64) error
+	// Unseen returns live events that overlap the window, all-day ones in every
+	// zone, and that the generation has not seen; of one series, if it is not
+	// empty.
+	Unseen(ctx context.Context, c Connection, w Window, series string, limit int) ([]Event, error)
+	// Upcoming returns live events that overlap the window in the order of
+	// series and start, behind the given position.
+	Upcoming(ctx context.Context, c Connection, w Window, afterSeries, afterEvent string, limit int) ([]Event, error)
+}
+
+// RuleTx changes what users asked for and what became of it.
+type RuleTx interface {
+	// Rules returns the rules in force of these series and events.
+	Rules(ctx context.Context, team string, series, events []string) ([]Rule, error)
+	PutRule(ctx context.Context, r Rule) error
+	DeleteRule(ctx context.Context, team, id string, at time.Time) error
+	Schedules(ctx context.Context, team string, events []string) (map[string]Schedule, error)
+	// ScheduleOf finds the schedule of an event of any team.
+	ScheduleOf(ctx context.Context, event string) (Schedule, error)
+	PutSchedule(ctx context.Context, s Schedule) error
+	AddDecision(ctx context.Context, d Decision) error
+	// SharedBot returns the live bot that another schedule of the team has
+	// launched into the same meeting for an event that begins near the given
+	// time; empty if there is none. Until the commit nobody else gets an answer
+	// for that meeting.
+	SharedBot(ctx context.Context, s Schedule, near time.Duration) (botID string, err error)
+	// BotUsers returns how many launched schedules other than that of the event
+	// point at the bot.
+	BotUsers(ctx context.Context, team, botID, exceptEvent string) (int, error)
+}
+
+// BotTx acts on bots. It is the room of bots, as this room sees it.
+type BotTx interface {
+	CreateBot(ctx context.Context, o BotOrder) error
+	// BotPhase says how far a bot is.
+	BotPhase(ctx context.Context, team, botID string) (BotPhase, error)
+	// StopBot asks a bot to leave; one that has ended is no error.
+	StopBot(ctx context.Context, team, botID string) error
+	// RepointBot changes the meeting of a bot whose process was not started yet,
+	// and reports whether it could.
+	RepointBot(ctx context.Context, team, botID, url string) (bool, error)
+}
+
+// BotOrder asks for a bot that is launched at once.
+type BotOrder struct {
+	BotID    string
+	TeamID   string
+	EventID  string
+	URL      string
+	Settings []byte // of the rule
+}
+
+// BotPhase is how far a bot is.
+type BotPhase string
+
+// The phases of a bot.
+const (
+	BotNone    BotPhase = ""        // there is none
+	BotWaiting BotPhase = "waiting" // not in the meeting yet
+	BotInside  BotPhase = "inside"
+	BotEnded   BotPhase = "ended"
+)

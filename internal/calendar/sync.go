@@ -1,0 +1,301 @@
+package calendar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"steno/internal/fail"
+)
+
+const (
+	// leaseFor is how long a sync may be silent before another takes over. Every
+	// page renews it; a page may take as long as a service may be slow.
+	leaseFor = 3 * time.Minute
+	// queueFor is how long a queued job may be on its way.
+	queueFor = 5 * time.Minute
+	// rollEvery is how often the window is moved on.
+	rollEvery = 24 * time.Hour
+	// chunk is how many items are applied in one transaction.
+	chunk = 250
+	// maxTouched: more touched series than this are read with one windowed list.
+	maxTouched = 20
+)
+
+// errLost ends a sync whose connection was deleted or taken over by another.
+var errLost = errors.New("the sync has lost its connection")
+
+// Sync brings a calendar up to date, if that is due. owner names the caller: a
+// caller that died may come again under the same name and goes on at once.
+// What fails is written to the connection, which is tried again later; the
+// returned error is one of the database.
+func (s *Service) Sync(ctx context.Context, id, owner string) error {
+	r, err := s.begin(ctx, id, owner)
+	if err != nil || r == nil {
+		return err
+	}
+	err = r.round(ctx)
+	if IsKind(err, CursorLost) && !r.full {
+		r.restart()
+		err = r.round(ctx)
+	}
+	if err == nil {
+		err = r.finish(ctx)
+	}
+	switch {
+	case err == nil, errors.Is(err, errLost):
+		return nil
+	case AsError(err) == nil && (fail.Is(err, fail.Unavailable) || ctx.Err() != nil):
+		return err // the lease runs out, and the next one begins anew
+	}
+	return r.fail(ctx, err)
+}
+
+// run is one sync.
+type run struct {
+	s      *Service
+	conn   Connection
+	owner  string
+	acc    Account
+	traits Traits
+	full   bool
+	roll   bool
+	window Window
+	cursor Cursor // where the next round begins; empty until the last page
+
+	touched map[string]bool   // ids of masters whose occurrences must be read
+	bare    []Item            // occurrences of a full round: they wait for their masters
+	waiting map[string][]Item // occurrences of known series under unknown ids, by series
+	fresh   map[string]Series // series that came to exist in this run, by their own id
+	partial string            // why some series could not be read
+	news    int               // changes that were told
+}
+
+// begin takes the lease of a connection. It returns nil if nothing is due, or
+// if somebody else is at it.
+func (s *Service) begin(ctx context.Context, id, owner string) (r *run, err error) {
+	err = s.Store.InTx(ctx, func(tx Tx) error {
+		r = nil
+		c, err := tx.LockConnection(ctx, "", id)
+		if fail.Is(err, fail.NotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		now := s.Clock.Now()
+		mine, taken := c.Sync.By == owner, c.Sync.By != "" && now.Before(c.Sync.Until)
+		due := c.Sync.At != nil && !c.Sync.At.After(now)
+		if c.DeletedAt != nil || (taken && !mine) || (!mine && !due && c.Sync.By == "") {
+			c.Sync.QueuedAt = nil
+			return tx.UpdateConnection(ctx, c)
+		}
+		next := now.Add(s.jitter(s.poll()))
+		c.Sync.By, c.Sync.Until, c.Sync.StartedAt, c.Sync.QueuedAt, c.Sync.At = owner, now.Add(leaseFor), now, nil, &next
+		c.Sync.Generation++
+		r = &run{s: s, conn: c, owner: owner}
+		return tx.UpdateConnection(ctx, c)
+	})
+	if err != nil || r == nil {
+		return nil, err
+	}
+	p, err := s.provider(r.conn.Platform)
+	if err != nil {
+		return nil, err
+	}
+	r.acc, r.traits = p.Account(r.conn.ID, s.Tokens), p.Traits()
+	r.plan(s.Clock.Now())
+	return r, nil
+}
+
+// plan decides between a full and an incremental round.
+func (r *run) plan(now time.Time) {
+	st := r.conn.Sync
+	r.touched, r.waiting, r.fresh = map[string]bool{}, map[string][]Item{}, map[string]Series{}
+	r.bare, r.cursor, r.partial = nil, "", ""
+	r.roll = !st.RollAt.After(now)
+	r.full = r.full || st.Cursor == "" || st.FullWanted || (r.roll && r.traits.CursorFixesWindow)
+	r.window = st.Window
+	if r.full || r.roll {
+		r.window = r.s.window(now)
+	} else if from := now.Add(-r.s.Options.Behind); from.After(r.window.Start) {
+		r.window.Start = from
+	}
+}
+
+// restart turns a run whose cursor was lost into a full one.
+func (r *run) restart() {
+	r.full = true
+	r.plan(r.s.Clock.Now())
+}
+
+// round reads what changed, page by page, and then what has to be asked for.
+func (r *run) round(ctx context.Context) error {
+	q := RoundRequest{Calendar: r.conn.RawID, Window: r.window}
+	if !r.full {
+		q.Cursor = r.conn.Sync.Cursor
+	}
+	for {
+		page, err := r.acc.Round(ctx, q)
+		if err != nil {
+			return err
+		}
+		if err := r.applyPage(ctx, page.Items); err != nil {
+			return err
+		}
+		if page.Next == "" {
+			r.cursor = page.Cursor
+			break
+		}
+		q.PageToken = page.Next
+	}
+	if r.cursor == "" {
+		return &Error{Kind: Transient, Platform: r.conn.Platform, Op: "read events", Message: "the last page of a round had no cursor"}
+	}
+	if err := r.expand(ctx); err != nil {
+		return err
+	}
+	return r.inherit(ctx)
+}
+
+// expand reads the occurrences that a round does not yield by itself.
+func (r *run) expand(ctx context.Context) error {
+	if r.full && r.traits.RoundExpands {
+		if err := r.dress(ctx); err != nil {
+			return err
+		}
+		return r.settleAll(ctx, "")
+	}
+	if r.full || r.roll || len(r.touched) > maxTouched {
+		return r.expandAll(ctx)
+	}
+	if err := r.settleLone(ctx); err != nil {
+		return err
+	}
+	for series := range r.touched {
+		if err := r.expandSeries(ctx, series); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expandAll reads all occurrences in the window and cancels those that are not
+// there any more.
+func (r *run) expandAll(ctx context.Context) error {
+	needed := true
+	if r.full { // single events are known from the round
+		err := r.s.Store.InTx(ctx, func(tx Tx) (err error) {
+			needed, err = tx.HasRecurring(ctx, r.conn.TeamID, r.conn.ID)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if needed {
+		if err := r.occurrences(ctx, ""); err != nil {
+			return err
+		}
+	}
+	return r.settleAll(ctx, "")
+}
+
+// expandSeries replaces the occurrences of one series as a set.
+func (r *run) expandSeries(ctx context.Context, series string) error {
+	err := r.occurrences(ctx, series)
+	switch {
+	case IsKind(err, NotFound):
+		return r.dropSeries(ctx, series)
+	case IsKind(err, Refused):
+		r.partial = fmt.Sprintf("the occurrences of a series could not be read: %v", err)
+		return nil
+	case err != nil:
+		return err
+	}
+	return r.settleAll(ctx, series)
+}
+
+func (r *run) occurrences(ctx context.Context, series string) error {
+	q := OccurrenceRequest{Calendar: r.conn.RawID, Series: series, Window: r.window}
+	for {
+		page, err := r.acc.Occurrences(ctx, q)
+		if err != nil {
+			return err
+		}
+		for items := page.Items; len(items) > 0; {
+			n := min(chunk, len(items))
+			if err := r.applyOccurrences(ctx, items[:n]); err != nil {
+				return err
+			}
+			items = items[n:]
+		}
+		if page.Next == "" {
+			return nil
+		}
+		q.PageToken = page.Next
+	}
+}
+
+// dress gives bare occurrences the fields of their masters. Masters that were
+// not in the round are asked for; without one, the occurrence is an orphan.
+func (r *run) dress(ctx context.Context) error {
+	byMaster := map[string][]Item{}
+	for _, it := range r.bare {
+		byMaster[it.SeriesID] = append(byMaster[it.SeriesID], it)
+	}
+	r.bare = nil
+	var batch []Item
+	flush := func() error {
+		err := r.applyOccurrences(ctx, batch)
+		batch = batch[:0]
+		return err
+	}
+	for id, items := range byMaster {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		master, ok, err := r.master(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		for _, it := range items {
+			if it.Bare {
+				it = hydrate(it, master)
+			}
+			batch = append(batch, it)
+			if len(batch) == chunk {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return flush()
+}
+
+// master returns the fields of a master that this run has seen or asks for.
+func (r *run) master(ctx context.Context, id string) (f Fields, ok bool, err error) {
+	var known Series
+	err = r.s.Store.InTx(ctx, func(tx Tx) error {
+		m, err := tx.SeriesByProvider(ctx, r.conn.TeamID, r.conn.ID, []string{id})
+		known = m[id]
+		return err
+	})
+	if err != nil || (known.Generation == r.conn.Sync.Generation && known.Recurring) {
+		return known.Fields, true, err
+	}
+	it, err := r.acc.Event(ctx, r.conn.RawID, id)
+	if IsKind(err, NotFound) {
+		return f, false, nil
+	}
+	if err != nil {
+		return f, false, err
+	}
+	it.Kind = Master
+	return it.Fields, true, r.applyPage(ctx, []Item{it})
+}

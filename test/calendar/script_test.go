@@ -1,0 +1,517 @@
+package calendar_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"steno/internal/calendar"
+	"steno/internal/store"
+	"steno/simulator/microsoft"
+	"steno/simulator/service"
+	"steno/simulator/truth"
+)
+
+var (
+	scripts = flag.Int("scripts", 2000, "how many edit scripts to run")
+	seed    = flag.Uint64("seed", 0, "run the one script with this seed")
+)
+
+// The promise of the whole package: whatever people do to their calendars, and
+// whatever the services and the network do meanwhile, in the end the stored
+// window is what the service's calendar has, and every event has the bot that
+// the rules demand, once.
+func TestRandomEditScriptsEndWithWhatTheCalendarHas(t *testing.T) {
+	first, n := uint64(time.Now().UnixNano())&0xffffffff, *scripts
+	if testing.Short() {
+		n = min(n, 200)
+	}
+	if *seed != 0 {
+		first, n = *seed, 1
+	}
+	var next, syncs, edits atomic.Int64
+	var workers sync.WaitGroup
+	for range 2 {
+		workers.Go(func() {
+			db := openQuick(t)
+			for {
+				i := next.Add(1) - 1
+				if i >= int64(n) || t.Failed() {
+					return
+				}
+				one := first + uint64(i)
+				s := buildStand(t, db, service.Options{SlowFor: time.Millisecond, Seed: one})
+				r := &script{stand: s, seed: one, rng: rand.New(rand.NewPCG(one, 1)), series: map[string]bool{}, single: map[string]bool{}}
+				if err := r.run(t.Context()); err != nil {
+					t.Errorf("seed %d: %v\nreplay with: go test ./test/calendar -run RandomEdit -args -seed %d\n%s", r.seed, err, r.seed, strings.Join(r.log, "\n"))
+				}
+				s.close()
+				syncs.Add(int64(r.syncs))
+				edits.Add(int64(len(r.log)))
+			}
+		})
+	}
+	workers.Wait()
+	t.Logf("%d scripts from seed %d: %d steps, %d syncs", n, first, edits.Load(), syncs.Load())
+}
+
+// openQuick opens a database in memory, where there is a folder in memory:
+// what is tested is not the disk.
+func openQuick(t *testing.T) *store.DB {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "steno")
+	if err != nil {
+		dir = t.TempDir()
+	}
+	db, err := store.Open(context.Background(), store.Options{DataDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+// script is one calendar's life. What users asked for is kept beside the
+// program: series by the number in their titles, which the halves of a cut
+// share, and single events by their id.
+type script struct {
+	*stand
+	seed   uint64
+	rng    *rand.Rand
+	p      calendar.Platform
+	id     string
+	cal    *truth.Calendar
+	count  int
+	cut    map[string]bool // items that were cut in two, and their halves
+	series map[string]bool
+	single map[string]bool // false: switched off
+	log    []string
+	syncs  int
+
+	generation int64
+}
+
+func (r *script) note(format string, args ...any) {
+	r.log = append(r.log, fmt.Sprintf(format, args...))
+}
+
+func (r *script) run(ctx context.Context) error {
+	r.cut = map[string]bool{}
+	r.p = calendar.Google
+	if r.seed%2 == 1 {
+		r.p = calendar.Microsoft
+	}
+	var err error
+	for range 20 { // the services are in a bad mood
+		var c calendar.Connection
+		if c, r.cal, err = r.tryConnect(ctx, r.p, fmt.Sprintf("%d-%d@example.com", r.seed, r.rng.Uint32())); err == nil {
+			r.id = c.ID
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	_ = r.rooms.Watch(ctx, r.id) // if the service does not let us, polling finds everything
+	for range 2 + r.rng.IntN(4) {
+		r.add()
+	}
+	for range 6 + r.rng.IntN(8) {
+		if err := r.step(ctx); err != nil {
+			return err
+		}
+	}
+	if r.rng.IntN(4) == 0 {
+		r.note("a day passes")
+		r.clock.add(25 * time.Hour)
+	}
+	if err := r.settle(ctx); err != nil {
+		return err
+	}
+	if err := r.compare(ctx); err != nil {
+		return err
+	}
+	return r.rooms.Disconnect(ctx, r.team, r.id)
+}
+
+// step does one thing, or looks whether anything is to be synced.
+func (r *script) step(ctx context.Context) error {
+	switch n := r.rng.IntN(20); {
+	case n < 10:
+		r.edit()
+	case n < 13:
+		return r.ask(ctx)
+	case n < 14:
+		r.add()
+	case n < 15:
+		r.note("the service forgets its history")
+		r.cal.Expire()
+	default:
+		return r.pump(ctx, r.rng.IntN(2) == 0)
+	}
+	return nil
+}
+
+// pump syncs: what a push has made due, or a poll.
+func (r *script) pump(ctx context.Context, pushed bool) error {
+	if pushed {
+		wait, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		_ = r.google.Settle(wait) // both simulators push in the background
+		_ = r.graph.Settle(wait)
+		r.clock.add(2 * time.Second)
+	} else {
+		r.clock.add(20 * time.Minute)
+	}
+	r.syncs++
+	err := r.rooms.Sync(ctx, r.id, "script")
+	c, _ := r.rooms.Get(ctx, r.team, r.id)
+	if c.Sync.Generation == r.generation {
+		return err // nothing was due
+	}
+	r.generation = c.Sync.Generation
+	r.note("sync (pushed %v): generation %d, %s %s", pushed, c.Sync.Generation, c.SyncStatus, c.SyncError)
+	return err
+}
+
+// settle syncs until the calendar is at rest.
+func (r *script) settle(ctx context.Context) error {
+	for range 40 {
+		if err := r.pump(ctx, false); err != nil {
+			return err
+		}
+		c, err := r.rooms.Get(ctx, r.team, r.id)
+		if err != nil {
+			return err
+		}
+		// Faults go on: a sync that succeeded has seen everything, because nobody
+		// edits any more.
+		if c.SyncStatus == calendar.SyncSuccess && c.Sync.Failures == 0 && !c.Sync.FullWanted && c.Status == calendar.Active {
+			return nil
+		}
+		if c.Status == calendar.Dead {
+			// The service replaced the refresh token and its answer was lost: nobody
+			// but the user can help.
+			token, _ := r.graph.Grants.Issue(r.cal.Owner.Email, microsoft.ClientID, []string{"Calendars.ReadWrite", "User.Read", "offline_access"})
+			_, err := r.rooms.Reconnect(ctx, r.team, r.id, calendar.CredentialsChange{RefreshToken: &token})
+			r.note("connect again: %v", err)
+		}
+	}
+	c, _ := r.rooms.Get(ctx, r.team, r.id)
+	return fmt.Errorf("no sync succeeds: %s", c.SyncError)
+}
+
+func (r *script) add() {
+	r.count++
+	n := r.count*1000000 + int(r.seed%1000000)
+	day := 1 + r.rng.IntN(12)
+	start := r.clock.Now().Truncate(time.Hour).Add(time.Duration(day*24+r.rng.IntN(8)) * time.Hour)
+	e := truth.Event{Content: truth.Content{
+		Title: fmt.Sprintf("Meeting %d", r.count), Start: start, End: start.Add(time.Hour), Zone: pick(r.rng, "Europe/Berlin", "America/New_York", "Asia/Tokyo", "UTC"),
+		Location: fmt.Sprintf("https://us02web.zoom.us/j/9%010d?pwd=abc", n),
+	}}
+	if r.rng.IntN(10) == 0 {
+		e.Location = "Room 1" // nothing a bot could join
+	}
+	if r.rng.IntN(8) == 0 {
+		e.AllDay, e.Start = true, start.Truncate(24*time.Hour)
+		e.End = e.Start.AddDate(0, 0, 1)
+	}
+	if r.rng.IntN(3) > 0 {
+		e.Rule = &truth.Rule{Freq: truth.Daily, Interval: 1 + r.rng.IntN(3)}
+		if r.rng.IntN(2) == 0 {
+			e.Rule = &truth.Rule{Freq: truth.Weekly, Days: []time.Weekday{e.Start.Weekday()}}
+		}
+		if r.rng.IntN(3) == 0 {
+			e.Rule.Count = 5
+		}
+	}
+	if r.rng.IntN(4) == 0 {
+		e.Attendees = []truth.Attendee{{Person: r.cal.Owner, Response: truth.NeedsAction}}
+		e.Organizer = truth.Person{Email: "boss@example.com", Name: "Boss"}
+	}
+	id, err := r.cal.Add(e)
+	r.note("add %s %s %v all-day %v rule %+v: %v", id, e.Title, e.Start, e.AllDay, e.Rule, err)
+}
+
+func pick[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))] }
+
+// edit does what people do to their calendars.
+func (r *script) edit() {
+	ids := r.cal.IDs()
+	if len(ids) == 0 {
+		return
+	}
+	id := pick(r.rng, ids...)
+	now := r.clock.Now()
+	slots := r.cal.Slots(id, now.Add(20*time.Hour), now.AddDate(0, 0, 28))
+	if len(slots) > 0 && r.rng.IntN(3) > 0 {
+		r.editSlot(id, pick(r.rng, slots...))
+		return
+	}
+	invited := false // who invites does not answer
+	r.cal.Get(id, func(it *truth.Item) { invited = it.Content.Organizer.Email != r.cal.Owner.Email })
+	shift := time.Duration(r.rng.IntN(5)-1) * time.Hour
+	var err error
+	what := ""
+	switch r.rng.IntN(9) {
+	case 0, 1:
+		what, err = "shift by "+shift.String(), r.cal.Edit(id, func(x *truth.Content) {
+			if !x.AllDay {
+				x.Start, x.End = x.Start.Add(shift), x.End.Add(shift)
+			}
+		})
+	case 2:
+		what, err = "rename", r.cal.Edit(id, func(x *truth.Content) { x.Title += "!" })
+	case 3, 4:
+		if !invited {
+			return
+		}
+		answer := pick(r.rng, truth.Declined, truth.Declined, truth.Accepted)
+		what, err = string(answer), r.cal.Respond(id, answer)
+	case 5:
+		zone := pick(r.rng, "Europe/London", "Asia/Kolkata", "America/New_York")
+		what, err = "change the zone to "+zone, r.cal.Rezone(id, zone)
+	case 6:
+		what, err = "delete", r.cal.Delete(id)
+	case 7:
+		what, err = "touch", r.cal.Touch(id)
+	case 8:
+		if r.cut[id] {
+			return
+		}
+		n := 7000000000 + r.rng.IntN(1000000000)
+		what, err = "move to another room", r.cal.Edit(id, func(x *truth.Content) { x.Location = fmt.Sprintf("https://us02web.zoom.us/j/%d", n) })
+	}
+	r.note("%s %s: %v", what, id, err)
+}
+
+func (r *script) editSlot(id string, o truth.Occurrence) {
+	var err error
+	what := ""
+	switch r.rng.IntN(7) {
+	case 0:
+		hours := pick(r.rng, 1, -1, 2, 26, 24*40, -24*60)
+		what, err = fmt.Sprintf("move by %d h", hours), r.cal.EditSlot(id, o.Slot, func(x *truth.Content) {
+			by := time.Duration(hours) * time.Hour
+			if x.AllDay {
+				by = by.Truncate(24 * time.Hour)
+			}
+			x.Start, x.End = o.Start.Add(by), o.End.Add(by)
+		})
+	case 1:
+		what, err = "cancel", r.cal.CancelSlot(id, o.Slot)
+	case 2, 3:
+		if o.Content.Organizer.Email == r.cal.Owner.Email {
+			return
+		}
+		answer := pick(r.rng, truth.Declined, truth.Declined, truth.Accepted)
+		what, err = string(answer), r.cal.RespondSlot(id, o.Slot, answer)
+	case 4:
+		what, err = "rename", r.cal.EditSlot(id, o.Slot, func(x *truth.Content) { x.Title += "?" })
+	case 5:
+		n := 8000000000 + r.rng.IntN(1000000000)
+		what, err = "move to another room", r.cal.EditSlot(id, o.Slot, func(x *truth.Content) { x.Location = fmt.Sprintf("https://us02web.zoom.us/j/%d", n) })
+	case 6:
+		if o.Content.Location == "Room 1" {
+			return // by nothing could one tell that the halves belong together
+		}
+		var half string
+		later := r.rng.IntN(2) == 0
+		half, err = r.cal.Split(id, o.Slot, func(x *truth.Content) {
+			if later && !x.AllDay {
+				x.Start, x.End = x.Start.Add(time.Hour), x.End.Add(time.Hour)
+			}
+		})
+		r.cut[id], r.cut[half] = true, true
+		what = "cut in two, from here on " + half + ","
+	}
+	r.note("%s %s slot %s: %v", what, id, o.Slot, err)
+}
+
+// number is what the titles of a series and of its halves have in common.
+func number(title string) string { return strings.TrimRight(title, "!?") }
+
+// ask has a user schedule or withdraw bots through what the program shows.
+func (r *script) ask(ctx context.Context) error {
+	page, err := r.rooms.Events(ctx, r.team, r.id, calendar.EventQuery{StartFrom: r.clock.Now().Add(time.Hour)}, 100, "")
+	if err != nil || len(page.Items) == 0 {
+		return err
+	}
+	e := pick(r.rng, page.Items...)
+	if e.Recurring && r.rng.IntN(2) == 0 {
+		return r.askSeries(ctx, number(e.Title))
+	}
+	to := calendar.Target{EventID: e.ID}
+	if e.BotScheduled {
+		out, err := r.rooms.WithdrawBots(ctx, r.team, r.id, to)
+		r.note("withdraw the bot of %s %s %v: %v %v", e.ID, e.Title, e.When.Start, out, err)
+		if err != nil {
+			return err
+		}
+		r.single[e.ID] = false
+		return nil
+	}
+	out, err := r.rooms.ScheduleBots(ctx, r.team, r.id, to, settings)
+	r.note("schedule a bot for %s %s %v: %v %v", e.ID, e.Title, e.When.Start, out, err)
+	if err == nil && out[0].Code == "" {
+		r.single[e.ID] = true
+	}
+	return err
+}
+
+func (r *script) askSeries(ctx context.Context, number_ string) error {
+	ids, err := r.seriesOf(ctx, number_)
+	if err != nil {
+		return err
+	}
+	on := !r.series[number_]
+	for id, events := range ids {
+		to := calendar.Target{SeriesID: id, All: true}
+		var out []calendar.Outcome
+		if on {
+			out, err = r.rooms.ScheduleBots(ctx, r.team, r.id, to, settings)
+		} else {
+			out, err = r.rooms.WithdrawBots(ctx, r.team, r.id, to)
+		}
+		r.note("series %s %s on %v: %v %v", number_, id, on, out, err)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			if !on || !r.single[e] {
+				delete(r.single, e) // switched off is taken back in
+			}
+		}
+	}
+	r.series[number_] = on
+	return nil
+}
+
+// seriesOf returns the stored series whose events have that number, with the
+// ids of their events.
+func (r *script) seriesOf(ctx context.Context, number_ string) (map[string][]string, error) {
+	found := map[string][]string{}
+	page, err := r.rooms.Series(ctx, r.team, r.id, calendar.SeriesQuery{Types: []string{"recurring"}, Cancelled: true}, 100, "")
+	for _, s := range page.Items {
+		mine := false
+		var ids []string
+		for _, e := range s.Events {
+			mine = mine || number(e.Title) == number_
+			ids = append(ids, e.ID)
+		}
+		if mine {
+			found[s.ID] = ids
+		}
+	}
+	return found, err
+}
+
+// line is what both sides must agree about.
+func line(title string, w calendar.When) string {
+	return fmt.Sprintf("%s to %s all-day %v %s", w.Start.Format(time.RFC3339), w.End.Format(time.RFC3339), w.AllDay, title)
+}
+
+// surely reports whether an event lies in the window whatever the zone.
+func surely(w calendar.When, win calendar.Window) bool {
+	if w.AllDay {
+		return w.End.Add(-calendar.Early).After(win.Start) && w.Start.Add(calendar.Late).Before(win.End)
+	}
+	return w.Overlaps(win)
+}
+
+func (r *script) compare(ctx context.Context) error {
+	c, err := r.rooms.Get(ctx, r.team, r.id)
+	if err != nil {
+		return err
+	}
+	win := calendar.Window{Start: r.clock.Now(), End: c.Sync.Window.End}
+	var want, got []string
+	for _, o := range r.cal.Occurrences(win.Start, win.End) {
+		w := calendar.When{Start: o.Start, End: o.End, AllDay: o.AllDay}
+		if o.Response != truth.Declined && !o.Content.CalledOff && surely(w, win) {
+			want = append(want, line(o.Content.Title, w))
+		}
+	}
+	var live []calendar.Event
+	for cursor := ""; ; {
+		page, err := r.rooms.Events(ctx, r.team, r.id, calendar.EventQuery{}, 100, cursor)
+		if err != nil {
+			return err
+		}
+		for _, e := range page.Items {
+			if surely(e.When, win) {
+				live, got = append(live, e), append(got, line(e.Title, calendar.When{Start: e.When.Start, End: e.When.End, AllDay: e.When.AllDay}))
+			}
+		}
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(want, got) {
+		return fmt.Errorf("the window %v is not what the calendar has\nmissing: %s\ntoo much: %s", win, minus(want, got), minus(got, want))
+	}
+	return r.compareBots(ctx, live)
+}
+
+func minus(a, b []string) string {
+	var out []string
+	for _, x := range a {
+		if !slices.Contains(b, x) {
+			out = append(out, x)
+		}
+	}
+	return strings.Join(out, "\n  ")
+}
+
+// compareBots holds the table of bots against what was asked for.
+func (r *script) compareBots(ctx context.Context, live []calendar.Event) error {
+	var ids []string
+	for _, e := range live {
+		ids = append(ids, e.ID)
+	}
+	var plans map[string]calendar.Schedule
+	err := r.rooms.Store.InTx(ctx, func(tx calendar.Tx) (err error) {
+		plans, err = tx.Schedules(ctx, r.team, ids)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, e := range live {
+		demanded, own := r.single[e.ID]
+		if !own {
+			demanded = r.series[number(e.Title)] && e.Recurring
+		}
+		plan := plans[e.ID]
+		if demanded && e.Link.URL == "" {
+			continue // a bot goes where the event was before it lost its URL, if it had one
+		}
+		if (plan.State == calendar.Scheduled) != demanded || e.BotScheduled != demanded {
+			return fmt.Errorf("bot of %s %s %v: %s (%s), event says %v, demanded %v", e.ID, e.Title, e.When.Start, plan.State, plan.Reason, e.BotScheduled, demanded)
+		}
+		if demanded && (!plan.JoinAt.Equal(e.When.Start) || plan.Link != e.Link || seen[plan.BotID]) {
+			return fmt.Errorf("bot of %s %s %v: joins %v at %v", e.ID, e.Title, e.When.Start, plan.Link, plan.JoinAt)
+		}
+		seen[plan.BotID] = true
+	}
+	return nil
+}
