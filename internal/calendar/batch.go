@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"steno/internal/fail"
 	"steno/internal/ident"
 )
 
@@ -71,6 +72,9 @@ func (r *run) inBatch(ctx context.Context, fn func(b *batch) error) error {
 // guard makes sure that the run still owns the connection, and renews its lease.
 func (r *run) guard(ctx context.Context, tx Tx, now time.Time) error {
 	c, err := tx.LockConnection(ctx, "", r.conn.ID)
+	if fail.Is(err, fail.NotFound) {
+		return errLost
+	}
 	if err != nil {
 		return err
 	}

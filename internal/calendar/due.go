@@ -178,9 +178,10 @@ func (s *Service) watch(ctx context.Context, c Connection, anew bool) error {
 		if err == nil {
 			return s.watched(ctx, c, ch)
 		}
-		if !IsKind(err, Unsupported) && !IsKind(err, NotFound) {
+		if e := AsError(err); e == nil || e.Kind == Transient || e.Kind == RateLimited || e.Kind == Revoked || e.Kind == BadClient {
 			return s.notWatched(ctx, c, "", err)
 		}
+		// It cannot be renewed, is gone, or belongs to the credentials of before.
 	}
 	return s.open(ctx, acc, c, until)
 }
@@ -261,7 +262,7 @@ func (s *Service) notWatched(ctx context.Context, c Connection, channel string, 
 		}
 		c.Watch.Failures++
 		again := s.jitter(min(time.Minute<<min(c.Watch.Failures, 8), time.Hour))
-		if IsKind(cause, Unsupported) || IsKind(cause, Refused) || IsKind(cause, PermissionDenied) {
+		if IsKind(cause, Unsupported) || IsKind(cause, Refused) || IsKind(cause, PermissionDenied) || IsKind(cause, NotFound) {
 			again = s.jitter(24 * time.Hour) // polled meanwhile
 		}
 		at := now.Add(again)

@@ -151,6 +151,8 @@ func (r *run) fail(ctx context.Context, cause error) error {
 		if v.again > 0 {
 			at := now.Add(v.again)
 			c.Sync.At = &at
+		} else {
+			c.Watch.RenewAt = nil // new credentials begin anew
 		}
 		if v.status != "" {
 			if err := s.setStatus(ctx, tx, &c, v.status, said(cause), now); err != nil {

@@ -76,12 +76,12 @@ const sharing = 5 * time.Minute
 // bot's first message are one transaction, so that it happens once.
 func (s *Service) Launch(ctx context.Context, event string) error {
 	err := s.Store.InTx(ctx, func(tx Tx) error { return s.launch(ctx, tx, event) })
-	f := fail.As(err)
-	if f == nil || f.Kind == fail.Unavailable || f.Kind == fail.Internal {
+	if err == nil || fail.Is(err, fail.Unavailable) || ctx.Err() != nil {
 		return err
 	}
-	// The room of bots refuses: that is the end of it.
-	s.Log.Warn("the bot of an event was not launched", "event_id", event, "error", err)
+	// The room of bots refuses, or the settings cannot be read: trying again
+	// would not help, and would hold up all others.
+	s.Log.Error("the bot of an event was not launched", "event_id", event, "error", err)
 	return s.Store.InTx(ctx, func(tx Tx) error {
 		sc, err := s.lockSchedule(ctx, tx, event)
 		if err != nil || sc.State != Scheduled {

@@ -140,7 +140,7 @@ func decide(e Event, rule *Rule, old Schedule, bot BotPhase, now time.Time) ruli
 		}
 	case Withdrawn:
 		r := changed(next, Scheduled, Reaccepted, now)
-		r.fresh = bot != BotNone
+		r.fresh = old.BotID == "" || bot != BotNone
 		return r
 	}
 	r := changed(next, Scheduled, ByRule, now)

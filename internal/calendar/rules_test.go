@@ -54,6 +54,7 @@ func TestWhatBecomesOfTheBotOfAnEvent(t *testing.T) {
 		{name: "the URL goes", event: event(in(Link{})), rule: rule, old: planned, state: Scheduled, why: ByRule},
 		{name: "declined", event: event(declined), rule: rule, old: planned, state: Withdrawn, why: WasDeclined},
 		{name: "accepted again", event: event(), rule: rule, old: had(Withdrawn, soon, WasDeclined), state: Scheduled, why: Reaccepted},
+		{name: "accepted for the first time since it was asked for", event: event(), rule: rule, old: Schedule{EventID: "e", State: Withdrawn, Reason: WasDeclined}, state: Scheduled, why: Reaccepted, fresh: true},
 		{name: "cancelled", event: event(func(e *Event) { e.Status = Cancelled }), rule: rule, old: planned, state: Withdrawn, why: WasCancelled},
 		{name: "deleted", event: event(deleted), rule: rule, old: planned, state: Withdrawn, why: WasDeleted},
 		{name: "deleted, never had one", event: event(deleted), rule: nil},

@@ -17,7 +17,7 @@ import (
 // masters that do not come.
 func TestRoundsAddUpToTheOracle(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(150) {
+	for seed := range uint64(60) {
 		g := newRig(t, polite())
 		g.s.SetFaults(service.Faults{service.EmptyPage: .2, service.ShortPage: .3, service.MissingTomb: .7, service.MissingMaster: .5,
 			service.NoFields: .5, service.StrayTomb: .3, service.DoubledRow: .3, service.Gone: .05, service.GoneSilently: .05})

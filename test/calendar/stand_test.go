@@ -294,3 +294,16 @@ func must[T any](t testing.TB) func(T, error) T {
 		return v
 	}
 }
+
+type storeDB = store.DB
+
+func (s *stand) rows(t testing.TB, table string) (n int) {
+	t.Helper()
+	err := s.db.Read(t.Context(), func(q store.Querier) error {
+		return q.QueryRow(t.Context(), "SELECT COUNT(*) FROM "+table).Scan(&n)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
