@@ -253,6 +253,8 @@ func TestDetectFindsTheMeeting(t *testing.T) {
 	}
 	if n := len(found) + len(refused); n < 120 {
 		t.Errorf("%d URLs in the tables, want at least 120", n)
+	} else {
+		t.Logf("%d found, %d refused", len(found), len(refused))
 	}
 }
 

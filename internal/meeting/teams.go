@@ -45,19 +45,19 @@ func readTeams(u *url.URL, host string, strict bool) (Meeting, string) {
 func teamsInner(u *url.URL) (*url.URL, bool) {
 	path := strings.Trim(u.Path, "/")
 	query := u.Query()
-	inner := ""
-	switch {
-	case path == "_" || path == "v2":
+	var inner string
+	switch path {
+	case "_", "v2":
 		inner = u.Fragment
 		if u.RawFragment != "" {
 			inner = u.RawFragment
 		}
-	case path == "dl/launcher/launcher.html":
+	case "dl/launcher/launcher.html":
 		inner = query.Get("url")
 		if _, after, ok := strings.Cut(inner, "#"); ok {
 			inner = after
 		}
-	case path == "light-meetings/launch":
+	case "light-meetings/launch":
 		return teamsCoords(query.Get("coords"))
 	default:
 		plain := *u

@@ -9,8 +9,7 @@ import (
 
 // token is the token endpoint. Google gives no new refresh token.
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
-	r.ParseForm()
-	s.Run(w, r, "token", s.Grants.Holder(r.PostForm.Get("refresh_token")), oauthVoice{}, func() service.Reply {
+	s.Run(w, r, "token", s.Grants.Holder(service.Form(r, "refresh_token")), oauthVoice{}, func() service.Reply {
 		t, refused := s.Grants.Exchange(r)
 		switch refused {
 		case "":
@@ -31,9 +30,8 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 
 // revoke ends a grant, by its refresh or an access token.
 func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
-	r.ParseForm()
 	s.Run(w, r, "revoke", "", oauthVoice{}, func() service.Reply {
-		if !s.Grants.Revoke(r.Form.Get("token")) {
+		if !s.Grants.Revoke(r.FormValue("token")) {
 			return oauth(http.StatusBadRequest, "invalid_token", "Token expired or revoked")
 		}
 		return service.Reply{Body: map[string]any{}}

@@ -63,7 +63,9 @@ func watchEvents(c *call) service.Reply {
 	}
 	sync := ch.push("sync")
 	if c.happens(service.PushBeforeReply) {
-		c.s.Pushes.Now(c.r.Context(), sync)
+		if _, _, err := c.s.Pushes.Now(c.r.Context(), sync); err != nil {
+			c.s.Log.Warn("sync message not delivered", "channel", ch.id, "error", err)
+		}
 	} else {
 		c.s.Pushes.Send(ch.id, sync)
 	}

@@ -183,10 +183,12 @@ func (c *call) apply(d *draft, item, slot string, body map[string]json.RawMessag
 // cancelled.
 func (c *call) setStatus(cal *truth.Calendar, item, slot string, body map[string]json.RawMessage, old *event) (service.Reply, bool) {
 	var status string
-	json.Unmarshal(body["status"], &status)
+	if raw := body["status"]; raw != nil && json.Unmarshal(raw, &status) != nil {
+		return c.invalid("status"), true
+	}
 	if status == "cancelled" {
-		if old.Status != "cancelled" {
-			remove(cal, item, slot)
+		if old.Status != "cancelled" && remove(cal, item, slot) != nil {
+			return notFound(), true
 		}
 		return c.show(cal, c.r.PathValue("event")), true
 	}

@@ -42,10 +42,10 @@ func formatRecurrence(it *truth.Item) *recurrence {
 	for _, d := range r.Days {
 		p.DaysOfWeek = append(p.DaysOfWeek, dayName(d))
 	}
-	switch {
-	case r.Freq == truth.Daily:
+	switch r.Freq {
+	case truth.Daily:
 		p.Type = "daily"
-	case r.Freq == truth.Weekly:
+	case truth.Weekly:
 		p.Type = "weekly"
 		if len(p.DaysOfWeek) == 0 {
 			p.DaysOfWeek = []string{dayName(start.Weekday())}
@@ -163,7 +163,7 @@ func ianaName(name string) (string, error) {
 		}
 	}
 	if _, err := time.LoadLocation(name); err != nil || name == "" {
-		return "", fmt.Errorf("A valid TimeZone value must be specified. The following TimeZone value is not supported: '%s'.", name)
+		return "", fmt.Errorf("the following TimeZone value is not supported: '%s'", name)
 	}
 	return name, nil
 }

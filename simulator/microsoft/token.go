@@ -11,8 +11,7 @@ import (
 
 // token is the token endpoint. Every refresh replaces the refresh token.
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
-	r.ParseForm()
-	s.Run(w, r, "token", s.Grants.Holder(r.PostForm.Get("refresh_token")), oauthVoice{voice{s}}, func() service.Reply {
+	s.Run(w, r, "token", s.Grants.Holder(service.Form(r, "refresh_token")), oauthVoice{voice{s}}, func() service.Reply {
 		tenant := r.PathValue("tenant")
 		if s.singleTenant && (tenant == "common" || tenant == "consumers" || tenant == "organizations") {
 			return s.aad(50194)

@@ -33,7 +33,9 @@ func createEvent(c *call) service.Reply {
 		return reply
 	}
 	var token string
-	json.Unmarshal(fields["transactionId"], &token)
+	if raw := fields["transactionId"]; raw != nil && json.Unmarshal(raw, &token) != nil {
+		return c.s.failure(http.StatusBadRequest, "ErrorPropertyValidationFailure", "At least one property failed validation: transactionId")
+	}
 	if token != "" {
 		if id := cal.Lookup(func(it *truth.Item) bool { return it.Token == token && !it.Deleted }); id != "" {
 			return c.show(cal, id, "", http.StatusCreated)
@@ -281,7 +283,7 @@ func deleteEvent(c *call) service.Reply {
 }
 
 func (c *call) remove(cal *truth.Calendar, item, slot string, code int) service.Reply {
-	err := error(nil)
+	var err error
 	if slot == "" {
 		err = cal.Delete(item)
 	} else {

@@ -131,7 +131,9 @@ func (g *Grants) Exchange(r *http.Request) (Tokens, Refused) {
 // ClientOf reads the credentials of a client: from the form, or as basic
 // authentication. It parses the form.
 func ClientOf(r *http.Request) (id, secret string) {
-	r.ParseForm()
+	if r.ParseForm() != nil {
+		return "", ""
+	}
 	if id, secret, ok := r.BasicAuth(); ok {
 		return id, secret
 	}
@@ -197,6 +199,14 @@ func (g *Grants) Live(token string) bool {
 	defer g.mu.Unlock()
 	grant := g.refresh[token]
 	return grant != nil && !grant.Revoked
+}
+
+// Form reads a value of a request's form; a form that cannot be read has none.
+func Form(r *http.Request, name string) string {
+	if r.ParseForm() != nil {
+		return ""
+	}
+	return r.PostForm.Get(name)
 }
 
 // Holder names the account of a refresh token, spent or not, for the counters.

@@ -139,7 +139,7 @@ func (p *Pusher) Now(ctx context.Context, build func(context.Context) (*http.Req
 
 func (p *Pusher) lane(key string) *lane {
 	h := fnv.New32a()
-	io.WriteString(h, key)
+	_, _ = io.WriteString(h, key) // a hash takes everything
 	return p.lanes[h.Sum32()%lanes]
 }
 

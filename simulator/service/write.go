@@ -50,7 +50,7 @@ func WriteReply(w http.ResponseWriter, r Reply) {
 	}
 	w.WriteHeader(r.Status)
 	if r.Status != http.StatusNoContent {
-		w.Write(body)
+		_, _ = w.Write(body) // the client is gone if this fails
 	}
 }
 

@@ -127,10 +127,10 @@ func (r *script) run(ctx context.Context) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	_ = r.rooms.Watch(ctx, r.id) // if the service does not let us, polling finds everything
-	for range 2 + r.rng.IntN(4) {
+	for range 1 + r.rng.IntN(4) {
 		r.add()
 	}
-	for range 6 + r.rng.IntN(8) {
+	for range 5 + r.rng.IntN(7) {
 		if err := r.step(ctx); err != nil {
 			return err
 		}

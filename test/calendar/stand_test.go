@@ -182,7 +182,7 @@ func buildStand(t testing.TB, db *store.DB, o service.Options) *stand {
 	s.closers = append(s.closers, closeAll)
 	r := chi.NewRouter()
 	(&push.Surface{Calendars: s.rooms, Log: log}).Mount(r)
-	s.web = httptest.NewTLSServer(r)
+	s.web = httptest.NewServer(r) // the simulators take http:// on this machine
 	s.closers = append(s.closers, s.web.Close)
 	s.rooms.Options.PushURL = s.web.URL
 	s.log = log

@@ -168,7 +168,7 @@ func TestAfterALostCursorAFullRoundShowsWhatIsGone(t *testing.T) {
 
 // The provider against a service that misbehaves, under random edits.
 func TestRandomEditsUnderFaults(t *testing.T) {
-	seeds := 150
+	seeds := 80
 	if testing.Short() {
 		seeds = 10
 	}

@@ -22,10 +22,11 @@ import (
 
 // command is a line to the fake's process, answer a line from it.
 type command struct {
-	Op     string `json:"op"` // hello, fill, edit, edit_series, calls, reset
-	Events int    `json:"events,omitempty"`
-	Series int    `json:"series,omitempty"`
-	N      int    `json:"n,omitempty"`
+	Op      string `json:"op"` // hello, account, fill, edit, edit_series, calls, reset
+	Account int    `json:"account,omitempty"`
+	Events  int    `json:"events,omitempty"`
+	Series  int    `json:"series,omitempty"`
+	N       int    `json:"n,omitempty"`
 }
 
 type answer struct {
@@ -35,37 +36,41 @@ type answer struct {
 	Calls int                  `json:"calls,omitempty"`
 }
 
-// fakeOf is a running fake with one account.
+// fakeOf is a running fake.
 type fakeOf struct {
-	core  *service.Core
-	cal   *truth.Calendar
-	env   []string
-	creds calendar.Credentials
+	core *service.Core
+	env  []string
+	add  func(email string) (*truth.Calendar, calendar.Credentials, error)
+	cals []*truth.Calendar
 }
 
 // fakes are the services that can be measured.
-var fakes = map[string]func() (fakeOf, error){
-	"google": func() (fakeOf, error) {
+var fakes = map[string]func() (*fakeOf, error){
+	"google": func() (*fakeOf, error) {
 		s, err := google.Start(google.Options{Options: service.Options{Polite: true}})
 		if err != nil {
-			return fakeOf{}, err
+			return nil, err
 		}
-		a, err := s.AddAccount("ada@example.com", "Ada Blue", "Europe/Berlin")
-		if err != nil {
-			return fakeOf{}, err
-		}
-		return fakeOf{s.Core, a.Primary(), s.Env(), calendar.Credentials{ClientID: a.ClientID, ClientSecret: a.ClientSecret, RefreshToken: a.RefreshToken}}, nil
+		return &fakeOf{core: s.Core, env: s.Env(), add: func(email string) (*truth.Calendar, calendar.Credentials, error) {
+			a, err := s.AddAccount(email, "Ada Blue", "Europe/Berlin")
+			if err != nil {
+				return nil, calendar.Credentials{}, err
+			}
+			return a.Primary(), calendar.Credentials{ClientID: a.ClientID, ClientSecret: a.ClientSecret, RefreshToken: a.RefreshToken}, nil
+		}}, nil
 	},
-	"microsoft": func() (fakeOf, error) {
+	"microsoft": func() (*fakeOf, error) {
 		s, err := microsoft.Start(microsoft.Options{Options: service.Options{Polite: true}})
 		if err != nil {
-			return fakeOf{}, err
+			return nil, err
 		}
-		a, err := s.AddAccount("ada@example.com", "Ada Blue", "Europe/Berlin")
-		if err != nil {
-			return fakeOf{}, err
-		}
-		return fakeOf{s.Core, a.Primary(), s.Env(), calendar.Credentials{ClientID: a.ClientID, ClientSecret: a.ClientSecret, RefreshToken: a.RefreshToken, Tenant: "common"}}, nil
+		return &fakeOf{core: s.Core, env: s.Env(), add: func(email string) (*truth.Calendar, calendar.Credentials, error) {
+			a, err := s.AddAccount(email, "Ada Blue", "Europe/Berlin")
+			if err != nil {
+				return nil, calendar.Credentials{}, err
+			}
+			return a.Primary(), calendar.Credentials{ClientID: a.ClientID, ClientSecret: a.ClientSecret, RefreshToken: a.RefreshToken, Tenant: "common"}, nil
+		}}, nil
 	},
 }
 
@@ -99,13 +104,19 @@ func serveFake(name string, in io.Reader, out io.Writer) error {
 	return lines.Err()
 }
 
-func (f fakeOf) obey(c command, a *answer) error {
+func (f *fakeOf) obey(c command, a *answer) error {
 	switch c.Op {
 	case "hello":
-		a.Env, a.Creds = f.env, f.creds
+		a.Env = f.env
+	case "account":
+		cal, creds, err := f.add(fmt.Sprintf("person%d@example.com", len(f.cals)))
+		if err != nil {
+			return err
+		}
+		f.cals, a.Creds = append(f.cals, cal), creds
 	case "fill":
 		for i := range c.Events {
-			if _, err := f.cal.Add(eventOf(i, i < c.Series)); err != nil {
+			if _, err := f.cals[c.Account].Add(eventOf(i, i < c.Series)); err != nil {
 				return err
 			}
 		}
@@ -122,16 +133,16 @@ func (f fakeOf) obey(c command, a *answer) error {
 }
 
 // edit moves the n-th event of a kind by a minute.
-func (f fakeOf) edit(c command) error {
-	i := 0
-	for _, id := range f.cal.IDs() {
+func (f *fakeOf) edit(c command) error {
+	i, cal := 0, f.cals[c.Account]
+	for _, id := range cal.IDs() {
 		recurs := false
-		f.cal.Get(id, func(it *truth.Item) { recurs = it.Rule != nil })
+		cal.Get(id, func(it *truth.Item) { recurs = it.Rule != nil })
 		if recurs != (c.Op == "edit_series") {
 			continue
 		}
 		if i == c.N {
-			return f.cal.Edit(id, func(x *truth.Content) { x.Start, x.End = x.Start.Add(time.Minute), x.End.Add(time.Minute) })
+			return cal.Edit(id, func(x *truth.Content) { x.Start, x.End = x.Start.Add(time.Minute), x.End.Add(time.Minute) })
 		}
 		i++
 	}

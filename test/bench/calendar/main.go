@@ -1,8 +1,9 @@
 // Command calendar measures the sync of calendars: how long the first sync of
-// 1,000 to 100,000 events takes, what it costs in calls and memory, and what a
-// change costs after that, on both databases. The fake services run in a
-// process of their own, without latency, so that memory and time are the
-// program's (and the wire's).
+// 1,000 to 100,000 events takes, what it costs in calls and memory, what a
+// change costs after that, how long it takes from a push to the outgoing
+// webhook, and how many pushes the server takes; on both databases. The fake
+// services run in a process of their own, without latency, so that memory and
+// time are the program's (and the wire's).
 //
 //	go run ./test/bench/calendar [-events 1000,10000,100000] [-provider google] [-changes 20]
 package main
@@ -28,6 +29,7 @@ type options struct {
 	providers string
 	changes   int
 	databases string
+	pushes    int
 	simulate  string
 	profile   string
 }
@@ -39,6 +41,7 @@ func main() {
 	flag.StringVar(&o.databases, "database", "SQLite,PostgreSQL", "databases")
 	flag.IntVar(&o.changes, "changes", 20, "changes measured after the first sync")
 	flag.StringVar(&o.profile, "cpuprofile", "", "file to write a CPU profile to")
+	flag.IntVar(&o.pushes, "pushes", 120, "changes that are pushed; 0: leave that part out")
 	flag.StringVar(&o.simulate, "simulate", "", "be the fake service (started by the benchmark itself)")
 	flag.Parse()
 	if o.simulate != "" {
@@ -74,6 +77,11 @@ func run(o options) error {
 		for engine := range strings.SplitSeq(o.databases, ",") {
 			if err := table(ctx, o, calendar.Platform(p), engine); err != nil {
 				return fmt.Errorf("%s on %s: %w", p, engine, err)
+			}
+			if o.pushes > 0 {
+				if err := pushes(ctx, o, calendar.Platform(p), engine); err != nil {
+					return fmt.Errorf("pushes of %s on %s: %w", p, engine, err)
+				}
 			}
 		}
 	}
@@ -135,16 +143,12 @@ func measure(ctx context.Context, o options, p calendar.Platform, engine string,
 		return r, err
 	}
 	defer os.RemoveAll(dir)
-	so := store.Options{DataDir: dir}
-	if engine == "PostgreSQL" {
-		url, drop, err := storetest.Database()
-		if err != nil {
-			return r, err
-		}
-		defer func() { _ = drop() }()
-		so.DatabaseURL = url
+	url, drop, err := database(engine)
+	if err != nil {
+		return r, err
 	}
-	db, err := store.Open(ctx, so)
+	defer func() { _ = drop() }()
+	db, err := store.Open(ctx, store.Options{DataDir: dir, DatabaseURL: url})
 	if err != nil {
 		return r, err
 	}
@@ -158,4 +162,12 @@ func measure(ctx context.Context, o options, p calendar.Platform, engine string,
 		return r, err
 	}
 	return rooms.measure(ctx, o, f)
+}
+
+// database returns the URL of a fresh database, empty for SQLite.
+func database(engine string) (url string, drop func() error, err error) {
+	if engine == "PostgreSQL" {
+		return storetest.Database()
+	}
+	return "", func() error { return nil }, nil
 }

@@ -80,7 +80,11 @@ func newRooms(ctx context.Context, db *store.DB, f *fake) (*rooms, error) {
 	if f.env("STENO_MICROSOFT_GRAPH_URL") != "" {
 		platform = calendar.Microsoft
 	}
-	r.conn, err = r.calendars.Connect(ctx, r.team, calendar.ConnectRequest{Platform: platform, RawID: "primary", Credentials: f.hello.Creds})
+	var ada answer
+	if err := f.ask(command{Op: "account"}, &ada); err != nil {
+		return nil, err
+	}
+	r.conn, err = r.calendars.Connect(ctx, r.team, calendar.ConnectRequest{Platform: platform, RawID: "primary", Credentials: ada.Creds})
 	return r, err
 }
 
