@@ -318,14 +318,14 @@ func (b *batch) emit(ctx context.Context, touched []*Event) error {
 		ids = append(ids, e.SeriesID)
 	}
 	c := b.r.conn
-	series, err := b.tx.SeriesByID(ctx, c.TeamID, c.ID, unique(ids))
+	scheduled, err := b.tx.ScheduledSeries(ctx, c.TeamID, unique(ids))
 	if err != nil {
 		return err
 	}
 	for i := range b.changes {
 		b.changes[i].event = latest[b.changes[i].event.ID]
 	}
-	for _, m := range messages(c, series, b.changes, b.now) {
+	for _, m := range messages(c, scheduled, b.changes, b.now) {
 		if err := b.tx.Emit(ctx, m); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -76,22 +77,20 @@ func (r *run) syncedPart(ctx context.Context, tx Tx, events []Event) (syncedData
 	for _, e := range events {
 		ids = append(ids, e.SeriesID)
 	}
-	series := map[string]Series{}
+	scheduled := map[string]bool{}
 	for ids = unique(ids); len(ids) > 0; {
 		n := min(chunk, len(ids))
-		found, err := tx.SeriesByID(ctx, r.conn.TeamID, r.conn.ID, ids[:n])
+		found, err := tx.ScheduledSeries(ctx, r.conn.TeamID, ids[:n])
 		if err != nil {
 			return data, err
 		}
-		for id, s := range found {
-			series[id] = s
-		}
+		maps.Copy(scheduled, found)
 		ids = ids[n:]
 	}
 	for _, e := range events {
 		last := len(data.Events) - 1
 		if last < 0 || data.Events[last].SeriesID != e.SeriesID {
-			data.Events = append(data.Events, seriesData{EventType: e.Type(), SeriesID: e.SeriesID, BotScheduled: series[e.SeriesID].BotScheduled})
+			data.Events = append(data.Events, seriesData{EventType: e.Type(), SeriesID: e.SeriesID, BotScheduled: scheduled[e.SeriesID]})
 			last++
 		}
 		data.Events[last].Instances = append(data.Events[last].Instances, instanceOf(e))

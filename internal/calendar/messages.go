@@ -145,7 +145,8 @@ type changeKey struct {
 }
 
 // messages makes one message for all changes of a series that are of a kind.
-func messages(c Connection, series map[string]Series, changes []change, at time.Time) []Message {
+// scheduled holds the series that a rule covers as a whole.
+func messages(c Connection, scheduled map[string]bool, changes []change, at time.Time) []Message {
 	groups := map[changeKey][]instance{}
 	var order []changeKey
 	recurring := map[string]bool{}
@@ -159,13 +160,13 @@ func messages(c Connection, series map[string]Series, changes []change, at time.
 	}
 	out := make([]Message, 0, len(order))
 	for _, k := range order {
-		kind, scheduled := eventType(recurring[k.series]), series[k.series].BotScheduled
+		kind, whole := eventType(recurring[k.series]), scheduled[k.series]
 		var data any
 		switch k.tell {
 		case MsgEventCreated:
-			data = createdData{c.ID, seriesData{kind, k.series, scheduled, groups[k]}}
+			data = createdData{c.ID, seriesData{kind, k.series, whole, groups[k]}}
 		case MsgEventUpdated:
-			data = updatedData{c.ID, kind, k.series, scheduled, k.exception, groups[k]}
+			data = updatedData{c.ID, kind, k.series, whole, k.exception, groups[k]}
 		default:
 			data = cancelledData{c.ID, kind, k.series, groups[k]}
 		}

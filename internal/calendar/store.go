@@ -71,6 +71,8 @@ type EventTx interface {
 	// SeriesByProvider returns the series with these ids of the service.
 	SeriesByProvider(ctx context.Context, team, calendar string, ids []string) (map[string]Series, error)
 	SeriesByID(ctx context.Context, team, calendar string, ids []string) (map[string]Series, error)
+	// ScheduledSeries returns those of the series that a rule covers as a whole.
+	ScheduledSeries(ctx context.Context, team string, ids []string) (map[string]bool, error)
 	InsertSeries(ctx context.Context, s []Series) error
 	UpdateSeries(ctx context.Context, s Series) error
 	// SeriesSeen notes the generation that saw them.

@@ -77,6 +77,19 @@ func (t calendarTx) SeriesByID(ctx context.Context, team, id string, ids []strin
 	return out, err
 }
 
+func (t calendarTx) ScheduledSeries(ctx context.Context, team string, ids []string) (map[string]bool, error) {
+	out := map[string]bool{}
+	if len(ids) == 0 {
+		return out, nil
+	}
+	found, err := rowsOf(ctx, t, "SELECT id FROM event_series WHERE team_id = $1 AND bot_scheduled AND id IN ("+placeholders(2, len(ids))+")",
+		texts([]any{team}, ids), scanText)
+	for _, id := range found {
+		out[id] = true
+	}
+	return out, err
+}
+
 func (t calendarTx) InsertSeries(ctx context.Context, all []calendar.Series) error {
 	rows := make([][]any, 0, len(all))
 	for _, s := range all {
