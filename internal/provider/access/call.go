@@ -84,15 +84,13 @@ func (s *Source) accept(g calendar.Grant, body []byte, started time.Time) (calen
 // the grant or the client; all others pass by themselves (trap 36).
 func (s *Source) refusal(res *http.Response, body []byte) error {
 	var e *calendar.Error
-	switch code := res.StatusCode; {
-	case code == http.StatusTooManyRequests:
+	switch res.StatusCode {
+	case http.StatusTooManyRequests:
 		e = s.fail(calendar.RateLimited, "", "the token endpoint asks to wait", nil)
-	case code == http.StatusBadRequest || code == http.StatusUnauthorized || code == http.StatusForbidden:
-		e = s.endpoint.Classify(code, body)
-	case code == http.StatusNotFound: // an unknown tenant, or a wrong token URL
-		e = s.endpoint.Classify(code, body)
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound: // 404: an unknown tenant, or a wrong URL
+		e = s.endpoint.Classify(res.StatusCode, body)
 	default:
-		e = s.fail(calendar.Transient, "", "the token endpoint answered "+http.StatusText(code), nil)
+		e = s.fail(calendar.Transient, "", "the token endpoint answered "+res.Status, nil)
 	}
 	e.Platform, e.Op, e.AuthStage = s.endpoint.Platform, op, true
 	if e.RetryAfter == 0 {

@@ -71,7 +71,7 @@ func (s *Source) settle(ctx context.Context, o owner) error {
 				return g, nil
 			}
 			next := r.new
-			next.Credentials.ClientID, next.ClientSecret, next.Tenant = g.ClientID, g.ClientSecret, g.Tenant
+			next.ClientID, next.ClientSecret, next.Tenant = g.ClientID, g.ClientSecret, g.Tenant
 			return next, nil
 		})
 		if err == nil {
