@@ -73,9 +73,10 @@ func (s *Service) nudge() {
 }
 
 // window is what a full round or a roll at the given time materialises. It
-// reaches a day further than promised, because it is moved on once a day.
+// reaches further than promised, because it is moved on only once a day, and at
+// the poll after that; the hour that it is cut to comes on top.
 func (s *Service) window(now time.Time) Window {
-	return Window{Start: now.Add(-s.Options.Behind), End: now.Add(s.ahead() + 24*time.Hour).Truncate(time.Hour)}
+	return Window{Start: now.Add(-s.Options.Behind), End: now.Add(s.ahead() + rollEvery + 2*time.Hour).Truncate(time.Hour)}
 }
 
 // provider returns the service of a platform.
