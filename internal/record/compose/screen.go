@@ -2,6 +2,7 @@ package compose
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -105,7 +106,14 @@ func (c *composer) remux(ctx context.Context) ([]journal.Artifact, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compose: %w", err)
 	}
-	if err := screen.Remux(ctx, c.FFmpeg, c.Folder, screen.Plan{MP4: mp4, FLAC: flac, Before: before, Ahead: ahead}); err != nil {
+	err = screen.Remux(ctx, c.FFmpeg, c.Folder, screen.Plan{MP4: mp4, FLAC: flac, Before: before, Ahead: ahead})
+	if errors.Is(err, screen.ErrNoFilm) && before != "" {
+		// The bot died before there was a film: all that is there was composed.
+		flac, mp4 = c.sound.mix.temp[0], before
+		if c.Mode == bot.AudioOnly {
+			mp4 = ""
+		}
+	} else if err != nil {
 		return nil, fmt.Errorf("compose: %w", err)
 	}
 	a, err := c.adopt(KindAudio, flac, "output.flac", "")

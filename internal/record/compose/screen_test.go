@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"steno/internal/bot"
 	"steno/internal/record/journal"
@@ -74,5 +75,36 @@ func TestFilmedFolder(t *testing.T) {
 func TestFilmThatHoldsNothing(t *testing.T) {
 	if _, err := Run(t.Context(), Options{Folder: filmedMeeting(t), Mode: bot.SpeakerView, Follow: true}); !errors.Is(err, screen.ErrNoFilm) {
 		t.Errorf("got %v, want ErrNoFilm", err)
+	}
+}
+
+// A bot that died when it had just turned to the screen engine keeps what its
+// tracks recorded.
+func TestTracksBeforeAFilmThatHoldsNothingAreKept(t *testing.T) {
+	for _, mode := range []bot.RecordingMode{bot.SpeakerView, bot.AudioOnly} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			m := newMade(t)
+			m.person(0, "a", "Ann")
+			m.audio(0, "t1", "a", opusUnits(t, voicePCM(4, 140, [][2]float64{{0.5, 3.5}})), network{delay: 20 * time.Millisecond})
+			m.say(4.5, journal.Entry{Track: &journal.Track{ID: screen.TrackID, Kind: "video", Codec: "H264", ClockRate: 90000, Source: "screen", Screen: true}})
+			m.end(5)
+			folder := m.all()
+			o, err := Run(t.Context(), Options{Folder: folder, Mode: mode, Follow: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			kinds := map[string]int{}
+			for _, a := range o.Artifacts {
+				kinds[a.Kind]++
+				mustExist(t, filepath.Join(folder, a.Path))
+			}
+			if kinds[KindAudio] != 1 || kinds[KindParticipantAudio] != 1 || (kinds[KindVideo] == 1) != (mode != bot.AudioOnly) {
+				t.Errorf("artifacts %v", kinds)
+			}
+			if len(o.Result.Speakers) != 1 || o.Result.Speakers[0].Name != "Ann" || o.Result.Speakers[0].TalkMS < 2500 {
+				t.Errorf("result %+v", o.Result)
+			}
+		})
 	}
 }
