@@ -39,7 +39,16 @@ type Calendars struct {
 
 // InTx runs fn in a write transaction.
 func (s Calendars) InTx(ctx context.Context, fn func(tx calendar.Tx) error) error {
-	return s.DB.InTx(ctx, func(tx *Tx) error { return fn(calendarTx{tx, s}) })
+	return s.DB.InTx(ctx, func(tx *Tx) error {
+		if s.DB.Shared() {
+			// PostgreSQL would go over to a plan that it made while the tables were
+			// empty, and compare every row of a calendar with each of 250 ids.
+			if _, err := tx.Exec(ctx, "SET LOCAL plan_cache_mode = force_custom_plan"); err != nil {
+				return err
+			}
+		}
+		return fn(calendarTx{tx, s})
+	})
 }
 
 // calendarTx implements calendar.Tx.

@@ -44,7 +44,7 @@ func Open(ctx context.Context, dir string) (Handles, error) {
 	if err != nil {
 		return Handles{}, err
 	}
-	if err := write.PingContext(ctx); err != nil {
+	if err := first(ctx, dir, write); err != nil {
 		return Handles{}, errors.Join(fmt.Errorf("open %s: %w", file, err), write.Close())
 	}
 	read, err := pool(file, readers, "query_only(1)")
@@ -52,6 +52,17 @@ func Open(ctx context.Context, dir string) (Handles, error) {
 		return Handles{}, errors.Join(err, write.Close())
 	}
 	return Handles{Write: write, Read: read}, nil
+}
+
+// first makes the first connection. To turn a file to WAL, SQLite wants it for
+// itself, and does not wait for another server that does the same.
+func first(ctx context.Context, dir string, db *sql.DB) error {
+	release, err := Lock(dir, ".open.lock")
+	if err != nil {
+		return err
+	}
+	defer release()
+	return db.PingContext(ctx)
 }
 
 func pool(file string, conns int, pragmas ...string) (*sql.DB, error) {
