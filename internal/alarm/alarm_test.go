@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,9 +74,9 @@ func TestClockJumpsNeitherLoseNorDoubleADueTime(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var offset time.Duration
+				var offset atomic.Int64
 				real := time.Now()
-				wall := clock.Func(func() time.Time { return c.begin.Add(time.Since(real) + offset).UTC() })
+				wall := clock.Func(func() time.Time { return c.begin.Add(time.Since(real) + time.Duration(offset.Load())).UTC() })
 				p := &plan{clock: wall}
 				for i := range 5 {
 					p.due = append(p.due, c.begin.Add(time.Duration(i+1)*20*time.Second).UTC())
@@ -84,7 +85,7 @@ func TestClockJumpsNeitherLoseNorDoubleADueTime(t *testing.T) {
 				start(t, p)
 				time.Sleep(30 * time.Second)
 				synctest.Wait()
-				offset = c.jump
+				offset.Store(int64(c.jump))
 				time.Sleep(3*time.Minute + max(0, -c.jump))
 				synctest.Wait()
 				if len(p.fired) != len(want) {
