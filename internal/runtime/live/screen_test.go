@@ -165,8 +165,8 @@ func checkFilm(t *testing.T, r *measure.Report) {
 	v := r.Video
 	// The browser stretches what it plays here and there, most of all when it has
 	// little processor time: not every utterance is found as a whole, and pieces
-	// of some are not where they are looked for. A third of the speech of one
-	// person missing would be more than that.
+	// of some are not where they are looked for. One of three people missing would
+	// be more than that.
 	if v.Coded < 100 || v.AV == nil || v.Sound.LostS > v.Sound.SpeechS/4 {
 		t.Fatalf("%d frames with a timecode, sound %+v, together %+v", v.Coded, v.Sound, v.AV)
 	}
