@@ -13,6 +13,7 @@ const (
 	lagFit       = 0.5
 	lagLeast     = 600             // steps of sound that are needed to tell
 	lagListenFor = 120_000_000_000 // ns of film that are listened to
+	lagSettle    = 2 * rate        // samples of film in which a browser finds its pace
 )
 
 // levels follows how loud sound is, in steps from a position on.

@@ -159,8 +159,9 @@ func (c *composer) filmLag(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	film := &levels{from: start.Microseconds() * rate / 1_000_000}
-	film.add(pcm)
+	skip := min(lagSettle, len(pcm))
+	film := &levels{from: start.Microseconds()*rate/1_000_000 + int64(skip)}
+	film.add(pcm[skip:])
 	samples, ok := lag(film, loud)
 	c.Log.Info("film and tracks compared", "lag_ms", samples*1000/rate, "alike", ok)
 	return time.Duration(samples) * time.Second / rate, nil

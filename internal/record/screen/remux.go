@@ -26,6 +26,9 @@ var ErrNoFilm = errors.New("nothing was filmed")
 type piece struct {
 	path  string
 	start time.Duration
+	// fromZero: time zero of the file is its beginning, although the encoder of
+	// its sound needed a run-up before that.
+	fromZero bool
 }
 
 // Plan says what Remux makes. Empty paths are left out.
@@ -54,7 +57,7 @@ func Remux(ctx context.Context, ffmpeg, folder string, plan Plan) error {
 		pieces[i].start = max(pieces[i].start-plan.Ahead, 0)
 	}
 	if plan.Before != "" {
-		pieces = slices.Insert(pieces, 0, piece{path: plan.Before})
+		pieces = slices.Insert(pieces, 0, piece{path: plan.Before, fromZero: true})
 	}
 	list, err := writeList(filepath.Join(folder, segment.Dir, TrackID, "list.txt"), pieces)
 	if err != nil {
@@ -133,7 +136,7 @@ func playable(ctx context.Context, ffmpeg, folder string) ([]piece, error) {
 		if err != nil {
 			return nil, err
 		}
-		pieces = append(pieces, piece{f, start})
+		pieces = append(pieces, piece{path: f, start: start})
 	}
 	return pieces, nil
 }
@@ -148,6 +151,9 @@ func writeList(list string, pieces []piece) (string, error) {
 			return "", err
 		}
 		fmt.Fprintf(&b, "file '%s'\n", strings.ReplaceAll(path, "'", `'\''`))
+		if p.fromZero {
+			b.WriteString("inpoint 0\n")
+		}
 		if i+1 < len(pieces) {
 			fmt.Fprintf(&b, "duration %.6f\n", (pieces[i+1].start - p.start).Seconds())
 		}

@@ -80,15 +80,15 @@ func TestVideoThatCannotBeTakenIsFilmed(t *testing.T) {
 		t.Fatal(err)
 	}
 	logReport(t, report)
-	checkFilm(t, report)
+	checkPlayed(t, report)
 
-	// Before the film: what was heard is there, without pictures.
+	// Before the film: what was heard is there, where it belongs.
 	report, err = measure.Measure(t.Context(), rec, h.room.Truth(), measure.Options{FromUS: rec.EpochUS, ToUS: gap.From})
 	if err != nil {
 		t.Fatal(err)
 	}
 	logReport(t, report)
-	if s := report.Video.Sound; s.LostS > 0.5 || s.SpeechS == 0 {
+	if s := report.Video.Sound; s.LostS > 0.5 || s.Found == 0 || math.Abs(s.OffsetMS) > 20 {
 		t.Errorf("before the film: sound %+v", s)
 	}
 }
@@ -161,17 +161,26 @@ func (h *host) lastFilm() (at int64) {
 // checkFilm holds a stretch of film against what is promised.
 func checkFilm(t *testing.T, r *measure.Report) {
 	t.Helper()
+	checkPlayed(t, r)
 	const most = 80 // ms
+	v := r.Video
+	if v.AV == nil || math.Abs(v.AV.MedianMS) > most || math.Abs(v.Sound.OffsetMS) > most || math.Abs(r.Mix.OffsetMS) > most {
+		t.Errorf("picture against sound %+v, sound %+v, mix %+v; want at most %d ms", v.AV, v.Sound, r.Mix, most)
+	}
+}
+
+// checkPlayed checks that a stretch of film shows and says what it should, and
+// that the speakers are right. How far behind a page is that takes its videos
+// through a worker of its own depends on the processor time that is left for it.
+func checkPlayed(t *testing.T, r *measure.Report) {
+	t.Helper()
 	v := r.Video
 	// The browser stretches what it plays here and there, most of all when it has
 	// little processor time: not every utterance is found as a whole, and pieces
 	// of some are not where they are looked for. One of three people missing would
 	// be more than that.
-	if v.Coded < 100 || v.AV == nil || v.Sound.LostS > v.Sound.SpeechS/4 {
+	if v.Coded < 100 || v.Sound.LostS > 0.3*v.Sound.SpeechS {
 		t.Fatalf("%d frames with a timecode, sound %+v, together %+v", v.Coded, v.Sound, v.AV)
-	}
-	if math.Abs(v.AV.MedianMS) > most || math.Abs(v.Sound.OffsetMS) > most || math.Abs(r.Mix.OffsetMS) > most {
-		t.Errorf("picture against sound %+v, sound %+v, mix %+v; want at most %d ms", v.AV, v.Sound, r.Mix, most)
 	}
 	if r.Speakers.DER > 0.05 || r.Speakers.ConfusedS > 0.1 {
 		t.Errorf("speakers %+v", r.Speakers)
