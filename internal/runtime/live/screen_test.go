@@ -20,6 +20,7 @@ import (
 // audio comes apart is known as well as without a film. Behind a kill of the
 // bot the film goes on.
 func TestFilmedMeeting(t *testing.T) {
+	needsProcessor(t)
 	h := newHost(t, t.TempDir(), nil)
 	h.start()
 	h.launch(func(s *bot.Spec) { s.Mode, s.Engine = bot.SpeakerView, bot.ScreenEngine })
@@ -41,6 +42,9 @@ func TestFilmedMeeting(t *testing.T) {
 		t.Fatal(err)
 	}
 	logReport(t, report)
+	if av := report.Video.AV; av == nil || math.Abs(av.MedianMS) > mostOff {
+		t.Errorf("picture against sound %+v; want at most %d ms", av, mostOff)
+	}
 	checkFilm(t, report)
 
 	report, err = measure.Measure(t.Context(), rec, h.room.Truth(), measure.Options{FromUS: again})
@@ -58,6 +62,7 @@ func TestFilmedMeeting(t *testing.T) {
 // comes back with a browser that is filmed; what was recorded until then stays
 // in the same files.
 func TestVideoThatCannotBeTakenIsFilmed(t *testing.T) {
+	needsProcessor(t)
 	h := newHost(t, t.TempDir(), func(s *lab.Scenario) {
 		s.OwnVideo = true
 		s.People[0].NoCam, s.People[1].NoCam = true, true
@@ -80,7 +85,7 @@ func TestVideoThatCannotBeTakenIsFilmed(t *testing.T) {
 		t.Fatal(err)
 	}
 	logReport(t, report)
-	checkPlayed(t, report)
+	checkFilm(t, report) // only one has a picture, and a browser keeps each person apart in time
 
 	// Before the film: what was heard is there, where it belongs.
 	report, err = measure.Measure(t.Context(), rec, h.room.Truth(), measure.Options{FromUS: rec.EpochUS, ToUS: gap.From})
@@ -137,6 +142,15 @@ func (h *host) stored(l runtimetest.Life, kind string) string {
 	return ""
 }
 
+// needsProcessor skips a test that looks at how evenly a browser plays, while
+// the race detector slows the lab down that it plays from: scripts/test runs
+// these once more without it.
+func needsProcessor(t *testing.T) {
+	if raced {
+		t.Skip("runs without the race detector")
+	}
+}
+
 // recording is what is known of the recording before it is finished.
 func (h *host) recording() (rec measure.Recording) {
 	for _, e := range h.journal() {
@@ -158,23 +172,16 @@ func (h *host) lastFilm() (at int64) {
 	return at
 }
 
+// mostOff is how far picture and sound may be from where they should be, ms.
+const mostOff = 80
+
 // checkFilm holds a stretch of film against what is promised.
 func checkFilm(t *testing.T, r *measure.Report) {
 	t.Helper()
-	checkPlayed(t, r)
-	const most = 80 // ms
 	v := r.Video
-	if v.AV == nil || math.Abs(v.AV.MedianMS) > most || math.Abs(v.Sound.OffsetMS) > most || math.Abs(r.Mix.OffsetMS) > most {
-		t.Errorf("picture against sound %+v, sound %+v, mix %+v; want at most %d ms", v.AV, v.Sound, r.Mix, most)
+	if math.Abs(v.Sound.OffsetMS) > mostOff || math.Abs(r.Mix.OffsetMS) > mostOff {
+		t.Errorf("sound %+v, mix %+v; want at most %d ms", v.Sound, r.Mix, mostOff)
 	}
-}
-
-// checkPlayed checks that a stretch of film shows and says what it should, and
-// that the speakers are right. How far behind a page is that takes its videos
-// through a worker of its own depends on the processor time that is left for it.
-func checkPlayed(t *testing.T, r *measure.Report) {
-	t.Helper()
-	v := r.Video
 	// The browser stretches what it plays here and there, most of all when it has
 	// little processor time: not every utterance is found as a whole, and pieces
 	// of some are not where they are looked for. One of three people missing would
