@@ -135,7 +135,7 @@ func TestConcurrentTransactionsLoseNothing(t *testing.T) {
 }
 
 func TestSeveralServersMigrateAtOnce(t *testing.T) {
-	storetest.EachOptions(t, func(t *testing.T, o store.Options) {
+	storetest.EachEmpty(t, func(t *testing.T, o store.Options) {
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {

@@ -46,6 +46,8 @@ func Main(m interface{ Run() int }) int {
 
 // Stop stops the server that was started, if any.
 func Stop() {
+	// On a server of somebody else the template would stay.
+	_ = dropTemplate()
 	if server == nil {
 		return
 	}
@@ -54,30 +56,39 @@ func Stop() {
 	_ = os.RemoveAll(serverDir)
 }
 
-// PostgresURL returns the URL of a fresh database, dropped after the test.
+// PostgresURL returns the URL of a fresh, empty database, dropped after the test.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
-	u, drop, err := Database()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := drop(); err != nil {
-			t.Errorf("drop the test database: %v", err)
-		}
-	})
-	return u
+	return cleaned(t)(Database())
 }
 
-// Database makes a fresh database on the server of URLVariable, or on a private
-// one, for programs that are no tests. They call Stop in the end.
-func Database() (databaseURL string, drop func() error, err error) {
+// cleaned takes what made a database and has it dropped after the test.
+func cleaned(t testing.TB) func(databaseURL string, drop func() error, err error) string {
+	return func(databaseURL string, drop func() error, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := drop(); err != nil {
+				t.Errorf("drop the test database: %v", err)
+			}
+		})
+		return databaseURL
+	}
+}
+
+// Database makes a fresh, empty database on the server of URLVariable, or on a
+// private one, for programs that are no tests. They call Stop in the end.
+func Database() (databaseURL string, drop func() error, err error) { return create("") }
+
+func create(options string) (databaseURL string, drop func() error, err error) {
 	serverOnce.Do(func() { serverURL, serverErr = start() })
 	if serverErr != nil {
 		return "", nil, fmt.Errorf("a real PostgreSQL is needed: %w", serverErr)
 	}
 	name := fmt.Sprintf("steno_test_%d_%d", os.Getpid(), databases.Add(1))
-	if err := admin("CREATE DATABASE " + name); err != nil {
+	if err := admin("CREATE DATABASE " + name + options); err != nil {
 		return "", nil, fmt.Errorf("create a database: %w", err)
 	}
 	u, err := url.Parse(serverURL)
@@ -88,15 +99,23 @@ func Database() (databaseURL string, drop func() error, err error) {
 	return u.String(), func() error { return admin("DROP DATABASE " + name + " WITH (FORCE)") }, nil
 }
 
+// nameOf returns the name of the database behind a URL.
+func nameOf(databaseURL string) (string, error) {
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimPrefix(u.Path, "/"), nil
+}
+
 // Vanish makes a database of PostgresURL refuse all connections, the present
 // ones included, as a server does that is shut down.
 func Vanish(t testing.TB, databaseURL string) {
 	t.Helper()
-	u, err := url.Parse(databaseURL)
+	name, err := nameOf(databaseURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := strings.TrimPrefix(u.Path, "/")
 	for _, statement := range []string{
 		"ALTER DATABASE " + name + " WITH ALLOW_CONNECTIONS false",
 		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + name + "'",

@@ -19,6 +19,16 @@ func Each(t *testing.T, test func(t *testing.T, db *store.DB)) {
 // several times.
 func EachOptions(t *testing.T, test func(t *testing.T, o store.Options)) {
 	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { test(t, sqliteCopy(t)) })
+	t.Run("postgres", func(t *testing.T) {
+		test(t, store.Options{DatabaseURL: postgresCopy(t), DataDir: t.TempDir()})
+	})
+}
+
+// EachEmpty is EachOptions for tests of the migration: nothing is in the
+// database yet.
+func EachEmpty(t *testing.T, test func(t *testing.T, o store.Options)) {
+	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { test(t, store.Options{DataDir: t.TempDir()}) })
 	t.Run("postgres", func(t *testing.T) { test(t, store.Options{DatabaseURL: PostgresURL(t), DataDir: t.TempDir()}) })
 }
@@ -27,7 +37,7 @@ func EachOptions(t *testing.T, test func(t *testing.T, o store.Options)) {
 // any database.
 func SQLite(t testing.TB) *store.DB {
 	t.Helper()
-	return open(t, store.Options{DataDir: t.TempDir()})
+	return open(t, sqliteCopy(t))
 }
 
 func open(t testing.TB, o store.Options) *store.DB {
