@@ -123,6 +123,7 @@ func withoutExtras(t *testing.T, r reply) []byte {
 	if r.status == http.StatusBadRequest {
 		delete(p, "details")
 	}
+	delete(p, "next_cursor") // the older name of cursor (C2)
 	parts, _ := p["data"].([]any)
 	for _, part := range append(parts, p["data"]) {
 		if data, ok := part.(map[string]any); ok {
