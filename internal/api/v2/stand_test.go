@@ -24,8 +24,12 @@ import (
 	"steno/internal/calendar"
 	"steno/internal/clock"
 	"steno/internal/meeting"
+	"steno/internal/netguard"
+	zoomoauth "steno/internal/provider/zoom"
+	"steno/internal/provider/zoom/zoomtest"
 	"steno/internal/store"
 	"steno/internal/store/storetest"
+	"steno/internal/zoom"
 )
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
@@ -37,6 +41,7 @@ type stand struct {
 	bots      *bot.Service
 	calendars *calendar.Service
 	accounts  *account.Service
+	zoom      *zoomtest.Zoom
 	team      account.Team
 	key       string // of team, with full access
 	now       time.Time
@@ -74,7 +79,8 @@ func newStand(t *testing.T, db *store.DB) *stand {
 	}
 	s.key = s.newKey(t, s.team, account.Full)
 	s.calendars = newCalendars(db, clk, s)
-	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.accounts, Clock: clk, Log: log, Version: "test"}
+	credentials := newZoom(t, s, clk)
+	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.accounts, Zoom: credentials, Clock: clk, Log: log, Version: "test"}
 	r := chi.NewRouter()
 	surface.Mount(r)
 	r.Get("/panic", func(http.ResponseWriter, *http.Request) { panic("canary in a panic") })
@@ -82,6 +88,23 @@ func newStand(t *testing.T, db *store.DB) *stand {
 	t.Cleanup(s.Close)
 	return s
 }
+
+// newZoom makes the room of Zoom credentials over a Zoom of its own.
+func newZoom(t *testing.T, s *stand, clk clock.Clock) *zoom.Service {
+	t.Helper()
+	s.zoom = zoomtest.New(t)
+	client, err := zoomoauth.New(s.zoom.URL, s.zoom.API(), netguard.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	room := &zoom.Service{Store: store.Zoom{DB: s.db, Vault: files{}}, OAuth: client, Clock: clk}
+	s.bots.Zoom = room
+	return room
+}
+
+func (files) SealZoom(_, _ string, plain []byte) (string, error) { return string(plain), nil }
+func (files) OpenZoom(_, _, sealed string) ([]byte, error)       { return []byte(sealed), nil }
 
 func newCalendars(db *store.DB, clk clock.Clock, s *stand) *calendar.Service {
 	items := agenda(s.now)

@@ -33,6 +33,7 @@ type Bots interface {
 	DeleteData(ctx context.Context, team, id string) error
 	// Check returns what is wrong with a request whose meeting is not known yet.
 	Check(r bot.Request) error
+	CheckZoom(ctx context.Context, team string, z *bot.Zoom) error
 	URLs(ctx context.Context, artifacts []bot.StoredArtifact) (map[string]string, error)
 	Voices(ctx context.Context, artifacts []bot.StoredArtifact) ([]bot.Voice, error)
 }
@@ -68,6 +69,7 @@ type Surface struct {
 	Bots      Bots
 	Calendars Calendars
 	Accounts  Accounts
+	Zoom      ZoomCredentials
 	Clock     clock.Clock
 	Log       *slog.Logger
 	Version   string // of the program, for the OpenAPI document
