@@ -33,6 +33,7 @@ import (
 	"steno/internal/runtime"
 	"steno/internal/store"
 	"steno/internal/store/sqlite"
+	"steno/internal/zoom"
 )
 
 // server is everything that `steno serve` runs.
@@ -51,6 +52,8 @@ type server struct {
 	calendars      *calendar.Service
 	pushBase       string
 	closeProviders func()
+	zoom           *zoom.Service
+	closeZoom      func()
 
 	alarm      *alarm.Alarm        // nil without the role worker
 	supervisor *runtime.Supervisor // nil without the role
@@ -90,6 +93,7 @@ func Serve(ctx context.Context, o config.Serve, version string, log *slog.Logger
 	}
 	defer func() { err = errors.Join(err, s.objects.Close()) }()
 	defer s.closeProviders()
+	defer s.closeZoom()
 	return s.run(ctx, listener, begin)
 }
 
@@ -141,6 +145,9 @@ func (s *server) build(ctx context.Context) (err error) {
 				s.supervisor.Nudge(id)
 			}
 		},
+	}
+	if err := s.buildZoom(); err != nil {
+		return err
 	}
 	if err := s.buildCalendars(); err != nil {
 		return err
@@ -293,7 +300,7 @@ func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
 // operator only.
 func (s *server) handler() http.Handler {
 	r := chi.NewRouter()
-	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Clock: s.Clock, Log: s.Log, Version: s.version}
+	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Clock: s.Clock, Log: s.Log, Version: s.version}
 	(&ops.Surface{Ready: s.DB.Ping, Registry: s.registry}).Mount(r)
 	if s.o.Has("api") {
 		surface.Mount(r)

@@ -7,6 +7,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -53,6 +54,7 @@ type Serve struct {
 	Log       `embed:""`
 	Targets   `embed:""`
 	Calendars `embed:""`
+	Zoom      `embed:""`
 
 	Listen    string   `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address of the API, as host:port."`
 	PublicURL string   `placeholder:"URL" name:"public-url" help:"How clients reach the API, for links to artifacts. Default: http:// and the listening address."`
@@ -67,6 +69,13 @@ type Providers struct {
 	GoogleTokenURL    string `placeholder:"URL" name:"google-token-url" help:"Google's token endpoint. Default: the real one."`
 	MicrosoftGraphURL string `placeholder:"URL" name:"microsoft-graph-url" help:"Microsoft Graph. Default: the real one."`
 	MicrosoftLoginURL string `placeholder:"URL" name:"microsoft-login-url" help:"Microsoft's login server. Default: the real one."`
+}
+
+// Zoom says where Zoom is. Other addresses than the real ones are for
+// simulators and gateways.
+type Zoom struct {
+	ZoomOAuthURL string `placeholder:"URL" name:"zoom-oauth-url" help:"Zoom's authorization server. Default: the real one."`
+	ZoomAPIURL   string `placeholder:"URL" name:"zoom-api-url" help:"Zoom's API. Default: the real one."`
 }
 
 // Calendars says how calendars are kept current.
@@ -137,6 +146,9 @@ func (s *Serve) Validate() error {
 		return err
 	}
 	if err := s.check(); err != nil {
+		return err
+	}
+	if err := errors.Join(checkURL("--zoom-oauth-url", s.ZoomOAuthURL), checkURL("--zoom-api-url", s.ZoomAPIURL)); err != nil {
 		return err
 	}
 	if s.MaxBots < 0 {

@@ -47,12 +47,21 @@ var routes = []route{
 	{"createCalendarBot", http.MethodPost, "/v2/calendars/{calendar_id}/bots", account.ScopeSend, http.StatusCreated, "Put a bot on an event or a series", do((*Surface).createCalendarBot)},
 	{"updateCalendarBot", http.MethodPatch, "/v2/calendars/{calendar_id}/bots", account.ScopeFull, http.StatusOK, "Change the bot of an event or a series", do((*Surface).updateCalendarBot)},
 	{"deleteCalendarBot", http.MethodDelete, "/v2/calendars/{calendar_id}/bots", account.ScopeFull, http.StatusOK, "Take the bot of an event or a series away", do((*Surface).deleteCalendarBot)},
+
+	{"createZoomCredential", http.MethodPost, "/v2/zoom-credentials", account.ScopeFull, http.StatusCreated, "Store the keys of a Zoom app", do((*Surface).createZoomCredential)},
+	{"listZoomCredentials", http.MethodGet, "/v2/zoom-credentials", account.ScopeFull, http.StatusOK, "List Zoom credentials, newest first", do((*Surface).listZoomCredentials)},
+	{"getZoomCredential", http.MethodGet, "/v2/zoom-credentials/{id}", account.ScopeFull, http.StatusOK, "Show a Zoom credential", do((*Surface).getZoomCredential)},
+	{"updateZoomCredential", http.MethodPatch, "/v2/zoom-credentials/{id}", account.ScopeFull, http.StatusOK, "Change a Zoom credential", do((*Surface).updateZoomCredential)},
+	{"deleteZoomCredential", http.MethodDelete, "/v2/zoom-credentials/{id}", account.ScopeFull, http.StatusOK, "Delete a Zoom credential", do((*Surface).deleteZoomCredential)},
 }
 
 // tag groups the operations in the OpenAPI document.
 func (r route) tag() string {
 	if strings.HasPrefix(r.path, "/v2/calendars") {
 		return "Calendars"
+	}
+	if strings.HasPrefix(r.path, "/v2/zoom-credentials") {
+		return "Zoom Credentials"
 	}
 	return "Bots"
 }
