@@ -31,6 +31,7 @@ type Bots interface {
 	List(ctx context.Context, team string, f bot.Filter, limit int, cursor string) (bot.Page, error)
 	Leave(ctx context.Context, team, id string) error
 	DeleteData(ctx context.Context, team, id string) error
+	Resender
 	// Check returns what is wrong with a request whose meeting is not known yet.
 	Check(r bot.Request) error
 	URLs(ctx context.Context, artifacts []bot.StoredArtifact) (map[string]string, error)
