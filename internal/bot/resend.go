@@ -68,16 +68,23 @@ func (s *Service) ended(ctx context.Context, tx Tx, team, id string) (d Details,
 	return d, m, err
 }
 
-// FinalMessage returns the message of a bot's end, made anew with fresh URLs,
-// and false if the bot is gone or has not ended.
-func (s *Service) FinalMessage(ctx context.Context, team, id string) (Message, bool, error) {
+// FinalMessage returns the message of a bot's end, made anew with fresh URLs, or
+// nil if the bot is gone or has not ended. toCallback says for whom it is, which
+// decides whether people are shown as objects; endpoints decide for themselves.
+func (s *Service) FinalMessage(ctx context.Context, team, id string, toCallback, objects bool) ([]byte, error) {
 	d, err := s.Store.Details(ctx, team, id)
 	if fail.Is(err, fail.NotFound) || (err == nil && !d.Status.Terminal()) {
-		return Message{}, false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return Message{}, false, err
+		return nil, err
 	}
 	m, err := s.final(ctx, d)
-	return m, err == nil, err
+	if toCallback {
+		objects = d.Config.Callback != nil && d.Config.Callback.Objects
+	}
+	if objects && m.Objects != nil {
+		return m.Objects, err
+	}
+	return m.Body, err
 }

@@ -32,6 +32,9 @@ const (
 func (s *Sender) attempt(calls context.Context, c store.Claim) result {
 	ctx, cancel := context.WithTimeout(calls, webhook.Timeout)
 	defer cancel()
+	if c.Replay {
+		c.Payload = s.freshen(ctx, c)
+	}
 	at := s.Clock.Now()
 	answer, heads, text, err := s.call(ctx, c)
 	end := s.Clock.Now()
@@ -42,6 +45,21 @@ func (s *Sender) attempt(calls context.Context, c store.Claim) result {
 		Status: answer.Status, Failure: answer.Failure, Error: errorText(err), URL: c.URL, Headers: heads, Response: text,
 		State: d.State, NextAt: end.Add(d.Delay), Disable: d.DisableEndpoint,
 	}}
+}
+
+// freshen returns what to send of a replayed message.
+func (s *Sender) freshen(ctx context.Context, c store.Claim) []byte {
+	if s.Fresh == nil || c.BotID == "" || (c.Event != webhook.BotCompleted && c.Event != webhook.BotFailed) {
+		return c.Payload
+	}
+	payload, err := s.Fresh(ctx, c)
+	if err != nil {
+		s.Log.Warn("a replayed webhook is sent with the links that it had", "delivery_id", c.DeliveryID, "error", err)
+	}
+	if payload == nil {
+		return c.Payload
+	}
+	return payload
 }
 
 // call sends the message and returns the answer, its headers as JSON, and the

@@ -69,7 +69,10 @@ type Claim struct {
 	Kind       webhook.Kind
 	Lane       string
 	Attempt    int // attempts made so far
+	Event      webhook.EventType
 	Payload    []byte
+	Objects    bool // its endpoint asks for people as objects
+	Replay     bool // its message was queued for this receiver before
 	Sequence   int64
 	CreatedAt  time.Time
 
@@ -122,7 +125,8 @@ func firstError(errs ...error) error {
 }
 
 func (tx *Tx) readClaims(ctx context.Context, ids []any) ([]Claim, error) {
-	rows, err := tx.Query(ctx, `SELECT d.id, d.message_id, d.team_id, m.bot_id, d.kind, d.lane, d.attempt, d.created_at, m.sequence, d.endpoint_id,
+	rows, err := tx.Query(ctx, `SELECT d.id, d.message_id, d.team_id, m.bot_id, d.kind, d.lane, d.attempt, d.created_at, m.event, m.sequence, d.replay_of <> '',
+			d.endpoint_id, COALESCE(e.participants = 'objects', FALSE),
 			CASE WHEN e.participants = 'objects' AND m.payload_objects <> '' THEN m.payload_objects ELSE m.payload END,
 			COALESCE(e.url, d.url), d.method, COALESCE(e.secret, d.secret), COALESCE(e.old_secret, ''), COALESCE(e.old_secret_until, 0)
 		FROM webhook_deliveries d JOIN webhook_messages m ON m.id = d.message_id
@@ -136,8 +140,8 @@ func (tx *Tx) readClaims(ctx context.Context, ids []any) ([]Claim, error) {
 	for rows.Next() {
 		var c Claim
 		var created, oldUntil int64
-		err := rows.Scan(&c.DeliveryID, &c.MessageID, &c.TeamID, &c.BotID, &c.Kind, &c.Lane, &c.Attempt, &created, &c.Sequence, &c.EndpointID,
-			&c.Payload, &c.URL, &c.Method, &c.Secret, &c.OldSecret, &oldUntil)
+		err := rows.Scan(&c.DeliveryID, &c.MessageID, &c.TeamID, &c.BotID, &c.Kind, &c.Lane, &c.Attempt, &created, &c.Event, &c.Sequence, &c.Replay,
+			&c.EndpointID, &c.Objects, &c.Payload, &c.URL, &c.Method, &c.Secret, &c.OldSecret, &oldUntil)
 		if err != nil {
 			return nil, err
 		}

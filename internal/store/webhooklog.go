@@ -106,7 +106,7 @@ func scanTry(rows *sql.Rows) (t webhook.Try, err error) {
 }
 
 // Replayable returns the first deliveries of the messages in a scope.
-func (db *DB) Replayable(ctx context.Context, team string, s webhook.Scope) ([]webhook.Replay, error) {
+func (db *DB) Replayable(ctx context.Context, team string, s webhook.Scope) ([]string, error) {
 	w := where{sqlite: db.sqlite}
 	w.add("d.team_id = ? AND d.endpoint_id = ? AND d.replay_of = ''", team, s.EndpointID)
 	w.between("d.created_at", s.Since, s.Until)
@@ -118,11 +118,10 @@ func (db *DB) Replayable(ctx context.Context, team string, s webhook.Scope) ([]w
 	}
 	w.add(notOnItsWay("d", s.FailedOnly))
 	w.args = append(w.args, s.Limit)
-	query := w.number(`SELECT d.id, m.bot_id, m.event FROM webhook_deliveries d JOIN webhook_messages m ON m.id = d.message_id
-		WHERE ` + strings.Join(w.terms, " AND ") + " ORDER BY d.id LIMIT ?")
-	return list(ctx, db, query, db.planned(w.args...), func(rows *sql.Rows) (r webhook.Replay, err error) {
-		err = rows.Scan(&r.DeliveryID, &r.BotID, &r.Event)
-		return r, err
+	query := w.number("SELECT d.id FROM webhook_deliveries d WHERE " + strings.Join(w.terms, " AND ") + " ORDER BY d.id LIMIT ?")
+	return list(ctx, db, query, db.planned(w.args...), func(rows *sql.Rows) (id string, err error) {
+		err = rows.Scan(&id)
+		return id, err
 	})
 }
 
@@ -138,7 +137,7 @@ func notOnItsWay(d string, failedOnly bool) string {
 }
 
 // Requeue queues a new delivery of the message of each given one.
-func (db *DB) Requeue(ctx context.Context, team, endpoint string, all []webhook.Replay, failedOnly bool, now time.Time) (n int, err error) {
+func (db *DB) Requeue(ctx context.Context, team, endpoint string, deliveries []string, failedOnly bool, now time.Time) (n int, err error) {
 	err = db.InTx(ctx, func(tx *Tx) error {
 		n = 0
 		if endpoint != "" {
@@ -146,8 +145,8 @@ func (db *DB) Requeue(ctx context.Context, team, endpoint string, all []webhook.
 				return err
 			}
 		}
-		for _, r := range all {
-			queued, err := tx.requeue(ctx, team, r, failedOnly, now)
+		for _, id := range deliveries {
+			queued, err := tx.requeue(ctx, team, id, failedOnly, now)
 			if err != nil {
 				return err
 			}
@@ -171,21 +170,15 @@ func (tx *Tx) mustBeEnabled(ctx context.Context, team, endpoint string) error {
 	return err
 }
 
-func (tx *Tx) requeue(ctx context.Context, team string, r webhook.Replay, failedOnly bool, now time.Time) (int64, error) {
+func (tx *Tx) requeue(ctx context.Context, team, id string, failedOnly bool, now time.Time) (int64, error) {
 	n, err := execN(ctx, tx, `INSERT INTO webhook_deliveries
 		(id, message_id, team_id, kind, lane, endpoint_id, url, method, secret, state, attempt, next_at, lease_by, created_at, replay_of)
 		SELECT CAST($1 AS TEXT), o.message_id, o.team_id, o.kind, o.lane, o.endpoint_id, o.url, o.method, o.secret, 'pending', 0, CAST($2 AS BIGINT), '',
 			CAST($2 AS BIGINT), CASE WHEN o.replay_of = '' THEN o.id ELSE o.replay_of END
 		FROM webhook_deliveries o WHERE o.team_id = $3 AND o.id = $4 AND `+notOnItsWay("o", failedOnly),
-		ident.New(), now.UnixMilli(), team, r.DeliveryID)
-	if err != nil || n == 0 {
-		return 0, err
+		ident.New(), now.UnixMilli(), team, id)
+	if err == nil && n > 0 {
+		tx.nudgeSender()
 	}
-	tx.nudgeSender()
-	if r.Payload == nil {
-		return n, nil
-	}
-	_, err = tx.Exec(ctx, `UPDATE webhook_messages SET payload = $1, payload_objects = $2
-		WHERE team_id = $3 AND id = (SELECT message_id FROM webhook_deliveries WHERE id = $4)`, string(r.Payload), string(r.Objects), team, r.DeliveryID)
 	return n, err
 }

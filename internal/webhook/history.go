@@ -45,7 +45,7 @@ type Record struct {
 	Method string
 	URL    string
 	Secret bool // of a callback: it goes with a secret
-	// Body is what the message says now: a replay gives it fresh links.
+	// Body is the message as it was first sent; a replay carries fresh links.
 	Body     []byte
 	Attempts []Try
 }
@@ -85,16 +85,6 @@ type Scope struct {
 	Limit        int
 }
 
-// Replay is a delivery to repeat. Payload and Objects, if they are not nil,
-// replace what the message says.
-type Replay struct {
-	DeliveryID string
-	BotID      string
-	Event      EventType
-	Payload    []byte
-	Objects    []byte
-}
-
 // Deliveries is where the log is kept. Every call takes the team first and
 // finds nothing of another team.
 type Deliveries interface {
@@ -104,21 +94,17 @@ type Deliveries interface {
 	// the order of their ids. FailedOnly takes those that were given up or
 	// dropped and that no other delivery has brought to the endpoint, or is about
 	// to.
-	Replayable(ctx context.Context, team string, s Scope) ([]Replay, error)
+	Replayable(ctx context.Context, team string, s Scope) (deliveries []string, err error)
 	// Requeue queues a new delivery of each message and returns how many it
 	// queued. It leaves out those that are on their way already, and with
 	// failedOnly those that arrived. A disabled endpoint is CodeDisabled.
-	Requeue(ctx context.Context, team, endpoint string, all []Replay, failedOnly bool, now time.Time) (int, error)
+	Requeue(ctx context.Context, team, endpoint string, deliveries []string, failedOnly bool, now time.Time) (int, error)
 }
 
 // History is the delivery log and what can be done with it.
 type History struct {
 	Store Deliveries
 	Clock clock.Clock
-	// Fresh returns the payload of a bot's final event anew, with links that
-	// live as long as those of a new message. Without one, or if it returns nil,
-	// the message is sent as it was.
-	Fresh func(ctx context.Context, team, bot string, event EventType) (payload, objects []byte, err error)
 }
 
 // MaxReplay bounds the messages of one call.
@@ -143,11 +129,7 @@ func (h History) Again(ctx context.Context, team, id string) error {
 	if err != nil {
 		return err
 	}
-	r := []Replay{{DeliveryID: d.ID, BotID: d.BotID, Event: d.Event}}
-	if err := h.freshen(ctx, team, r); err != nil {
-		return err
-	}
-	n, err := h.Store.Requeue(ctx, team, d.EndpointID, r, false, h.Clock.Now())
+	n, err := h.Store.Requeue(ctx, team, d.EndpointID, []string{d.ID}, false, h.Clock.Now())
 	if err == nil && n == 0 {
 		return fail.New(fail.Conflict, CodePending, "this message is on its way to this receiver already")
 	}
@@ -162,7 +144,7 @@ type Queued struct {
 }
 
 // Replay sends the messages of a scope again, each with the message id that it
-// had.
+// had. The sender gives final events of bots fresh links.
 func (h History) Replay(ctx context.Context, team string, s Scope) (out Queued, err error) {
 	now := h.Clock.Now()
 	if s.Until.IsZero() || s.Until.After(now) {
@@ -181,43 +163,17 @@ func (h History) Replay(ctx context.Context, team string, s Scope) (out Queued, 
 		if err != nil {
 			return out, err
 		}
-		n, err := h.requeue(ctx, team, s, found, now)
+		// Also asked with nothing to send: a disabled endpoint is an error then, too.
+		n, err := h.Store.Requeue(ctx, team, s.EndpointID, found, s.FailedOnly, now)
 		out.Messages += n
 		if err != nil || len(found) < s.Limit {
 			return out, err
 		}
-		s.After = found[len(found)-1].DeliveryID
+		s.After = found[len(found)-1]
 		seen += len(found)
 	}
 	out.Next = s.After
 	return out, nil
-}
-
-// requeue queues a step of a replay. It asks the store with an empty step, too:
-// a disabled endpoint is an error, also when there is nothing to send.
-func (h History) requeue(ctx context.Context, team string, s Scope, found []Replay, now time.Time) (int, error) {
-	if err := h.freshen(ctx, team, found); err != nil {
-		return 0, err
-	}
-	return h.Store.Requeue(ctx, team, s.EndpointID, found, s.FailedOnly, now)
-}
-
-// freshen gives final events of bots new links: those in the message may have
-// run out since.
-func (h History) freshen(ctx context.Context, team string, all []Replay) (err error) {
-	if h.Fresh == nil {
-		return nil
-	}
-	for i := range all {
-		r := &all[i]
-		if r.BotID == "" || (r.Event != BotCompleted && r.Event != BotFailed) {
-			continue
-		}
-		if r.Payload, r.Objects, err = h.Fresh(ctx, team, r.BotID, r.Event); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // UserAgent is what receivers see.
