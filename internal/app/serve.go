@@ -16,6 +16,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"steno/internal/account"
 	"steno/internal/alarm"
 	"steno/internal/api/httpx"
 	"steno/internal/api/ops"
@@ -39,15 +40,16 @@ import (
 // server is everything that `steno serve` runs.
 type server struct {
 	*House
-	o        config.Serve
-	version  string
-	host     string
-	registry *prometheus.Registry
-	guard    *netguard.Guard
-	objects  *blob.Store
-	signer   *artifact.Signer
-	store    store.Bots
-	bots     *bot.Service
+	o         config.Serve
+	version   string
+	host      string
+	registry  *prometheus.Registry
+	guard     *netguard.Guard
+	operators account.Operators
+	objects   *blob.Store
+	signer    *artifact.Signer
+	store     store.Bots
+	bots      *bot.Service
 
 	calendars      *calendar.Service
 	pushBase       string
@@ -130,6 +132,9 @@ func (s *server) build(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if s.operators, err = account.NewOperators(s.o.AdminKey); err != nil {
+		return err
+	}
 	s.guard = netguard.New(netguard.Options{Allow: private})
 	if s.objects, err = openObjects(ctx, s.o.Storage); err != nil {
 		return err
@@ -159,7 +164,7 @@ func (s *server) build(ctx context.Context) (err error) {
 	}
 	if s.o.Has("worker") {
 		s.sender = deliver.New(deliver.Options{
-			Queue: s.DB, Client: s.guard.Client(), Secrets: s.Vault, Clock: s.Clock, Log: s.Log, Name: s.host, Metrics: s.registry,
+			Queue: s.DB, Client: s.guard.Client(), Secrets: s.Vault, Clock: s.Clock, Log: s.Log, Fresh: s.fresh, Name: s.host, Metrics: s.registry,
 		})
 	}
 	return s.buildRunner()
@@ -304,6 +309,7 @@ func (s *server) handler() http.Handler {
 	(&ops.Surface{Ready: s.DB.Ping, Registry: s.registry}).Mount(r)
 	if s.o.Has("api") {
 		surface.Mount(r)
+		s.mountAdmin(r)
 		s.mountArtifacts(r)
 		(&push.Surface{Calendars: s.calendars, Log: s.Log}).Mount(r)
 	}

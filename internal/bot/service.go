@@ -57,6 +57,8 @@ type Tx interface {
 	Emit(ctx context.Context, m Message) error
 	// CallBack queues a message to the address that the bot was given.
 	CallBack(ctx context.Context, b Bot, c Callback, m Message) error
+	// CallBackWith is CallBack with another address and secret than the bot's own.
+	CallBackWith(ctx context.Context, b Bot, c Callback, secret string, m Message) error
 	AfterCommit(f func())
 }
 

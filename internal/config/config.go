@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"steno/internal/account"
 	"steno/internal/meeting"
 )
 
@@ -58,6 +59,7 @@ type Serve struct {
 
 	Listen    string   `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address of the API, as host:port."`
 	PublicURL string   `placeholder:"URL" name:"public-url" help:"How clients reach the API, for links to artifacts. Default: http:// and the listening address."`
+	AdminKey  []string `placeholder:"KEY" name:"admin-key" help:"Key that opens the admin API under /admin/v1, or its hash as sha256:…; may be repeated. steno key admin makes one. Default: none, and no admin API."`
 	Roles     []string `enum:"api,worker,bots" default:"api,worker,bots" help:"What this process does: api, worker, bots."`
 	MaxBots   int      `name:"max-bots" default:"0" help:"Bots at a time on this machine. 0: as many as its cores and memory carry."`
 }
@@ -153,6 +155,9 @@ func (s *Serve) Validate() error {
 	}
 	if s.MaxBots < 0 {
 		return fmt.Errorf("--max-bots: %d is less than none", s.MaxBots)
+	}
+	if _, err := account.NewOperators(s.AdminKey); err != nil {
+		return fmt.Errorf("--admin-key: %w", err)
 	}
 	_, err := s.PrivateTargets()
 	return err

@@ -31,6 +31,8 @@ var routes = []route{
 	{"leaveBot", http.MethodPost, "/v2/bots/{bot_id}/leave", account.ScopeFull, http.StatusOK, "Have a bot leave its meeting", do((*Surface).leaveBot)},
 	{"updateBotConfig", http.MethodPatch, "/v2/bots/{bot_id}/update-config", account.ScopeFull, http.StatusOK, "Change the extra data of a bot", do((*Surface).updateBotConfig)},
 	{"deleteBotData", http.MethodDelete, "/v2/bots/{bot_id}/delete-data", account.ScopeFull, http.StatusOK, "Delete the recording of a bot", do((*Surface).deleteBotData)},
+	{"resendFinalWebhook", http.MethodPost, "/v2/bots/{bot_id}/resend-webhook", account.ScopeFull, http.StatusOK, "Send the final webhook of a bot again", do((*Surface).resendFinalWebhook)},
+	{"retryCallback", http.MethodPost, "/v2/bots/{bot_id}/retry-callback", account.ScopeFull, http.StatusOK, "Send the callback of a bot again", retryCallbackRoute},
 
 	{"listRawCalendars", http.MethodPost, "/v2/calendars/list-raw", account.ScopeFull, http.StatusOK, "List the calendars of an account; nothing is stored", do((*Surface).listRawCalendars)},
 	{"createCalendarConnection", http.MethodPost, "/v2/calendars", account.ScopeFull, http.StatusCreated, "Connect a calendar", do((*Surface).createCalendar)},

@@ -34,6 +34,7 @@ type Bots interface {
 	Leave(ctx context.Context, team, id string) error
 	DeleteData(ctx context.Context, team, id string) error
 	MergeExtra(ctx context.Context, team, id string, extra json.RawMessage) error
+	Resender
 	// Check returns what is wrong with a request whose meeting is not known yet.
 	Check(r bot.Request) error
 	CheckZoom(ctx context.Context, team string, z *bot.Zoom) error
