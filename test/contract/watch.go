@@ -66,15 +66,30 @@ func (w *Watch) Note(method, path string, status int, header http.Header, body [
 		w.Failed("%s %s answers %d, which breaks the reference:\n  %s\n  %.2000s", method, path, status, strings.Join(bad, "\n  "), body)
 	}
 	if o, ok := ref.Find(method, path); ok {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if w.seen == nil {
-			w.seen = map[string]map[int]int{}
+		w.count(o.ID, status, 1)
+	}
+}
+
+func (w *Watch) count(id string, status, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.seen == nil {
+		w.seen = map[string]map[int]int{}
+	}
+	if w.seen[id] == nil {
+		w.seen[id] = map[int]int{}
+	}
+	w.seen[id][status] += n
+}
+
+// Add adds what another one has seen.
+func (w *Watch) Add(other *Watch) {
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	for id, statuses := range other.seen {
+		for status, n := range statuses {
+			w.count(id, status, n)
 		}
-		if w.seen[o.ID] == nil {
-			w.seen[o.ID] = map[int]int{}
-		}
-		w.seen[o.ID][status]++
 	}
 }
 

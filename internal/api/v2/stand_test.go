@@ -26,6 +26,7 @@ import (
 	"steno/internal/meeting"
 	"steno/internal/store"
 	"steno/internal/store/storetest"
+	"steno/test/contract"
 )
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
@@ -41,6 +42,8 @@ type stand struct {
 	key       string // of team, with full access
 	now       time.Time
 	log       bytes.Buffer
+	watch     *contract.Watch // of every answer
+	gone      bool            // the database was taken away
 }
 
 type files struct{}
@@ -53,7 +56,7 @@ func (files) SealBot(_, _, _, plain string) (string, error) {
 	return strings.Repeat("*", len(plain)), nil
 }
 
-func newStand(t *testing.T, db *store.DB) *stand {
+func newStand(t testing.TB, db *store.DB) *stand {
 	t.Helper()
 	s := &stand{db: db, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	clk := clock.Func(func() time.Time { return s.now })
@@ -78,8 +81,9 @@ func newStand(t *testing.T, db *store.DB) *stand {
 	r := chi.NewRouter()
 	surface.Mount(r)
 	r.Get("/panic", func(http.ResponseWriter, *http.Request) { panic("canary in a panic") })
-	s.Server = httptest.NewServer(httpx.Wrap(r, httpx.Options{Log: log, Clock: clk, Panic: surface.Panicked}))
-	t.Cleanup(s.Close)
+	s.watch = &contract.Watch{Failed: t.Errorf}
+	s.Server = httptest.NewServer(s.watch.Handler(httpx.Wrap(r, httpx.Options{Log: log, Clock: clk, Panic: surface.Panicked})))
+	t.Cleanup(func() { s.Close(); s.checkMessages(t) })
 	return s
 }
 
@@ -101,7 +105,7 @@ func (files) OpenGrant(_, _, sealed string) ([]byte, error)       { return []byt
 func (files) SealRule(_, _ string, plain []byte) (string, error)  { return string(plain), nil }
 func (files) OpenRule(_, _, sealed string) ([]byte, error)        { return []byte(sealed), nil }
 
-func (s *stand) newKey(t *testing.T, team account.Team, p account.Permission) string {
+func (s *stand) newKey(t testing.TB, team account.Team, p account.Permission) string {
 	t.Helper()
 	key, _, err := s.accounts.CreateKey(t.Context(), team.ID, "test", p)
 	if err != nil {
@@ -118,7 +122,7 @@ type reply struct {
 }
 
 // call sends a request with a key; a body makes it JSON.
-func (s *stand) call(t *testing.T, key, method, path, body string) reply {
+func (s *stand) call(t testing.TB, key, method, path, body string) reply {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -141,7 +145,7 @@ func (s *stand) call(t *testing.T, key, method, path, body string) reply {
 }
 
 // problem reads an error and checks that it has the six keys that clients need.
-func (r reply) problem(t *testing.T) (code, message, details string) {
+func (r reply) problem(t testing.TB) (code, message, details string) {
 	t.Helper()
 	var p map[string]any
 	if err := json.Unmarshal([]byte(r.body), &p); err != nil {
@@ -163,7 +167,7 @@ func (r reply) problem(t *testing.T) (code, message, details string) {
 
 const minimal = `{"bot_name":"Notetaker","meeting_url":"https://meet.google.com/abc-defg-hij"}`
 
-func (s *stand) create(t *testing.T, body string) string {
+func (s *stand) create(t testing.TB, body string) string {
 	t.Helper()
 	r := s.call(t, s.key, "POST", "/v2/bots", body)
 	var out struct {
@@ -178,7 +182,7 @@ func (s *stand) create(t *testing.T, body string) string {
 }
 
 // finish brings a bot to its end.
-func (s *stand) finish(t *testing.T, id string) {
+func (s *stand) finish(t testing.TB, id string) {
 	t.Helper()
 	if _, err := s.bots.Launch(t.Context(), id, "host"); err != nil {
 		t.Fatal(err)
