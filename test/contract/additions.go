@@ -29,14 +29,12 @@ var additions = map[string][]string{
 
 // additionalInMessages is the same for webhooks, by event.
 var additionalInMessages = map[string][]string{
-	"bot.completed":               {"/data/chat_messages"}, // C55
-	"calendar.events_synced":      {"/data/sequence"},      // messages may overtake each other
-	"calendar.event_created":      {"/data/sequence"},
-	"calendar.event_updated":      {"/data/sequence"},
-	"calendar.event_cancelled":    {"/data/sequence"},
-	"calendar.connection_created": {"/data/sequence"},
-	"calendar.connection_updated": {"/data/sequence"},
-	"calendar.connection_deleted": {"/data/sequence"},
+	"bot.completed": {"/data/chat_messages"}, // C55
+	// sequence: messages may overtake each other
+	"calendar.events_synced":   {"/data/events/*/instances/*/sequence"},
+	"calendar.event_created":   {"/data/instances/*/sequence"},
+	"calendar.event_updated":   {"/data/affected_instances/*/sequence"},
+	"calendar.event_cancelled": {"/data/cancelled_instances/*/sequence"},
 }
 
 // ours says whether a request is for an operation that only Steno has.

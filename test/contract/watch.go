@@ -107,6 +107,13 @@ func (w *Watch) Count(id string, status int) int {
 	return w.seen[id][status]
 }
 
+// Reset forgets what was seen.
+func (w *Watch) Reset() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen = nil
+}
+
 // Table shows operation by documented status: how often each was seen, a dash
 // for never, and after a bar the undocumented ones.
 func (w *Watch) Table() string {

@@ -42,8 +42,9 @@ type stand struct {
 	key       string // of team, with full access
 	now       time.Time
 	log       bytes.Buffer
-	watch     *contract.Watch // of every answer
-	gone      bool            // the database was taken away
+	watch     *contract.Watch    // of every answer
+	gone      bool               // the database was taken away
+	refusal   calendar.ErrorKind // of the calendar services, to every call
 }
 
 type files struct{}
@@ -95,7 +96,7 @@ func newCalendars(db *store.DB, clk clock.Clock, s *stand) *calendar.Service {
 		Log: slog.New(slog.NewTextHandler(&s.log, nil)), Options: calendar.Options{PushURL: "https://steno.example"},
 		Random: func() float64 { return 0.5 },
 		Providers: map[calendar.Platform]calendar.Provider{
-			calendar.Google: &fakeService{calendar.Google, items}, calendar.Microsoft: &fakeService{calendar.Microsoft, items},
+			calendar.Google: &fakeService{calendar.Google, items, &s.refusal}, calendar.Microsoft: &fakeService{calendar.Microsoft, items, &s.refusal},
 		},
 	}
 }
