@@ -24,7 +24,7 @@ setup: ## install what tests and demo need: browser, ffmpeg, PostgreSQL, Node
 test: ## run everything: build, format, vet, unit, database, browser and SDK tests
 	@scripts/test
 
-demo: ## record a lab meeting from one API call, kill the bot, look at the result in demo-out/
+demo: ## record lab meetings from an API call and from a calendar, kill a bot, look at demo-out/
 	@scripts/setup run
 	@$(MAKE) --no-print-directory build
 	@bin/steno demo --out demo-out

@@ -1,6 +1,7 @@
 // Package demo shows what Steno does, on one machine, without an account and
 // without a network: a meeting of three people in the lab, a server, a bot sent
-// through the API, a kill in the middle, and a look at what came out.
+// through the API, a kill in the middle, a calendar whose next meeting is moved
+// and whose bot follows, and a look at what came out.
 //
 // It uses Steno as a customer would: through processes, HTTP and webhooks. It
 // knows the truth of the meeting only to measure the recording against it.
@@ -39,6 +40,8 @@ type show struct {
 	hooks   *Receiver
 	stage   *Stage
 	meter   *Meter
+	agenda  *Agenda
+	visit   *visit // once the calendar's meeting is recorded
 	bot     string
 	killed  time.Time
 	back    time.Time
@@ -76,7 +79,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	}()
 	for _, step := range []func(context.Context) error{
 		func(ctx context.Context) error { return s.set(ctx, data) },
-		s.send, s.watch, s.collect,
+		s.send, s.watch, s.attend, s.collect,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -98,10 +101,13 @@ func (s *show) set(ctx context.Context, data string) error {
 	if s.hooks, err = NewReceiver(); err != nil {
 		return err
 	}
+	if s.agenda, err = NewAgenda(); err != nil {
+		return err
+	}
 	s.say("starting a server on an empty folder")
 	s.stage, err = NewStage(ctx, StageOptions{
-		Binary: s.Binary, Data: data,
-		Env: []string{"STENO_LAB_HOST=" + s.lab.Host(), "STENO_ALLOW_PRIVATE_TARGETS=127.0.0.0/8"},
+		Binary: s.Binary, Data: data, Pushed: true,
+		Env: append(s.agenda.Env(), "STENO_LAB_HOST="+s.lab.Host(), "STENO_ALLOW_PRIVATE_TARGETS=127.0.0.0/8"),
 	})
 	if err != nil {
 		return err
@@ -254,6 +260,9 @@ func (s *show) close() error {
 			}
 		}
 		errs = append(errs, s.stage.Stop())
+	}
+	if s.agenda != nil {
+		s.agenda.Close()
 	}
 	if s.hooks != nil {
 		errs = append(errs, s.hooks.Close())

@@ -110,7 +110,7 @@ func (f *findings) facts() []Fact {
 	add("processor", "%.0f s in all, %.1f s per recorded minute (%.0f %% of a core)", f.cpu.Seconds(), f.cpu.Seconds()/minutes, f.cpu.Seconds()/minutes/0.6)
 	add("memory", "%d MB at most (bot, browser, composer and encoders)", f.memory>>20)
 	add("webhooks", "%d verified, %d repeated, %d refused", f.messages[0], f.messages[1], f.messages[2])
-	return facts
+	return append(facts, f.show.visit.facts()...)
 }
 
 // page writes the player.

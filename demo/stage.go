@@ -39,6 +39,9 @@ type StageOptions struct {
 	Args   []string // more arguments of `steno serve`
 	Env    []string // more environment, KEY=value
 	Listen string   // default: a free loopback port
+	// Pushed: calendar services are given the server's own address for their
+	// pushes, which simulators take.
+	Pushed bool
 }
 
 // NewStage prepares a stage and makes an API key. Start starts the server.
@@ -186,6 +189,9 @@ func (s *Stage) BotPID(id string) (int, error) {
 
 func (s *Stage) env() []string {
 	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "STENO_DATA=" + s.opts.Data}
+	if s.opts.Pushed {
+		env = append(env, "STENO_PUSH_URL=http://"+s.addr)
+	}
 	return append(env, s.opts.Env...)
 }
 

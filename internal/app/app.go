@@ -17,6 +17,7 @@ import (
 	"steno/internal/config"
 	"steno/internal/fail"
 	"steno/internal/ident"
+	"steno/internal/quota"
 	"steno/internal/seal"
 	"steno/internal/store"
 	"steno/internal/store/postgres"
@@ -28,6 +29,7 @@ type House struct {
 	DB       *store.DB
 	Vault    Vault
 	Accounts *account.Service
+	Quota    *quota.Service
 	Clock    clock.Clock
 	Log      *slog.Logger
 }
@@ -48,7 +50,7 @@ func Open(ctx context.Context, o config.Storage, log *slog.Logger) (*House, erro
 	clk := clock.System{}
 	return &House{
 		DB: db, Vault: Vault{seal.Webhooks{Sealer: sealer}}, Clock: clk, Log: log,
-		Accounts: account.New(store.Accounts{DB: db}, clk, log),
+		Accounts: account.New(store.Accounts{DB: db}, clk, log), Quota: NewQuota(db, clk),
 	}, nil
 }
 

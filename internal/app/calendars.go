@@ -41,7 +41,7 @@ func (s *server) buildCalendars() error {
 	s.closeProviders = closeProviders
 	vault := seal.Calendars{Sealer: s.Vault.Sealer}
 	s.calendars = &calendar.Service{
-		Store:  store.Calendars{DB: s.DB, Vault: vault, Bots: BotRoom{s.bots, s.store}},
+		Store:  store.Calendars{DB: s.DB, Vault: vault, Bots: BotRoom{s.bots, s.store}, Quota: NewQuotaRoom(s.Quota, s.DB)},
 		Tokens: &store.Grants{DB: s.DB, Vault: vault, Clock: s.Clock}, Providers: providers, Clock: s.Clock, Detect: Detector(s.o.Meetings()), Log: s.Log,
 		Options: calendar.Options{
 			Ahead: days(s.o.CalendarDays), Behind: days(s.o.CalendarPastDays), Poll: s.o.CalendarPoll,

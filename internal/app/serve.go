@@ -133,7 +133,7 @@ func (s *server) build(ctx context.Context) (err error) {
 	if s.signer, err = s.newSigner(); err != nil {
 		return err
 	}
-	s.store = store.Bots{DB: s.DB, Vault: s.Vault}
+	s.store = store.Bots{DB: s.DB, Vault: s.Vault, Quota: NewQuotaRoom(s.Quota, s.DB)}
 	s.bots = &bot.Service{
 		Store: s.store, Clock: s.Clock, Signer: s.signer, Hosts: s.o.Meetings(), ValidURL: s.guard.Validate,
 		Nudge: func(id string) {
@@ -293,7 +293,7 @@ func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
 // operator only.
 func (s *server) handler() http.Handler {
 	r := chi.NewRouter()
-	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Clock: s.Clock, Log: s.Log, Version: s.version}
+	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Clock: s.Clock, Log: s.Log, Version: s.version}
 	(&ops.Surface{Ready: s.DB.Ping, Registry: s.registry}).Mount(r)
 	if s.o.Has("api") {
 		surface.Mount(r)

@@ -86,6 +86,9 @@ func (s *Service) end(ctx context.Context, tx Tx, b *Bot, d Done) error {
 	if err != nil {
 		return err
 	}
+	if err := s.settle(ctx, tx, details); err != nil {
+		return err
+	}
 	m, err := s.final(ctx, details)
 	if err != nil {
 		return err

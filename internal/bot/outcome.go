@@ -29,7 +29,18 @@ const (
 	EndGeneralError     EndCode = "GENERAL_ERROR"
 	EndExitBeforeRecord EndCode = "EXITING_MEETING_BEFORE_RECORD"
 	EndUnknown          EndCode = "UNKNOWN_ERROR"
-	EndDiskFull         EndCode = "DISK_FULL" // ours: the bot's folder could take no more
+	EndRecordingStart   EndCode = "RECORDING_START_TIMEOUT"
+
+	EndTranscriptionFailed EndCode = "TRANSCRIPTION_FAILED"
+
+	// Refused at the time of joining.
+	EndInsufficientTokens EndCode = "INSUFFICIENT_TOKENS"
+	EndDailyCap           EndCode = "DAILY_BOT_CAP_REACHED"
+	EndAlreadyExists      EndCode = "BOT_ALREADY_EXISTS"
+	EndNoOwnKey           EndCode = "BYOK_TRANSCRIPTION_NOT_ENABLED_ON_PLAN"
+	EndMissed             EndCode = "JOIN_TIME_MISSED" // ours: no server was there to start the bot in time
+
+	EndDiskFull EndCode = "DISK_FULL" // ours: the bot's folder could take no more
 )
 
 // Normal reports whether a bot that ended so, with something recorded, counts

@@ -36,10 +36,13 @@ type Tx interface {
 	// Lock reads a bot and keeps others from changing it until the commit. An
 	// empty team finds the bot of any team.
 	Lock(ctx context.Context, team, id string) (Locked, error)
+	QuotaTx
 	// Update stores the fields of a bot that change in its life, and seq.
 	Update(ctx context.Context, b Bot, seq int64) error
 	// UpdateMeeting stores where a bot is to go.
 	UpdateMeeting(ctx context.Context, b Bot) error
+	// UpdateExtra stores a bot's extra.
+	UpdateExtra(ctx context.Context, b Bot) error
 	AddTransition(ctx context.Context, b Bot, t Transition) error
 	PutPeople(ctx context.Context, b Bot, people []Participant, speakers []Participant) error
 	PutArtifacts(ctx context.Context, b Bot, a []StoredArtifact, at time.Time) error
@@ -140,6 +143,10 @@ func (s *Service) prepare(o Order) (n newBot, err error) {
 
 func (s *Service) insert(ctx context.Context, tx Tx, n newBot) error {
 	b := n.Bot
+	reserve, err := tx.Admit(ctx, b, n.secrets.Transcription != "")
+	if err != nil {
+		return err
+	}
 	free, err := tx.Claim(ctx, b, !n.config.AllowMultiple, b.CreatedAt.Add(-dedupWindow))
 	if err != nil {
 		return err
@@ -147,6 +154,9 @@ func (s *Service) insert(ctx context.Context, tx Tx, n newBot) error {
 	if !free {
 		return fail.New(fail.Conflict, CodeAlreadyExists,
 			"a bot was sent to this meeting less than %d minutes ago; set allow_multiple_bots to send another", int(dedupWindow.Minutes()))
+	}
+	if err := reserve(ctx); err != nil {
+		return err
 	}
 	if err := tx.Insert(ctx, b, n.config, n.secrets); err != nil {
 		return err

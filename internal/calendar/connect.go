@@ -59,11 +59,18 @@ func (s *Service) Connect(ctx context.Context, team string, r ConnectRequest) (C
 	}
 	c.Sync.At, c.Sync.QueuedAt, c.Sync.RollAt = &now, &now, now
 	return c, s.Store.InTx(ctx, func(tx Tx) error {
+		limit, err := tx.CalendarLimit(ctx, team) // first: it keeps others of the team out
+		if err != nil {
+			return err
+		}
 		n, err := tx.CountConnections(ctx, team)
 		if err != nil {
 			return err
 		}
-		if limit := s.Options.MaxCalendars; limit > 0 && n >= limit {
+		if most := s.Options.MaxCalendars; most > 0 && (limit < 0 || limit > most) {
+			limit = most
+		}
+		if limit >= 0 && n >= limit {
 			return fail.New(fail.Forbidden, CodeLimit, "the team has %d calendars, which is its limit; delete one to connect another", n)
 		}
 		if err := tx.InsertConnection(ctx, c, grant); err != nil {

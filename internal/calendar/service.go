@@ -23,7 +23,8 @@ type Options struct {
 	// RefreshWait is how long Refresh waits for the sync that it asks for; 0: not
 	// at all.
 	RefreshWait time.Duration
-	// MaxCalendars bounds the connections of a team; 0: no bound.
+	// MaxCalendars bounds the connections of every team, beside the team's own
+	// limit; 0: no bound.
 	MaxCalendars int
 	// PushURL is how services reach the push endpoints, without a slash at its
 	// end; empty: they cannot, and calendars are polled.

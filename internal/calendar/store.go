@@ -53,6 +53,9 @@ type ConnectionTx interface {
 	UpdateConnection(ctx context.Context, c Connection) error
 	PutGrant(ctx context.Context, c Connection, g Grant) error
 	CountConnections(ctx context.Context, team string) (int, error)
+	// CalendarLimit returns how many connections the team may have; below zero:
+	// any number. Until the commit nobody else of the team gets an answer.
+	CalendarLimit(ctx context.Context, team string) (int, error)
 	InsertChannel(ctx context.Context, c PushChannel) error
 	UpdateChannel(ctx context.Context, c PushChannel) error
 	DeleteChannel(ctx context.Context, team, id string) error

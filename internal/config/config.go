@@ -77,7 +77,7 @@ type Calendars struct {
 	CalendarDays     int           `name:"calendar-days" default:"30" help:"How many days ahead events are kept, 1 to 400."`
 	CalendarPastDays int           `name:"calendar-past-days" default:"0" help:"How many days back events are kept current, 0 to 400."`
 	CalendarPoll     time.Duration `name:"calendar-poll" default:"15m" help:"How often a calendar is looked at without a push."`
-	MaxCalendars     int           `name:"max-calendars" default:"1000" help:"Calendars that a team may connect. 0: no limit."`
+	MaxCalendars     int           `name:"max-calendars" default:"1000" help:"Calendars that any team may connect, whatever its own limit. 0: no such bound."`
 }
 
 func (c *Calendars) check() error {

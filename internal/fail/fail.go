@@ -8,6 +8,7 @@ package fail
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Kind says what sort of failure it is, so that a surface can pick a status.
@@ -21,6 +22,7 @@ const (
 	NotFound     Kind = "not_found"    // unknown, or another team's
 	Conflict     Kind = "conflict"     // not allowed in the present state
 	Limited      Kind = "limited"      // a rate or cap was reached
+	Payment      Kind = "payment"      // the balance does not suffice
 	Unavailable  Kind = "unavailable"  // a dependency of ours is down; try again
 	Internal     Kind = "internal"     // our fault
 )
@@ -33,7 +35,9 @@ type Error struct {
 	Code    string
 	Message string
 	Details string
-	Err     error // the cause, for logs; never sent to a client
+	// RetryAfter is when the same may succeed; 0: not said.
+	RetryAfter time.Duration
+	Err        error // the cause, for logs; never sent to a client
 }
 
 // Error returns the message, followed by the cause if there is one.

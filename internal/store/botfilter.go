@@ -20,6 +20,8 @@ func (w *where) add(term string, args ...any) {
 	w.args = append(w.args, args...)
 }
 
+func (w *where) all() string { return strings.Join(w.terms, " AND ") }
+
 func (w *where) number(query string) string {
 	var b strings.Builder
 	n := 0

@@ -101,9 +101,17 @@ func (s Bots) ForgetArtifact(ctx context.Context, botID string, a bot.StoredArti
 }
 
 // Transitions returns the statuses that a bot went through.
-func (s Bots) Transitions(ctx context.Context, team, botID string) ([]bot.Transition, error) {
+func (s Bots) Transitions(ctx context.Context, team, botID string) (out []bot.Transition, err error) {
+	err = s.DB.Read(ctx, func(q Querier) error {
+		out, err = transitions(ctx, q, team, botID)
+		return err
+	})
+	return out, err
+}
+
+func transitions(ctx context.Context, q Querier, team, botID string) ([]bot.Transition, error) {
 	const query = "SELECT status, at, message FROM bot_transitions WHERE bot_id = $1 AND team_id = $2 ORDER BY n"
-	return list(ctx, s.DB, query, []any{botID, team}, func(rows *sql.Rows) (t bot.Transition, err error) {
+	return rowsOf(ctx, q, query, []any{botID, team}, func(rows *sql.Rows) (t bot.Transition, err error) {
 		var at int64
 		err = rows.Scan(&t.Status, &at, &t.Message)
 		t.At = timeOf(at)

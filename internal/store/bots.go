@@ -21,6 +21,8 @@ type Vault interface {
 type Bots struct {
 	DB    *DB
 	Vault Vault
+	// Quota says what teams may have; nil: everything, and nothing is booked.
+	Quota QuotaRoom
 }
 
 const botColumns = `id, team_id, name, meeting_url, meeting_key, platform, mode, status, created_at, updated_at,

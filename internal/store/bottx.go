@@ -117,6 +117,11 @@ func (t botTx) UpdateMeeting(ctx context.Context, b bot.Bot) error {
 	return err
 }
 
+func (t botTx) UpdateExtra(ctx context.Context, b bot.Bot) error {
+	_, err := t.Exec(ctx, "UPDATE bots SET extra = $1 WHERE team_id = $2 AND id = $3", maybeJSON(b.Extra), b.TeamID, b.ID)
+	return err
+}
+
 func (t botTx) AddTransition(ctx context.Context, b bot.Bot, tr bot.Transition) error {
 	_, err := t.Exec(ctx, `INSERT INTO bot_transitions (bot_id, n, team_id, status, at, message)
 		SELECT CAST($1 AS TEXT), COALESCE(MAX(n), 0) + 1, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT), CAST($5 AS TEXT)

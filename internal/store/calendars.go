@@ -35,6 +35,8 @@ type Calendars struct {
 	DB    *DB
 	Vault CalendarVault
 	Bots  BotRoom
+	// Quota says what teams may have; nil: everything.
+	Quota QuotaRoom
 }
 
 // InTx runs fn in a write transaction.

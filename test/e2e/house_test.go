@@ -82,7 +82,7 @@ func openIn(t *testing.T, data string, env, args []string) *house {
 	}
 	t.Cleanup(func() { h.hooks.Close() })
 	h.Stage, err = demo.NewStage(t.Context(), demo.StageOptions{
-		Binary: binary, Data: h.data, Args: args,
+		Binary: binary, Data: h.data, Args: args, Pushed: true,
 		Env: append(env, "STENO_LAB_HOST="+h.lab.Host(), "STENO_ALLOW_PRIVATE_TARGETS=127.0.0.0/8", "STENO_LOG_FORMAT=json"),
 	})
 	if err != nil {

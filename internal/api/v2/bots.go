@@ -56,7 +56,7 @@ type botDetails struct {
 	TranscriptionProvider *string         `json:"transcription_provider"`
 	ErrorCode             *string         `json:"error_code"`
 	ErrorMessage          *string         `json:"error_message"`
-	Tokens                json.RawMessage `json:"tokens"` // null: nothing is booked yet
+	Tokens                *tokens         `json:"tokens"` // null: nothing is booked yet
 	Extra                 json.RawMessage `json:"extra"`
 	ZoomConfig            json.RawMessage `json:"zoom_config"`
 	// ParticipantAudio is an addition of ours; absent when there is none.
@@ -83,7 +83,9 @@ func (s *Surface) getBotDetails(ctx context.Context, c account.Caller, in *botIn
 	out := &detailsOutput{}
 	out.Body.Success, out.Body.Data = true, details(d, urls)
 	out.Body.Data.ParticipantAudio = voices
-	return out, nil
+	costs, err := s.charges(ctx, c.TeamID, []string{id})
+	out.Body.Data.Tokens = costs[id]
+	return out, err
 }
 
 func details(d bot.Details, urls map[string]string) botDetails {
@@ -94,7 +96,7 @@ func details(d bot.Details, urls map[string]string) botDetails {
 		DurationSeconds: bot.Seconds(d.Duration), Participants: bot.Persons(d.People), Speakers: bot.Persons(d.Speakers),
 		ArtifactsDeleted: d.ArtifactsDeleted, Video: url(bot.KindVideo), Audio: url(bot.KindAudio), Diarization: url(bot.KindDiarization),
 		RawTranscription: url(bot.KindRawTranscription), Transcription: url(bot.KindTranscription), ChatMessages: url(bot.KindChat),
-		Tokens: orNull(nil), Extra: orNull(d.Extra), ZoomConfig: orNull(nil),
+		Extra: orNull(d.Extra), ZoomConfig: orNull(nil),
 	}
 	out.ErrorCode, out.ErrorMessage = failure(d.Bot)
 	if t := d.Config.Transcription; t != nil {

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -36,7 +38,7 @@ func (p *Problem) GetStatus() int { return p.StatusCode }
 func (p *Problem) GetHeaders() http.Header {
 	h := http.Header{}
 	if p.RetryAfter > 0 {
-		h.Set("Retry-After", "1")
+		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))
 	}
 	return h
 }
@@ -59,6 +61,7 @@ var statusOf = map[fail.Kind]int{
 	fail.NotFound:     http.StatusNotFound,
 	fail.Conflict:     http.StatusConflict,
 	fail.Limited:      http.StatusTooManyRequests,
+	fail.Payment:      http.StatusPaymentRequired,
 	fail.Unavailable:  http.StatusServiceUnavailable,
 }
 
@@ -83,8 +86,15 @@ func (s *Surface) problem(ctx context.Context, err error) *Problem {
 	if status == http.StatusInternalServerError {
 		return newProblem(status, codeInternal, internalPhrase, "")
 	}
-	return newProblem(status, f.Code, f.Message, f.Details)
+	p := newProblem(status, f.Code, f.Message, f.Details)
+	if p.RetryAfter > 0 && f.RetryAfter > 0 {
+		p.RetryAfter = wholeSeconds(f.RetryAfter)
+	}
+	return p
 }
+
+// wholeSeconds rounds up: whoever waits so long does not come too early.
+func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
 func newProblem(status int, code, message, details string) *Problem {
 	p := &Problem{Label: http.StatusText(status), Code: code, StatusCode: status, Message: message}

@@ -59,7 +59,12 @@ func TestBadRequestsAreNamed(t *testing.T) {
 			"switch":              {"DELETE", "/v2/bots/00000000-0000-0000-0000-000000000000/delete-data?delete_from_provider=maybe", "", 400, "FST_ERR_VALIDATION", "/delete_from_provider"},
 			"unknown route":       {"GET", "/v2/nothing", "", 404, "FST_ERR_NOT_FOUND", ""},
 			"outside":             {"GET", "/", "", 404, "FST_ERR_NOT_FOUND", ""},
-			"later route":         {"POST", "/v2/bots/batch", "[]", 404, "FST_ERR_NOT_FOUND", ""},
+			"empty batch":         {"POST", "/v2/bots/batch", "[]", 400, "FST_ERR_VALIDATION", "array of 1 to 100"},
+			"batch of null":       {"POST", "/v2/bots/batch", "null", 400, "FST_ERR_VALIDATION", ""},
+			"batch of text":       {"POST", "/v2/bots/batch", `"bots"`, 400, "FST_ERR_VALIDATION", "array of 1 to 100"},
+			"batch too long":      {"POST", "/v2/bots/batch", "[" + strings.Repeat("{},", 100) + "{}]", 400, "FST_ERR_VALIDATION", "at most 100"},
+			"no extra":            {"PATCH", "/v2/bots/00000000-0000-0000-0000-000000000000/update-config", "{}", 400, "FST_ERR_VALIDATION", `{"pointer":"/extra","rule":"is required"}`},
+			"extra of text":       {"PATCH", "/v2/bots/00000000-0000-0000-0000-000000000000/update-config", `{"extra":"x"}`, 400, "FST_ERR_VALIDATION", "/extra"},
 			"method":              {"PUT", "/v2/bots", "{}", 405, "FST_ERR_METHOD_NOT_ALLOWED", ""},
 			"panic":               {"GET", "/panic", "", 500, "FST_ERR_INTERNAL_SERVER_ERROR", ""},
 		} {

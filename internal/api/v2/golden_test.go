@@ -32,7 +32,7 @@ func golden(t *testing.T, name string, r reply) {
 		}
 		return seen[id]
 	})
-	text = regexp.MustCompile(`"((?:prev_)?cursor)":"[^"]+"`).ReplaceAllString(text, `"$1":"cursor"`)
+	text = regexp.MustCompile(`"((?:prev_|next_)?cursor)":"[^"]+"`).ReplaceAllString(text, `"$1":"cursor"`)
 	var pretty bytes.Buffer
 	if err := json.Indent(&pretty, []byte(text), "", "  "); err != nil {
 		t.Fatalf("%s: not JSON: %s", name, r.body)

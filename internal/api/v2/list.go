@@ -35,6 +35,7 @@ type listOutput struct {
 		Success    bool      `json:"success"`
 		Data       []listBot `json:"data"`
 		Cursor     *string   `json:"cursor"`
+		NextCursor *string   `json:"next_cursor" doc:"The same as cursor, by its older name."`
 		PrevCursor *string   `json:"prev_cursor"`
 	}
 }
@@ -53,7 +54,7 @@ type listBot struct {
 	Status          string          `json:"status"`
 	ErrorCode       *string         `json:"error_code"`
 	ErrorMessage    *string         `json:"error_message"`
-	Tokens          json.RawMessage `json:"tokens"` // null: nothing is booked yet
+	Tokens          *tokens         `json:"tokens"` // null: nothing is booked yet
 }
 
 func (s *Surface) listBots(ctx context.Context, c account.Caller, in *listInput) (*listOutput, error) {
@@ -67,10 +68,21 @@ func (s *Surface) listBots(ctx context.Context, c account.Caller, in *listInput)
 	}
 	out := &listOutput{}
 	out.Body.Success, out.Body.Data = true, make([]listBot, 0, len(page.Bots))
+	ids := make([]string, 0, len(page.Bots))
 	for _, b := range page.Bots {
 		out.Body.Data = append(out.Body.Data, listed(b))
+		if b.EndedAt != nil {
+			ids = append(ids, b.ID)
+		}
 	}
-	out.Body.Cursor, out.Body.PrevCursor = text(page.Next), text(page.Prev)
+	costs, err := s.charges(ctx, c.TeamID, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range out.Body.Data {
+		out.Body.Data[i].Tokens = costs[out.Body.Data[i].BotID]
+	}
+	out.Body.Cursor, out.Body.NextCursor, out.Body.PrevCursor = text(page.Next), text(page.Next), text(page.Prev)
 	return out, nil
 }
 
@@ -78,7 +90,7 @@ func listed(b bot.Bot) listBot {
 	out := listBot{
 		BotID: b.ID, BotName: b.Name, MeetingURL: b.MeetingURL, MeetingPlatform: string(b.Platform), Extra: orNull(b.Extra),
 		Duration: bot.Seconds(b.Duration), CreatedAt: stamp(b.CreatedAt), EndedAt: maybeStamp(b.EndedAt),
-		JoinedAt: maybeStamp(b.JoinedAt), ExitedAt: maybeStamp(b.ExitedAt), Status: string(b.Status), Tokens: orNull(nil),
+		JoinedAt: maybeStamp(b.JoinedAt), ExitedAt: maybeStamp(b.ExitedAt), Status: string(b.Status),
 	}
 	out.ErrorCode, out.ErrorMessage = failure(b)
 	return out

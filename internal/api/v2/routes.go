@@ -24,10 +24,12 @@ type route struct {
 // routes lists all operations of the surface (digest 2.0).
 var routes = []route{
 	{"createBot", http.MethodPost, "/v2/bots", account.ScopeSend, http.StatusCreated, "Send a bot to a meeting", do((*Surface).createBot)},
+	{"batchCreateBots", http.MethodPost, "/v2/bots/batch", account.ScopeSend, http.StatusCreated, "Send up to 100 bots; each succeeds or fails by itself", do((*Surface).batchCreateBots)},
 	{"listBots", http.MethodGet, "/v2/bots", account.ScopeFull, http.StatusOK, "List bots, newest first", do((*Surface).listBots)},
 	{"getBotDetails", http.MethodGet, "/v2/bots/{bot_id}", account.ScopeFull, http.StatusOK, "Show a bot with its recording", do((*Surface).getBotDetails)},
 	{"getBotStatus", http.MethodGet, "/v2/bots/{bot_id}/status", account.ScopeFull, http.StatusOK, "Show the status of a bot", do((*Surface).getBotStatus)},
 	{"leaveBot", http.MethodPost, "/v2/bots/{bot_id}/leave", account.ScopeFull, http.StatusOK, "Have a bot leave its meeting", do((*Surface).leaveBot)},
+	{"updateBotConfig", http.MethodPatch, "/v2/bots/{bot_id}/update-config", account.ScopeFull, http.StatusOK, "Change the extra data of a bot", do((*Surface).updateBotConfig)},
 	{"deleteBotData", http.MethodDelete, "/v2/bots/{bot_id}/delete-data", account.ScopeFull, http.StatusOK, "Delete the recording of a bot", do((*Surface).deleteBotData)},
 
 	{"listRawCalendars", http.MethodPost, "/v2/calendars/list-raw", account.ScopeFull, http.StatusOK, "List the calendars of an account; nothing is stored", do((*Surface).listRawCalendars)},

@@ -24,6 +24,7 @@ import (
 	"steno/internal/calendar"
 	"steno/internal/clock"
 	"steno/internal/meeting"
+	"steno/internal/quota"
 	"steno/internal/store"
 	"steno/internal/store/storetest"
 	"steno/test/contract"
@@ -38,6 +39,7 @@ type stand struct {
 	bots      *bot.Service
 	calendars *calendar.Service
 	accounts  *account.Service
+	quota     *quota.Service
 	team      account.Team
 	key       string // of team, with full access
 	now       time.Time
@@ -63,8 +65,9 @@ func newStand(t testing.TB, db *store.DB) *stand {
 	clk := clock.Func(func() time.Time { return s.now })
 	log := slog.New(slog.NewTextHandler(&s.log, nil))
 	s.accounts = account.New(store.Accounts{DB: db}, clk, log)
+	s.quota = app.NewQuota(db, clk)
 	s.bots = &bot.Service{
-		Store: store.Bots{DB: db, Vault: files{}}, Clock: clk, Signer: files{},
+		Store: store.Bots{DB: db, Vault: files{}, Quota: app.NewQuotaRoom(s.quota, db)}, Clock: clk, Signer: files{},
 		ValidURL: func(u string) error {
 			if strings.Contains(u, "169.254.") {
 				return errors.New("leads to a forbidden address")
@@ -78,7 +81,12 @@ func newStand(t testing.TB, db *store.DB) *stand {
 	}
 	s.key = s.newKey(t, s.team, account.Full)
 	s.calendars = newCalendars(db, clk, s)
-	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.accounts, Clock: clk, Log: log, Version: "test"}
+	// The stand's clock stands still, so that its requests all come in one second.
+	none := quota.NoLimit
+	if _, err := s.quota.SetLimits(t.Context(), s.team.ID, quota.Change{RequestsPerSecond: &none}); err != nil {
+		t.Fatal(err)
+	}
+	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.accounts, Quota: s.quota, Clock: clk, Log: log, Version: "test"}
 	r := chi.NewRouter()
 	surface.Mount(r)
 	r.Get("/panic", func(http.ResponseWriter, *http.Request) { panic("canary in a panic") })

@@ -7,6 +7,7 @@ package v2
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"steno/internal/calendar"
 	"steno/internal/clock"
 	"steno/internal/fail"
+	"steno/internal/quota"
 )
 
 // Bots is what the surface needs of the room of bots.
@@ -31,6 +33,7 @@ type Bots interface {
 	List(ctx context.Context, team string, f bot.Filter, limit int, cursor string) (bot.Page, error)
 	Leave(ctx context.Context, team, id string) error
 	DeleteData(ctx context.Context, team, id string) error
+	MergeExtra(ctx context.Context, team, id string, extra json.RawMessage) error
 	// Check returns what is wrong with a request whose meeting is not known yet.
 	Check(r bot.Request) error
 	URLs(ctx context.Context, artifacts []bot.StoredArtifact) (map[string]string, error)
@@ -63,14 +66,24 @@ type Accounts interface {
 	Authenticate(ctx context.Context, key string) (account.Caller, error)
 }
 
-// Surface is the API v2. All fields are required.
+// Quota limits the rate of requests and knows what bots cost.
+type Quota interface {
+	// Take counts a request; beyond the limit it returns fail.Limited.
+	Take(ctx context.Context, team string) (quota.Rate, error)
+	Charges(ctx context.Context, team string, bots []string) (map[string]quota.Charge, error)
+}
+
+// Surface is the API v2. All fields but Quota are required.
 type Surface struct {
 	Bots      Bots
 	Calendars Calendars
 	Accounts  Accounts
+	Quota     Quota // nil: no limits, no costs
 	Clock     clock.Clock
 	Log       *slog.Logger
 	Version   string // of the program, for the OpenAPI document
+
+	schemas huma.Registry // of the bodies
 }
 
 // KeyHeader carries the API key (digest 1.2).
@@ -91,12 +104,9 @@ func (s *Surface) Mount(r chi.Router) huma.API {
 			Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusInternalServerError},
 		})
 	}
+	s.documentBatches(api)
 	r.Get("/v2/openapi.json", serveDocument(api))
 	r.Get("/openapi.json", serveDocument(api))
-	// Names that come later; without this they would be read as bot ids.
-	for _, path := range []string{"/v2/bots/scheduled", "/v2/bots/batch"} {
-		r.HandleFunc(path, s.NotFound)
-	}
 	r.NotFound(s.NotFound)
 	r.MethodNotAllowed(s.MethodNotAllowed)
 	return api
@@ -139,6 +149,9 @@ func (s *Surface) authenticate(api huma.API) func(huma.Context, func(huma.Contex
 		if err == nil {
 			scope, _ := ctx.Operation().Metadata[scopeKey].(account.Scope)
 			err = caller.May(scope)
+		}
+		if err == nil {
+			err = s.limit(ctx, caller)
 		}
 		if err != nil {
 			s.writeError(ctx, s.problem(ctx.Context(), err))

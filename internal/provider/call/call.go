@@ -38,6 +38,10 @@ const (
 	// themselves; after that it is the job's turn.
 	tries    = 3
 	patience = 12 * time.Second
+	// A call that was refused because the mailbox had too many at a time has a
+	// good chance a moment later.
+	triesCrowded    = 8
+	patienceCrowded = throttle.MaxWait
 )
 
 // Service is what a caller has to know of a service.
@@ -49,6 +53,13 @@ type Service struct {
 	// WholeClient reports whether a refusal is about the whole application, not
 	// one mailbox: then all its calls pause. nil: never.
 	WholeClient func(*calendar.Error) bool
+	// Crowded reports whether a refusal is about the calls that the mailbox has
+	// at a time, of all the customer's servers together. nil: never.
+	Crowded func(*calendar.Error) bool
+}
+
+func (s Service) crowded(e *calendar.Error) bool {
+	return e.Kind == calendar.RateLimited && s.Crowded != nil && s.Crowded(e)
 }
 
 // Caller makes calls. It is safe for concurrent use.
@@ -120,8 +131,8 @@ func (c *Caller) Do(ctx context.Context, s Spec, req *http.Request) (*http.Respo
 		case e.Reason == unauthorized:
 			return nil, c.fail(s, calendar.PermissionDenied, "401", "the service refuses a fresh access token", nil)
 		}
-		wait, again := c.again(e, s, try)
-		if waited += wait; !again || waited > patience || (req.Body != nil && req.GetBody == nil) {
+		wait, most, again := c.again(e, s, try)
+		if waited += wait; !again || waited > most || (req.Body != nil && req.GetBody == nil) {
 			return nil, err
 		}
 		if err := c.Sleep(ctx, wait); err != nil {
@@ -133,22 +144,34 @@ func (c *Caller) Do(ctx context.Context, s Spec, req *http.Request) (*http.Respo
 // unauthorized marks an answer 401 until a new token has been tried.
 const unauthorized = "401 unauthorized"
 
-// again says whether and after what wait a failed call is made again.
-func (c *Caller) again(e *calendar.Error, s Spec, try int) (time.Duration, bool) {
+// again says whether and after what wait a failed call is made again, and how
+// long the waits may be together.
+func (c *Caller) again(e *calendar.Error, s Spec, try int) (wait, most time.Duration, again bool) {
+	if c.Service.crowded(e) {
+		return crowdedPause(e.RetryAfter, try), patienceCrowded, try < triesCrowded
+	}
 	if try >= tries {
-		return 0, false
+		return 0, 0, false
 	}
 	backoff := time.Second<<(try-1) + rand.N(time.Second)
 	switch e.Kind {
 	case calendar.RateLimited: // refused unseen, so also a Once may be repeated
 		if e.RetryAfter > 0 {
-			return e.RetryAfter, true
+			return e.RetryAfter, patience, true
 		}
-		return backoff, true
+		return backoff, patience, true
 	case calendar.Transient: // what has taken its whole time will hardly be quick
-		return max(e.RetryAfter, backoff/2), !s.Once && e.Reason != TimedOut
+		return max(e.RetryAfter, backoff/2), patience, !s.Once && e.Reason != TimedOut
 	}
-	return 0, false
+	return 0, 0, false
+}
+
+// crowdedPause is the wait after a refusal for the calls at a time: what the
+// service asks for and some more, longer and wider from try to try, so that
+// servers that were refused together do not come back together.
+func crowdedPause(asked time.Duration, try int) time.Duration {
+	step := min(250*time.Millisecond<<(try-1), 2*time.Second)
+	return asked + step/2 + rand.N(step)
 }
 
 // once makes one try.
@@ -232,7 +255,9 @@ func (c *Caller) refusal(s Spec, res *http.Response, client string) error {
 	if e.Kind == calendar.RateLimited {
 		// Without a hint, the other calls of the mailbox hold their breath too.
 		pause := max(after, time.Second)
-		if c.Service.WholeClient != nil && c.Service.WholeClient(e) {
+		if c.Service.crowded(e) {
+			c.Limiter.Crowded(client, s.Account.mailbox(), crowdedPause(after, 1))
+		} else if c.Service.WholeClient != nil && c.Service.WholeClient(e) {
 			c.Limiter.PauseClient(client, pause)
 		} else {
 			c.Limiter.PauseMailbox(client, s.Account.mailbox(), pause)

@@ -163,10 +163,13 @@ func classify(status int, header http.Header, body []byte) *calendar.Error {
 		return set(calendar.CursorLost, "the page or delta token is not accepted")
 	case unlicensed(status, r):
 		return set(calendar.Unlicensed, "the account has no Exchange Online mailbox; check its Microsoft 365 licence")
+	case full(status, r):
+		e.Reason = crowded
+		return set(calendar.RateLimited, "the mailbox's limit of calls at a time is reached")
 	case status == http.StatusTooManyRequests || r.is("toomanyrequests", "applicationthrottled", "errorservertoobusy"), status == 509:
 		return set(calendar.RateLimited, "the service's rate limit is reached")
-	case status == http.StatusServiceUnavailable && (header.Get("Retry-After") != "" || r.says("mailboxconcurrency")):
-		return set(calendar.RateLimited, "the mailbox's limit of calls at a time is reached")
+	case status == http.StatusServiceUnavailable && header.Get("Retry-After") != "":
+		return set(calendar.RateLimited, "the service is busy and says when to come back")
 	case r.is("errorexceededmessagelimit"):
 		e.RetryAfter = 30 * time.Minute
 		return set(calendar.RateLimited, "the mailbox's limit of messages is reached")
@@ -187,6 +190,19 @@ func unlicensed(status int, r refusal) bool {
 	return status < 500 && (r.is("mailboxnotenabledforrestapi", "mailboxnotsupportedforrestapi") ||
 		r.says("rest api is not yet supported for this mailbox", "the mailbox is either inactive, soft-deleted, or is hosted on-premise"))
 }
+
+// crowded is the Reason of a call that was refused because the mailbox had four
+// in flight already.
+const crowded = "MailboxConcurrency"
+
+// full: the code of such a refusal differs; its text names the limit, or a 503
+// says that the server is busy (trap 28).
+func full(status int, r refusal) bool {
+	return (status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable) && (r.is("mailboxconcurrency") || r.says("mailboxconcurrency")) ||
+		status == http.StatusServiceUnavailable && r.is("errorserverbusy")
+}
+
+func isCrowded(e *calendar.Error) bool { return e.Reason == crowded }
 
 // wholeApplication: some limits count all mailboxes of an application.
 func wholeApplication(e *calendar.Error) bool {

@@ -70,7 +70,7 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{base: base, clock: o.Clock, days: dayCache{known: map[string]day{}}}
 	c.caller = &call.Caller{
-		Service: call.Service{Platform: calendar.Microsoft, Classify: classify, WholeClient: wholeApplication},
+		Service: call.Service{Platform: calendar.Microsoft, Classify: classify, WholeClient: wholeApplication, Crowded: isCrowded},
 		HTTP:    o.HTTP,
 		Tokens:  access.New(tokenEndpoint(login.String(), scopeFor(base.Host)), o.HTTP, o.Clock, o.Sleep),
 		Limiter: throttle.New(o.Limits, o.Clock, o.Sleep),

@@ -29,7 +29,9 @@ type Rate struct {
 type Limits struct {
 	Client  Rate
 	Mailbox Rate
-	// InFlight is how many calls a mailbox may have at a time; 0: no bound.
+	// InFlight is how many calls a mailbox may have at a time; 0: no bound. It is
+	// this process's own share: what others of the customer's servers call at the
+	// same time shows in the service's refusals only (Crowded).
 	InFlight int
 }
 
@@ -91,8 +93,8 @@ type key struct{ client, mailbox string }
 
 type bucket struct {
 	rate    *rate.Limiter // nil: no limit
-	slots   chan struct{} // nil: no bound
-	until   time.Time     // paused by the service until then
+	slots   slots
+	until   time.Time // paused by the service until then
 	used    time.Time
 	holders int
 }
@@ -106,26 +108,18 @@ func New(l Limits, c clock.Clock, sleep Sleep) *Limiter {
 // call when its answer has been read. The error is a *Delay or ctx's.
 func (l *Limiter) Acquire(ctx context.Context, client, mailbox string) (release func(), err error) {
 	app, box := l.buckets(client, mailbox)
-	done := func() {
+	done := func(held int) {
 		l.mu.Lock()
+		defer l.mu.Unlock()
 		app.holders--
 		box.holders--
-		l.mu.Unlock()
+		box.slots.give(held)
 	}
-	if box.slots != nil {
-		select {
-		case box.slots <- struct{}{}:
-		case <-ctx.Done():
-			done()
-			return nil, ctx.Err()
-		}
+	if err := l.slot(ctx, box); err != nil {
+		done(0)
+		return nil, err
 	}
-	release = sync.OnceFunc(func() {
-		if box.slots != nil {
-			<-box.slots
-		}
-		done()
-	})
+	release = sync.OnceFunc(func() { done(1) })
 	for _, b := range []*bucket{box, app} {
 		if err := l.turn(ctx, b); err != nil {
 			release()
@@ -133,6 +127,23 @@ func (l *Limiter) Acquire(ctx context.Context, client, mailbox string) (release 
 		}
 	}
 	return release, nil
+}
+
+// slot waits until the mailbox has less than its calls in flight.
+func (l *Limiter) slot(ctx context.Context, box *bucket) error {
+	l.mu.Lock()
+	box.slots.widen(l.clock.Now())
+	turn := box.slots.take()
+	l.mu.Unlock()
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	box.slots.leave(turn)
+	return ctx.Err()
 }
 
 // turn waits for a bucket: first the service's own pause, then the rate.
@@ -179,6 +190,20 @@ func (l *Limiter) PauseMailbox(client, mailbox string, d time.Duration) {
 	l.pause(l.mailboxes[key{client, mailbox}], d)
 }
 
+// Crowded says that the service refused a call because the mailbox had too many
+// at a time: others than this process call it. The mailbox is silent for d, and
+// then has half of its slots for a while, so that the processes find a share
+// each that fits.
+func (l *Limiter) Crowded(client, mailbox string, d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, now := l.mailboxes[key{client, mailbox}], l.clock.Now()
+	if b != nil && !now.Before(b.until) { // the refusals of one moment narrow it once
+		b.slots.narrow(now)
+	}
+	l.pause(b, d)
+}
+
 // PauseClient keeps a whole application silent for d.
 func (l *Limiter) PauseClient(client string, d time.Duration) {
 	l.mu.Lock()
@@ -216,13 +241,10 @@ func (l *Limiter) buckets(client, mailbox string) (app, box *bucket) {
 	return app, box
 }
 
-func newBucket(r Rate, slots int) *bucket {
-	b := &bucket{}
+func newBucket(r Rate, most int) *bucket {
+	b := &bucket{slots: slots{most: most, width: most}}
 	if r.PerSecond > 0 {
 		b.rate = rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst)
-	}
-	if slots > 0 {
-		b.slots = make(chan struct{}, slots)
 	}
 	return b
 }

@@ -176,3 +176,52 @@ func TestBucketsOfThePastAreForgotten(t *testing.T) {
 		}
 	})
 }
+
+// Several servers crowd one mailbox: each makes do with less, until it has been
+// calm for a while.
+func TestACrowdedMailboxGetsFewerSlotsForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Limits{InFlight: 4}, clock.System{}, Timer)
+		fits := func() (n int) {
+			t.Helper()
+			var held []func()
+			for {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				release, err := l.Acquire(ctx, "app", "box")
+				cancel()
+				if err != nil {
+					break
+				}
+				held = append(held, release)
+			}
+			for _, release := range held {
+				release()
+			}
+			return len(held)
+		}
+		if n := fits(); n != 4 {
+			t.Fatalf("%d slots, want 4", n)
+		}
+		for range 3 { // refusals of one moment are one
+			l.Crowded("app", "box", 500*time.Millisecond)
+		}
+		if n := fits(); n != 2 {
+			t.Errorf("%d slots after a refusal, want 2", n)
+		}
+		for range 3 {
+			l.Crowded("app", "box", 500*time.Millisecond)
+			time.Sleep(time.Second)
+		}
+		if n := fits(); n != 1 {
+			t.Errorf("%d slots after more of them, want 1", n)
+		}
+		time.Sleep(widenAfter)
+		if n := fits(); n != 2 {
+			t.Errorf("%d slots after a calm while, want 2", n)
+		}
+		time.Sleep(widenAfter)
+		if n := fits(); n != 4 {
+			t.Errorf("%d slots after another, want all 4", n)
+		}
+	})
+}
