@@ -20,7 +20,7 @@ func connectBody(platform, raw string) string {
 }
 
 // connect connects a calendar and syncs it.
-func (s *stand) connect(t *testing.T, platform, raw string) string {
+func (s *stand) connect(t testing.TB, platform, raw string) string {
 	t.Helper()
 	r := s.call(t, s.key, "POST", "/v2/calendars", connectBody(platform, raw))
 	var out struct {
@@ -48,7 +48,7 @@ type found struct {
 	BotScheduled bool   `json:"bot_scheduled"`
 }
 
-func (s *stand) events(t *testing.T, cal string) (list []found) {
+func (s *stand) events(t testing.TB, cal string) (list []found) {
 	t.Helper()
 	var out struct{ Data []found }
 	r := s.call(t, s.key, "GET", "/v2/calendars/"+cal+"/events?limit=100", "")

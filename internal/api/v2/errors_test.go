@@ -192,6 +192,7 @@ func TestDatabaseAwayIs503(t *testing.T) {
 	s.call(t, s.key, "GET", "/v2/bots", "")
 	cold := s.newKey(t, s.team, account.Full) // not remembered
 	storetest.Vanish(t, u)
+	s.gone = true
 	defer func() { _ = db.Close() }()
 	for _, key := range []string{s.key, cold} {
 		r := s.call(t, key, "GET", "/v2/bots", "")

@@ -14,6 +14,7 @@ import (
 type fakeService struct {
 	platform calendar.Platform
 	items    []calendar.Item
+	refusal  *calendar.ErrorKind // what it says to every call; empty: what the credentials say
 }
 
 func (f *fakeService) Platform() calendar.Platform { return f.platform }
@@ -44,6 +45,9 @@ func (a *fakeAccount) access(ctx context.Context) error {
 	kind := refusals[g.RefreshToken]
 	if g.ClientSecret == "wrong" {
 		kind = calendar.BadClient
+	}
+	if *a.service.refusal != "" {
+		kind = *a.service.refusal
 	}
 	if kind == "" {
 		return nil

@@ -31,6 +31,7 @@ import (
 	"steno/internal/store"
 	"steno/internal/store/storetest"
 	"steno/internal/zoom"
+	"steno/test/contract"
 )
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
@@ -48,6 +49,9 @@ type stand struct {
 	key       string // of team, with full access
 	now       time.Time
 	log       bytes.Buffer
+	watch     *contract.Watch    // of every answer
+	gone      bool               // the database was taken away
+	refusal   calendar.ErrorKind // of the calendar services, to every call
 }
 
 type files struct{}
@@ -60,7 +64,7 @@ func (files) SealBot(_, _, _, plain string) (string, error) {
 	return strings.Repeat("*", len(plain)), nil
 }
 
-func newStand(t *testing.T, db *store.DB) *stand {
+func newStand(t testing.TB, db *store.DB) *stand {
 	t.Helper()
 	s := &stand{db: db, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	clk := clock.Func(func() time.Time { return s.now })
@@ -92,13 +96,14 @@ func newStand(t *testing.T, db *store.DB) *stand {
 	r := chi.NewRouter()
 	surface.Mount(r)
 	r.Get("/panic", func(http.ResponseWriter, *http.Request) { panic("canary in a panic") })
-	s.Server = httptest.NewServer(httpx.Wrap(r, httpx.Options{Log: log, Clock: clk, Panic: surface.Panicked}))
-	t.Cleanup(s.Close)
+	s.watch = &contract.Watch{Failed: t.Errorf}
+	s.Server = httptest.NewServer(s.watch.Handler(httpx.Wrap(r, httpx.Options{Log: log, Clock: clk, Panic: surface.Panicked})))
+	t.Cleanup(func() { s.Close(); s.checkMessages(t) })
 	return s
 }
 
 // newZoom makes the room of Zoom credentials over a Zoom of its own.
-func newZoom(t *testing.T, s *stand, clk clock.Clock) *zoom.Service {
+func newZoom(t testing.TB, s *stand, clk clock.Clock) *zoom.Service {
 	t.Helper()
 	s.zoom = zoomtest.New(t)
 	client, err := zoomoauth.New(s.zoom.URL, s.zoom.API(), netguard.Options{})
@@ -122,7 +127,7 @@ func newCalendars(db *store.DB, clk clock.Clock, s *stand) *calendar.Service {
 		Log: slog.New(slog.NewTextHandler(&s.log, nil)), Options: calendar.Options{PushURL: "https://steno.example"},
 		Random: func() float64 { return 0.5 },
 		Providers: map[calendar.Platform]calendar.Provider{
-			calendar.Google: &fakeService{calendar.Google, items}, calendar.Microsoft: &fakeService{calendar.Microsoft, items},
+			calendar.Google: &fakeService{calendar.Google, items, &s.refusal}, calendar.Microsoft: &fakeService{calendar.Microsoft, items, &s.refusal},
 		},
 	}
 }
@@ -132,7 +137,7 @@ func (files) OpenGrant(_, _, sealed string) ([]byte, error)       { return []byt
 func (files) SealRule(_, _ string, plain []byte) (string, error)  { return string(plain), nil }
 func (files) OpenRule(_, _, sealed string) ([]byte, error)        { return []byte(sealed), nil }
 
-func (s *stand) newKey(t *testing.T, team account.Team, p account.Permission) string {
+func (s *stand) newKey(t testing.TB, team account.Team, p account.Permission) string {
 	t.Helper()
 	key, _, err := s.accounts.CreateKey(t.Context(), team.ID, "test", p)
 	if err != nil {
@@ -149,7 +154,7 @@ type reply struct {
 }
 
 // call sends a request with a key; a body makes it JSON.
-func (s *stand) call(t *testing.T, key, method, path, body string) reply {
+func (s *stand) call(t testing.TB, key, method, path, body string) reply {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -172,7 +177,7 @@ func (s *stand) call(t *testing.T, key, method, path, body string) reply {
 }
 
 // problem reads an error and checks that it has the six keys that clients need.
-func (r reply) problem(t *testing.T) (code, message, details string) {
+func (r reply) problem(t testing.TB) (code, message, details string) {
 	t.Helper()
 	var p map[string]any
 	if err := json.Unmarshal([]byte(r.body), &p); err != nil {
@@ -194,7 +199,7 @@ func (r reply) problem(t *testing.T) (code, message, details string) {
 
 const minimal = `{"bot_name":"Notetaker","meeting_url":"https://meet.google.com/abc-defg-hij"}`
 
-func (s *stand) create(t *testing.T, body string) string {
+func (s *stand) create(t testing.TB, body string) string {
 	t.Helper()
 	r := s.call(t, s.key, "POST", "/v2/bots", body)
 	var out struct {
@@ -209,7 +214,7 @@ func (s *stand) create(t *testing.T, body string) string {
 }
 
 // finish brings a bot to its end.
-func (s *stand) finish(t *testing.T, id string) {
+func (s *stand) finish(t testing.TB, id string) {
 	t.Helper()
 	if _, err := s.bots.Launch(t.Context(), id, "host"); err != nil {
 		t.Fatal(err)

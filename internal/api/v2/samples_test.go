@@ -1,0 +1,251 @@
+package v2_test
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"steno/internal/api/httpx"
+	v2 "steno/internal/api/v2"
+	"steno/internal/calendar"
+	"steno/internal/clock"
+	"steno/internal/ident"
+	"steno/internal/store"
+	"steno/internal/webhook"
+)
+
+// world is a team that has something of everything, and an endpoint that is
+// told of all of it.
+type world struct {
+	*stand
+	ids ids
+}
+
+// ids are ids by kind: bot, done (a completed bot), calendar, event, series.
+type ids map[string]string
+
+func newWorld(t testing.TB, db *store.DB) *world {
+	t.Helper()
+	w := &world{stand: newStand(t, db), ids: ids{}}
+	err := db.AddWebhook(t.Context(), webhook.Endpoint{
+		ID: ident.New(), TeamID: w.team.ID, Name: "all", URL: "https://receiver.example", Participants: webhook.Names, Enabled: true, CreatedAt: w.now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.ids["bot"] = w.create(t, minimal)
+	w.ids["done"] = w.create(t, `{"bot_name":"N","meeting_url":"https://zoom.us/j/1","callback_enabled":true,"callback_config":{"url":"https://receiver.example"}}`)
+	w.finish(t, w.ids["done"])
+	w.ids["calendar"] = w.connect(t, "google", "primary")
+	list := w.events(t, w.ids["calendar"])
+	w.ids["event"], w.ids["series"] = titled(list, "Standup").EventID, titled(list, "Standup").SeriesID
+	return w
+}
+
+// fill puts ids in the place of their kinds in braces.
+func (i ids) fill(text string) string {
+	for kind, id := range i {
+		text = strings.ReplaceAll(text, "{"+kind+"}", id)
+	}
+	return text
+}
+
+// each returns the same kinds with other ids.
+func (i ids) each(make func() string) ids {
+	out := ids{}
+	for kind := range i {
+		out[kind] = make()
+	}
+	return out
+}
+
+// sample says how an operation is called so that it succeeds, and how its other
+// documented statuses come about. 400, 404 and 500 come about by themselves
+// unless they are named here. Texts hold ids as {kind}.
+type sample struct {
+	path  map[string]string // kinds of the path's ids where they are not the usual ones
+	query string
+	body  string
+	ready func(t testing.TB, w *world) // comes before every call
+	bad   request                      // replaces the usual mistake; its path is a query
+	more  map[int]state
+	never map[int]string // documented, cannot happen, and why
+}
+
+// state is how a status comes about. Without a request the sample's is sent.
+type state struct {
+	prepare func(t testing.TB, w *world)
+	request
+}
+
+// kinds are the usual meanings of path parameters.
+var kinds = map[string]string{"bot_id": "bot", "calendar_id": "calendar", "event_id": "event", "id": "credential"}
+
+const (
+	oneEvent   = `"event_id":"{event}","series_id":"{series}","all_occurrences":false}`
+	botOnEvent = `{"bot_name":"N",` + oneEvent
+)
+
+const reading = "reading is free: it is never limited (C31)"
+
+// samples has a row for each operation of the surface.
+var samples = map[string]sample{
+	"createBot": {
+		body: minimal, bad: request{body: `{"bot_name":7}`},
+		never: map[int]string{402: "there are no quotas yet", 409: "there is no deduplication yet"},
+	},
+	"listBots":      {query: "?limit=2", bad: request{path: "?limit=0"}},
+	"getBotDetails": {path: map[string]string{"bot_id": "done"}},
+	"getBotStatus":  {},
+	"leaveBot":      {more: map[int]state{409: {request: request{"POST", "/v2/bots/{done}/leave", ""}}}},
+	"deleteBotData": {path: map[string]string{"bot_id": "done"}},
+
+	"listRawCalendars": {
+		body: `{"calendar_platform":"google",` + secretsOK + `}`, bad: request{body: `{"calendar_platform":"yahoo"}`},
+		more: map[int]state{401: refusing(calendar.Revoked), 403: refusing(calendar.Unlicensed)},
+	},
+	"createCalendarConnection": {
+		body: connectBody("google", "team"), bad: request{body: `{}`},
+		more: map[int]state{
+			401: refusing(calendar.Revoked), 409: {request: request{"POST", "/v2/calendars", connectBody("google", "primary")}},
+		},
+	},
+	"listCalendars":            {query: "?limit=2", bad: request{path: "?limit=x"}},
+	"getCalendarDetails":       {},
+	"updateCalendarConnection": {body: "{" + secretsOK + "}", more: map[int]state{401: refusing(calendar.Revoked), 403: refusing(calendar.PermissionDenied)}},
+	"deleteCalendarConnection": {},
+	"syncCalendar":             {more: map[int]state{401: refusing(calendar.Revoked)}},
+	"resubscribeCalendar":      {more: map[int]state{401: refusing(calendar.Revoked), 403: refusing(calendar.PermissionDenied)}},
+	"listEvents":               {},
+	"getEventDetails":          {},
+	"listEventDecisions":       {},
+	"listEventSeries":          {},
+	"createCalendarBot":        {body: botOnEvent},
+	"updateCalendarBot":        {body: `{"bot_name":"M",` + oneEvent, ready: withCalendarBot, more: map[int]state{409: {prepare: nearlyThere}}},
+	"deleteCalendarBot":        {body: `{` + oneEvent, ready: withCalendarBot, more: map[int]state{409: {prepare: nearlyThere}}},
+}
+
+// later are operations that do not exist yet.
+var later = map[string]bool{
+	"batchCreateBots": true, "batchCreateScheduledBots": true, "createScheduledBot": true, "createZoomCredential": true, "deleteScheduledBot": true,
+	"deleteZoomCredential": true, "getBotScreenshots": true, "getScheduledBotDetails": true, "getZoomCredential": true, "listScheduledBots": true,
+	"listZoomCredentials": true, "pauseBotRecording": true, "resendFinalWebhook": true, "resumeBotRecording": true, "retryCallback": true,
+	"sendChatMessage": true, "updateBotConfig": true, "updateScheduledBot": true, "updateZoomCredential": true,
+}
+
+// refusing is the state in which the calendar services refuse every call.
+func refusing(k calendar.ErrorKind) state {
+	return state{prepare: func(_ testing.TB, w *world) { w.refusal = k }}
+}
+
+// withCalendarBot puts a bot on the event.
+func withCalendarBot(t testing.TB, w *world) {
+	t.Helper()
+	if r := w.call(t, w.key, "POST", "/v2/calendars/"+w.ids["calendar"]+"/bots", w.ids.fill(botOnEvent)); r.status != http.StatusCreated {
+		t.Fatalf("put a bot on an event: %d %s", r.status, r.body)
+	}
+}
+
+// nearlyThere makes it three minutes before the event begins.
+func nearlyThere(_ testing.TB, w *world) { w.now = w.now.Add(2*time.Hour - 3*time.Minute) }
+
+// operation is a route of the surface as its own document shows it.
+type operation struct{ id, method, path string }
+
+var pathParameter = regexp.MustCompile(`\{(\w+)\}`)
+
+// call makes the request of a sample with some ids.
+func (o operation) call(i ids) request {
+	s := samples[o.id]
+	path := pathParameter.ReplaceAllStringFunc(o.path, func(p string) string { return i[o.kind(p[1:len(p)-1])] })
+	return request{o.method, path + s.query, i.fill(s.body)}
+}
+
+// kind is what a path parameter stands for.
+func (o operation) kind(parameter string) string {
+	if k := samples[o.id].path[parameter]; k != "" {
+		return k
+	}
+	if parameter == "bot_id" && strings.Contains(o.path, "/scheduled/") {
+		return "scheduled"
+	}
+	return kinds[parameter]
+}
+
+// parameters are the ids of the path.
+func (o operation) parameters() (names []string) {
+	for _, m := range pathParameter.FindAllStringSubmatch(o.path, -1) {
+		names = append(names, m[1])
+	}
+	return names
+}
+
+// mistake is a request that is refused with 400.
+func (o operation) mistake(i ids) request {
+	c, bad := o.call(i), samples[o.id].bad
+	switch {
+	case bad.body != "":
+		c.body = bad.body
+	case bad.path != "":
+		c.path, _, _ = strings.Cut(c.path, "?")
+		c.path += bad.path
+	default:
+		c = o.call(i.each(func() string { return "cal_123" }))
+	}
+	return c
+}
+
+func (s *stand) send(t testing.TB, key string, c request) reply {
+	t.Helper()
+	return s.call(t, key, c.method, c.path, c.body)
+}
+
+// operations reads the surface's own document.
+func (s *stand) operations(t testing.TB) (list []operation) {
+	t.Helper()
+	var doc struct {
+		Paths map[string]map[string]struct {
+			OperationID string `json:"operationId"`
+		}
+	}
+	decode(t, s.call(t, "", "GET", "/v2/openapi.json", ""), &doc)
+	for path, methods := range doc.Paths {
+		for method, o := range methods {
+			if _, ok := samples[o.OperationID]; !ok {
+				t.Errorf("the operation %s (%s %s) has no row in the table of samples", o.OperationID, method, path)
+				continue
+			}
+			list = append(list, operation{o.OperationID, strings.ToUpper(method), path})
+		}
+	}
+	slices.SortFunc(list, func(a, b operation) int { return strings.Compare(a.id, b.id) })
+	return list
+}
+
+func decode(t testing.TB, r reply, to any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(r.body), to); err != nil {
+		t.Fatalf("status %d: %v: %s", r.status, err, r.body)
+	}
+}
+
+// broken is the surface without any room behind it: every call panics.
+func (s *stand) broken(t testing.TB) *stand {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	surface := &v2.Surface{Accounts: s.accounts, Clock: clock.Func(func() time.Time { return s.now }), Log: log, Version: "test"}
+	r := chi.NewRouter()
+	surface.Mount(r)
+	out := *s
+	out.Server = httptest.NewServer(s.watch.Handler(httpx.Wrap(r, httpx.Options{Log: log, Clock: surface.Clock, Panic: surface.Panicked})))
+	t.Cleanup(out.Server.Close)
+	return &out
+}

@@ -1,0 +1,174 @@
+package contract
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Watch holds every answer that passes by against the reference, and counts
+// which operations answered with which status. It may be used by several
+// goroutines.
+type Watch struct {
+	// Failed is told what an answer or a payload breaks.
+	Failed func(format string, args ...any)
+
+	mu   sync.Mutex
+	seen map[string]map[int]int // by operation and status
+}
+
+// Handler watches what a handler answers below /v2.
+func (w *Watch) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		method, path := r.Method, r.URL.Path // handlers may change them
+		kept := &keeper{ResponseWriter: out}
+		next.ServeHTTP(kept, r)
+		w.Note(method, path, kept.code(), kept.Header(), kept.body.Bytes())
+	})
+}
+
+// Transport watches what a server answers below /v2.
+func (w *Watch) Transport(next http.RoundTripper) http.RoundTripper {
+	return tripper(func(r *http.Request) (*http.Response, error) {
+		resp, err := next.RoundTrip(r)
+		if err != nil || !strings.HasPrefix(r.URL.Path, "/v2") {
+			return resp, err
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+		if err == nil {
+			w.Note(r.Method, r.URL.Path, resp.StatusCode, resp.Header, body)
+		}
+		return resp, err
+	})
+}
+
+type tripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip calls the function.
+func (t tripper) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
+
+// Note checks and counts an answer.
+func (w *Watch) Note(method, path string, status int, header http.Header, body []byte) {
+	path = strings.TrimRight(path, "/")
+	if !strings.HasPrefix(path, "/v2/") || method == http.MethodHead || path == "/v2/openapi.json" {
+		return
+	}
+	ref := Load()
+	if bad := ref.Answer(method, path, status, header, body); len(bad) > 0 {
+		w.Failed("%s %s answers %d, which breaks the reference:\n  %s\n  %.2000s", method, path, status, strings.Join(bad, "\n  "), body)
+	}
+	if o, ok := ref.Find(method, path); ok {
+		w.count(o.ID, status, 1)
+	}
+}
+
+func (w *Watch) count(id string, status, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.seen == nil {
+		w.seen = map[string]map[int]int{}
+	}
+	if w.seen[id] == nil {
+		w.seen[id] = map[int]int{}
+	}
+	w.seen[id][status] += n
+}
+
+// Add adds what another one has seen.
+func (w *Watch) Add(other *Watch) {
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	for id, statuses := range other.seen {
+		for status, n := range statuses {
+			w.count(id, status, n)
+		}
+	}
+}
+
+// Message checks the payload of a webhook.
+func (w *Watch) Message(event string, payload []byte) {
+	if bad := Load().Message(event, payload); len(bad) > 0 {
+		w.Failed("the webhook %s breaks the reference:\n  %s\n  %.2000s", event, strings.Join(bad, "\n  "), payload)
+	}
+}
+
+// Count returns how often an operation answered with a status.
+func (w *Watch) Count(id string, status int) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.seen[id][status]
+}
+
+// Reset forgets what was seen.
+func (w *Watch) Reset() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen = nil
+}
+
+// Table shows operation by documented status: how often each was seen, a dash
+// for never, and after a bar the undocumented ones.
+func (w *Watch) Table() string {
+	ref, b := Load(), &strings.Builder{}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	covered := 0
+	for _, id := range ref.IDs() {
+		var line, more []string
+		for _, s := range slices.Sorted(maps.Keys(ref.Operations[id].Statuses)) {
+			n := "-"
+			if status, _ := strconv.Atoi(s); w.seen[id][status] > 0 {
+				n = strconv.Itoa(w.seen[id][status])
+			}
+			line = append(line, s+":"+n)
+		}
+		for _, s := range slices.Sorted(maps.Keys(w.seen[id])) {
+			if _, ok := ref.Operations[id].Statuses[strconv.Itoa(s)]; !ok {
+				more = append(more, fmt.Sprintf("%d:%d", s, w.seen[id][s]))
+			}
+		}
+		if w.seen[id][ref.Operations[id].Success()] > 0 {
+			covered++
+		}
+		fmt.Fprintf(b, "%-26s %-62s | %s\n", id, strings.Join(line, " "), strings.Join(more, " "))
+	}
+	fmt.Fprintf(b, "%d of %d operations succeeded\n", covered, len(ref.Operations))
+	return b.String()
+}
+
+// keeper keeps what was answered.
+type keeper struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+func (k *keeper) code() int {
+	if k.status == 0 {
+		return http.StatusOK
+	}
+	return k.status
+}
+
+func (k *keeper) WriteHeader(status int) {
+	if k.status == 0 {
+		k.status = status
+	}
+	k.ResponseWriter.WriteHeader(status)
+}
+
+func (k *keeper) Write(b []byte) (int, error) {
+	k.body.Write(b)
+	return k.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (k *keeper) Unwrap() http.ResponseWriter { return k.ResponseWriter }
