@@ -96,9 +96,12 @@ type EventTx interface {
 	// zone, and that the generation has not seen; of one series, if it is not
 	// empty.
 	Unseen(ctx context.Context, c Connection, w Window, series string, limit int) ([]Event, error)
-	// Upcoming returns live events that overlap the window in the order of
-	// series and start, behind the given position.
-	Upcoming(ctx context.Context, c Connection, w Window, afterSeries, afterEvent string, limit int) ([]Event, error)
+	// SeriesFrom returns series behind the given position, oldest first, without
+	// their fields.
+	SeriesFrom(ctx context.Context, team, calendar string, from *Position, limit int) ([]Series, error)
+	// Upcoming returns live events of the series that overlap the window, by
+	// start.
+	Upcoming(ctx context.Context, c Connection, w Window, series []string) ([]Event, error)
 }
 
 // RuleTx changes what users asked for and what became of it.
