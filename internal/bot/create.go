@@ -172,7 +172,7 @@ func (r Request) config() (Config, Secrets) {
 			s.Transcription = t.APIKey
 		}
 	}
-	if r.CallbackEnabled {
+	if r.CallbackEnabled && r.Callback != nil {
 		c.Callback = &Callback{URL: r.Callback.URL, Method: r.Callback.Method, Objects: r.Callback.Objects}
 		if c.Callback.Method == "" {
 			c.Callback.Method = "POST"

@@ -32,6 +32,13 @@ var routes = []route{
 	{"updateBotConfig", http.MethodPatch, "/v2/bots/{bot_id}/update-config", account.ScopeFull, http.StatusOK, "Change the extra data of a bot", do((*Surface).updateBotConfig)},
 	{"deleteBotData", http.MethodDelete, "/v2/bots/{bot_id}/delete-data", account.ScopeFull, http.StatusOK, "Delete the recording of a bot", do((*Surface).deleteBotData)},
 
+	{"createScheduledBot", http.MethodPost, "/v2/bots/scheduled", account.ScopeSend, http.StatusCreated, "Have a bot join a meeting at a time", do((*Surface).createScheduledBot)},
+	{"batchCreateScheduledBots", http.MethodPost, "/v2/bots/scheduled/batch", account.ScopeSend, http.StatusCreated, "Schedule up to 100 bots; each succeeds or fails by itself", do((*Surface).batchCreateScheduledBots)},
+	{"listScheduledBots", http.MethodGet, "/v2/bots/scheduled", account.ScopeFull, http.StatusOK, "List scheduled bots in the order of their time", do((*Surface).listScheduledBots)},
+	{"getScheduledBotDetails", http.MethodGet, "/v2/bots/scheduled/{bot_id}", account.ScopeFull, http.StatusOK, "Show a scheduled bot", do((*Surface).getScheduledBot)},
+	{"updateScheduledBot", http.MethodPatch, "/v2/bots/scheduled/{bot_id}", account.ScopeFull, http.StatusOK, "Change a scheduled bot", do((*Surface).updateScheduledBot)},
+	{"deleteScheduledBot", http.MethodDelete, "/v2/bots/scheduled/{bot_id}", account.ScopeFull, http.StatusOK, "Cancel a scheduled bot", do((*Surface).deleteScheduledBot)},
+
 	{"listRawCalendars", http.MethodPost, "/v2/calendars/list-raw", account.ScopeFull, http.StatusOK, "List the calendars of an account; nothing is stored", do((*Surface).listRawCalendars)},
 	{"createCalendarConnection", http.MethodPost, "/v2/calendars", account.ScopeFull, http.StatusCreated, "Connect a calendar", do((*Surface).createCalendar)},
 	{"listCalendars", http.MethodGet, "/v2/calendars", account.ScopeFull, http.StatusOK, "List connected calendars, newest first", do((*Surface).listCalendars)},

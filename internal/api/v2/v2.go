@@ -34,6 +34,11 @@ type Bots interface {
 	Leave(ctx context.Context, team, id string) error
 	DeleteData(ctx context.Context, team, id string) error
 	MergeExtra(ctx context.Context, team, id string, extra json.RawMessage) error
+	Schedule(ctx context.Context, team string, r bot.Request, joinAt time.Time) (string, error)
+	Scheduled(ctx context.Context, team, id string) (bot.Scheduled, error)
+	ListScheduled(ctx context.Context, team string, f bot.ScheduledFilter, limit int, cursor string) (bot.ScheduledPage, error)
+	Reschedule(ctx context.Context, team, id string, joinAt *time.Time, change func(bot.Request) (bot.Request, error)) error
+	Unschedule(ctx context.Context, team, id string) error
 	// Check returns what is wrong with a request whose meeting is not known yet.
 	Check(r bot.Request) error
 	URLs(ctx context.Context, artifacts []bot.StoredArtifact) (map[string]string, error)
