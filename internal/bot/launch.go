@@ -109,6 +109,6 @@ func (s *Service) spec(d Details) (Spec, error) {
 	}
 	return Spec{
 		BotID: d.ID, Name: d.Name, Platform: m.Platform, URL: m.Page, Mode: d.Mode,
-		EntryMessage: d.Config.EntryMessage, Timeouts: d.Config.Timeouts,
+		EntryMessage: d.Config.EntryMessage, Timeouts: d.Config.Timeouts, JoinAt: d.Config.JoinAt,
 	}, nil
 }
