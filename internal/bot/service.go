@@ -25,6 +25,7 @@ type Store interface {
 	Bot(ctx context.Context, team, id string) (Bot, error)
 	Details(ctx context.Context, team, id string) (Details, error)
 	List(ctx context.Context, team string, q Query) ([]Bot, error)
+	Screenshots(ctx context.Context, team, id string, q ShotQuery) ([]StoredArtifact, error)
 }
 
 // Tx is a write transaction: rows, jobs and messages commit together.

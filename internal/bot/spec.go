@@ -58,7 +58,9 @@ type Spec struct {
 	Mode         RecordingMode    `json:"mode"`
 	Engine       Engine           `json:"engine,omitempty"` // empty: the track engine
 	EntryMessage string           `json:"entry_message,omitempty"`
-	Timeouts     Timeouts         `json:"timeouts"`
+	// Screenshots is the time between two screenshots of the page; 0: none.
+	Screenshots time.Duration `json:"screenshots,omitempty"`
+	Timeouts    Timeouts      `json:"timeouts"`
 	// Browser and FFmpeg are paths of programs; empty means: look for them.
 	Browser string `json:"browser,omitempty"`
 	FFmpeg  string `json:"ffmpeg,omitempty"`

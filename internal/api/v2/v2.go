@@ -31,6 +31,7 @@ type Bots interface {
 	List(ctx context.Context, team string, f bot.Filter, limit int, cursor string) (bot.Page, error)
 	Leave(ctx context.Context, team, id string) error
 	DeleteData(ctx context.Context, team, id string) error
+	Screenshots(ctx context.Context, team, id string, limit int, cursor string) (bot.ShotPage, error)
 	// Check returns what is wrong with a request whose meeting is not known yet.
 	Check(r bot.Request) error
 	CheckZoom(ctx context.Context, team string, z *bot.Zoom) error
