@@ -32,6 +32,24 @@ func with(ctx context.Context, o config.Storage, f func(h *app.House) error) err
 type teamCmd struct {
 	Create teamCreateCmd `cmd:"" help:"Add a team."`
 	List   teamListCmd   `cmd:"" help:"List the teams."`
+	Rename teamRenameCmd `cmd:"" help:"Give a team another name."`
+}
+
+type teamRenameCmd struct {
+	config.Storage `embed:""`
+	Team           string `arg:"" help:"Name or id of the team."`
+	Name           string `arg:"" help:"Its new name."`
+}
+
+// Run renames the team; its id, keys and bots stay as they are.
+func (c *teamRenameCmd) Run(ctx context.Context) error {
+	return with(ctx, c.Storage, func(h *app.House) error {
+		t, err := h.Accounts.FindTeam(ctx, c.Team)
+		if err == nil {
+			_, err = h.Accounts.RenameTeam(ctx, t.ID, c.Name)
+		}
+		return err
+	})
 }
 
 type teamCreateCmd struct {
@@ -73,6 +91,18 @@ type keyCmd struct {
 	Create keyCreateCmd `cmd:"" help:"Make an API key and print it; it is shown only now."`
 	List   keyListCmd   `cmd:"" help:"List the API keys of a team."`
 	Revoke keyRevokeCmd `cmd:"" help:"Make an API key useless."`
+	Admin  keyAdminCmd  `cmd:"" help:"Make a key for the admin API; nothing is stored."`
+}
+
+type keyAdminCmd struct{}
+
+// Run prints the key on standard output, and what to do with it on standard
+// error.
+func (keyAdminCmd) Run() error {
+	key, hashed := account.NewAdminKey()
+	fmt.Println(key)
+	fmt.Fprintf(os.Stderr, "steno: the server knows it by STENO_ADMIN_KEY=%s\n", hashed)
+	return nil
 }
 
 // defaultTeam is made by the first `key create` on an empty database.

@@ -31,7 +31,7 @@ type cli struct {
 	Doctor   doctorCmd   `cmd:"" help:"Look at this machine and say what is missing and what to do."`
 	Team     teamCmd     `cmd:"" help:"Manage teams."`
 	Key      keyCmd      `cmd:"" help:"Manage API keys."`
-	Webhook  webhookCmd  `cmd:"" help:"Add and list webhook endpoints."`
+	Webhook  webhookCmd  `cmd:"" help:"Manage webhook endpoints, and look at what was sent."`
 	Migrate  migrateCmd  `cmd:"" help:"Bring the database up to date (serve does so too)."`
 	OpenAPI  openAPICmd  `cmd:"" name:"openapi" help:"Print the OpenAPI document of the API."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,19 +10,23 @@ import (
 	"time"
 
 	"steno/internal/app"
-	"steno/internal/clock"
 	"steno/internal/config"
 	"steno/internal/netguard"
 	"steno/internal/webhook"
 )
 
 type webhookCmd struct {
-	Add  webhookAddCmd  `cmd:"" help:"Add an endpoint and print its signing secret; it is shown only now."`
-	List webhookListCmd `cmd:"" help:"List the endpoints of a team."`
-
-	Rotate webhookRotateCmd `cmd:"" help:"Give an endpoint a new secret and print it; the old one signs too for 24 hours."`
-	Enable webhookEnableCmd `cmd:"" help:"Enable an endpoint that was disabled because it failed for days or was gone."`
-	Remove webhookRemoveCmd `cmd:"" help:"Remove an endpoint and drop what was still to be sent to it."`
+	Add     webhookAddCmd     `cmd:"" help:"Add an endpoint and print its signing secret; it is shown only now."`
+	List    webhookListCmd    `cmd:"" help:"List the endpoints of a team."`
+	Update  webhookUpdateCmd  `cmd:"" help:"Change the address, name, events or format of an endpoint."`
+	Rotate  webhookRotateCmd  `cmd:"" help:"Give an endpoint a new secret and print it; the old one signs too for 24 hours."`
+	Enable  webhookEnableCmd  `cmd:"" help:"Enable an endpoint that was disabled."`
+	Disable webhookDisableCmd `cmd:"" help:"Disable an endpoint and drop what was still to be sent to it."`
+	Remove  webhookRemoveCmd  `cmd:"" help:"Remove an endpoint and drop what was still to be sent to it."`
+	Log     webhookLogCmd     `cmd:"" help:"List what was sent to an endpoint, newest first; without one: callbacks of bots."`
+	Show    webhookShowCmd    `cmd:"" help:"Show a delivery: what was sent, and what came back at each attempt."`
+	Replay  webhookReplayCmd  `cmd:"" help:"Send one message, or all of a time range, again."`
+	Recover webhookRecoverCmd `cmd:"" help:"Send the messages of a time range again that did not arrive."`
 }
 
 type webhookAddCmd struct {
@@ -45,7 +50,7 @@ func (c *webhookAddCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		_, secret, err := endpoints(h, netguard.New(netguard.Options{Allow: allow}).Validate).Add(ctx, webhook.New{
+		_, secret, err := h.Endpoints(netguard.New(netguard.Options{Allow: allow}).Validate).Add(ctx, webhook.New{
 			TeamID: team.ID, Name: c.Name, URL: c.URL, Events: c.Event, Participants: webhook.Format(c.Participants),
 		})
 		if err == nil {
@@ -67,7 +72,7 @@ func (c *webhookListCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		all, err := h.DB.Webhooks(ctx, team.ID)
+		all, err := h.Endpoints(nil).List(ctx, team.ID)
 		if err != nil {
 			return err
 		}
@@ -102,11 +107,6 @@ func endpointState(e webhook.Endpoint) string {
 	return "enabled"
 }
 
-// endpoints manages the endpoints in an open database.
-func endpoints(h *app.House, validate func(string) error) webhook.Service {
-	return webhook.Service{Store: h.DB, Vault: h.Vault, Clock: clock.System{}, Validate: validate}
-}
-
 // endpointArgs name an endpoint that exists.
 type endpointArgs struct {
 	config.Storage `embed:""`
@@ -120,7 +120,7 @@ func (c *endpointArgs) do(ctx context.Context, f func(s webhook.Service, team st
 		if err != nil {
 			return err
 		}
-		return f(endpoints(h, nil), team.ID)
+		return f(h.Endpoints(nil), team.ID)
 	})
 }
 
@@ -143,9 +143,64 @@ type webhookEnableCmd struct {
 	endpointArgs `embed:""`
 }
 
-// Run enables the endpoint.
+// Run enables the endpoint and says how to get what it missed.
 func (c *webhookEnableCmd) Run(ctx context.Context) error {
-	return c.do(ctx, func(s webhook.Service, team string) error { return s.Enable(ctx, team, c.ID) })
+	return c.do(ctx, func(s webhook.Service, team string) error {
+		on := true
+		_, err := s.Update(ctx, team, c.ID, webhook.Change{Enabled: &on})
+		if err == nil {
+			fmt.Fprintf(os.Stderr, "steno: enabled; steno webhook recover %s --since 5d sends what it missed\n", c.ID)
+		}
+		return err
+	})
+}
+
+type webhookDisableCmd struct {
+	endpointArgs `embed:""`
+}
+
+// Run disables the endpoint.
+func (c *webhookDisableCmd) Run(ctx context.Context) error {
+	return c.do(ctx, func(s webhook.Service, team string) error {
+		off := false
+		_, err := s.Update(ctx, team, c.ID, webhook.Change{Enabled: &off})
+		return err
+	})
+}
+
+type webhookUpdateCmd struct {
+	endpointArgs   `embed:""`
+	config.Targets `embed:""`
+	URL            *string  `placeholder:"URL" help:"Deliver there from now on, also what is still to be sent."`
+	Name           *string  `placeholder:"NAME" help:"What the endpoint is for."`
+	Event          []string `placeholder:"EVENT" help:"Deliver only this event; may be repeated."`
+	AllEvents      bool     `name:"all-events" help:"Deliver all events."`
+	Participants   *string  `placeholder:"FORM" enum:"names,objects" help:"Send participants as names or as objects."`
+}
+
+// Run changes what was named.
+func (c *webhookUpdateCmd) Run(ctx context.Context) error {
+	allow, err := c.PrivateTargets()
+	if err != nil {
+		return err
+	}
+	change := webhook.Change{URL: c.URL, Name: c.Name, Participants: (*webhook.Format)(c.Participants)}
+	switch {
+	case c.AllEvents && len(c.Event) > 0:
+		return errors.New("--event and --all-events exclude each other")
+	case c.AllEvents:
+		change.Events = &[]string{}
+	case len(c.Event) > 0:
+		change.Events = &c.Event
+	}
+	if change == (webhook.Change{}) {
+		return errors.New("say what to change: --url, --name, --event, --all-events or --participants")
+	}
+	return c.do(ctx, func(s webhook.Service, team string) error {
+		s.Validate = netguard.New(netguard.Options{Allow: allow}).Validate
+		_, err := s.Update(ctx, team, c.ID, change)
+		return err
+	})
 }
 
 type webhookRemoveCmd struct {

@@ -29,6 +29,7 @@ const (
 type Store interface {
 	AddTeam(ctx context.Context, t Team) error
 	Teams(ctx context.Context) ([]Team, error)
+	RenameTeam(ctx context.Context, id, name string) error
 	AddKey(ctx context.Context, k Key) error
 	Keys(ctx context.Context, team string) ([]Key, error)
 	KeyByHash(ctx context.Context, hash string) (Key, error)
@@ -68,12 +69,47 @@ func New(store Store, c clock.Clock, log *slog.Logger) *Service {
 
 // CreateTeam adds a team; its name must be new.
 func (s *Service) CreateTeam(ctx context.Context, name string) (Team, error) {
-	name = strings.TrimSpace(name)
-	if name == "" || len(name) > 255 {
-		return Team{}, fail.New(fail.Invalid, CodeBadInput, "a team's name has 1 to 255 characters")
+	name, err := goodName("team", name)
+	if err != nil {
+		return Team{}, err
 	}
 	t := Team{ID: ident.New(), Name: name, CreatedAt: s.clock.Now()}
 	return t, s.store.AddTeam(ctx, t)
+}
+
+// goodName returns a name as it is stored.
+func goodName(of, name string) (string, error) {
+	name = strings.TrimSpace(name)
+	if name == "" || len(name) > 255 || strings.ContainsRune(name, 0) {
+		return "", fail.New(fail.Invalid, CodeBadInput, "a %s's name has 1 to 255 bytes, and no U+0000", of)
+	}
+	return name, nil
+}
+
+// RenameTeam gives a team another name; it must be new.
+func (s *Service) RenameTeam(ctx context.Context, id, name string) (Team, error) {
+	name, err := goodName("team", name)
+	if err != nil {
+		return Team{}, err
+	}
+	if err := s.store.RenameTeam(ctx, id, name); err != nil {
+		return Team{}, err
+	}
+	return s.Team(ctx, id)
+}
+
+// Team returns the team with that id.
+func (s *Service) Team(ctx context.Context, id string) (Team, error) {
+	teams, err := s.store.Teams(ctx)
+	if err != nil {
+		return Team{}, err
+	}
+	for _, t := range teams {
+		if t.ID == id {
+			return t, nil
+		}
+	}
+	return Team{}, fail.New(fail.NotFound, CodeNoTeam, "there is no team with id %q", id)
 }
 
 // Teams returns all teams, oldest first.
@@ -106,6 +142,9 @@ func (s *Service) CreateKey(ctx context.Context, team, name string, p Permission
 	if !p.Valid() {
 		return "", Key{}, fail.New(fail.Invalid, CodeBadInput, "a key's permission is %q or %q", Full, Sending)
 	}
+	if name, err = goodName("key", name); err != nil {
+		return "", Key{}, err
+	}
 	plain = newKey()
 	k = Key{ID: ident.New(), TeamID: team, Name: name, Permission: p, Hash: hash(plain), Hint: plain[:8], CreatedAt: s.clock.Now()}
 	return plain, k, s.store.AddKey(ctx, k)
@@ -114,6 +153,32 @@ func (s *Service) CreateKey(ctx context.Context, team, name string, p Permission
 // Keys returns a team's keys, oldest first.
 func (s *Service) Keys(ctx context.Context, team string) ([]Key, error) {
 	return s.store.Keys(ctx, team)
+}
+
+// RevokeKeyOf is RevokeKey for a key that must belong to the team.
+func (s *Service) RevokeKeyOf(ctx context.Context, team, id string) (Key, error) {
+	k, err := s.Key(ctx, team, id)
+	if err != nil {
+		return Key{}, err
+	}
+	if err := s.RevokeKey(ctx, k.ID); err != nil {
+		return Key{}, err
+	}
+	return s.Key(ctx, team, id)
+}
+
+// Key returns one key of a team.
+func (s *Service) Key(ctx context.Context, team, id string) (Key, error) {
+	keys, err := s.store.Keys(ctx, team)
+	if err != nil {
+		return Key{}, err
+	}
+	for _, k := range keys {
+		if k.ID == id {
+			return k, nil
+		}
+	}
+	return Key{}, fail.New(fail.NotFound, CodeNoKey, "there is no API key with id %q", id)
 }
 
 // RevokeKey makes a key useless: at once in this process, within seconds in

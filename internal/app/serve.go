@@ -16,6 +16,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"steno/internal/account"
 	"steno/internal/alarm"
 	"steno/internal/api/httpx"
 	"steno/internal/api/ops"
@@ -33,24 +34,28 @@ import (
 	"steno/internal/runtime"
 	"steno/internal/store"
 	"steno/internal/store/sqlite"
+	"steno/internal/zoom"
 )
 
 // server is everything that `steno serve` runs.
 type server struct {
 	*House
-	o        config.Serve
-	version  string
-	host     string
-	registry *prometheus.Registry
-	guard    *netguard.Guard
-	objects  *blob.Store
-	signer   *artifact.Signer
-	store    store.Bots
-	bots     *bot.Service
+	o         config.Serve
+	version   string
+	host      string
+	registry  *prometheus.Registry
+	guard     *netguard.Guard
+	operators account.Operators
+	objects   *blob.Store
+	signer    *artifact.Signer
+	store     store.Bots
+	bots      *bot.Service
 
 	calendars      *calendar.Service
 	pushBase       string
 	closeProviders func()
+	zoom           *zoom.Service
+	closeZoom      func()
 
 	alarm      *alarm.Alarm        // nil without the role worker
 	supervisor *runtime.Supervisor // nil without the role
@@ -90,6 +95,7 @@ func Serve(ctx context.Context, o config.Serve, version string, log *slog.Logger
 	}
 	defer func() { err = errors.Join(err, s.objects.Close()) }()
 	defer s.closeProviders()
+	defer s.closeZoom()
 	return s.run(ctx, listener, begin)
 }
 
@@ -126,6 +132,9 @@ func (s *server) build(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if s.operators, err = account.NewOperators(s.o.AdminKey); err != nil {
+		return err
+	}
 	s.guard = netguard.New(netguard.Options{Allow: private})
 	if s.objects, err = openObjects(ctx, s.o.Storage); err != nil {
 		return err
@@ -142,6 +151,9 @@ func (s *server) build(ctx context.Context) (err error) {
 			}
 		},
 	}
+	if err := s.buildZoom(); err != nil {
+		return err
+	}
 	if err := s.buildCalendars(); err != nil {
 		return err
 	}
@@ -152,7 +164,7 @@ func (s *server) build(ctx context.Context) (err error) {
 	}
 	if s.o.Has("worker") {
 		s.sender = deliver.New(deliver.Options{
-			Queue: s.DB, Client: s.guard.Client(), Secrets: s.Vault, Clock: s.Clock, Log: s.Log, Name: s.host, Metrics: s.registry,
+			Queue: s.DB, Client: s.guard.Client(), Secrets: s.Vault, Clock: s.Clock, Log: s.Log, Fresh: s.fresh, Name: s.host, Metrics: s.registry,
 		})
 	}
 	return s.buildRunner()
@@ -293,10 +305,11 @@ func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
 // operator only.
 func (s *server) handler() http.Handler {
 	r := chi.NewRouter()
-	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Clock: s.Clock, Log: s.Log, Version: s.version}
+	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Clock: s.Clock, Log: s.Log, Version: s.version}
 	(&ops.Surface{Ready: s.DB.Ping, Registry: s.registry}).Mount(r)
 	if s.o.Has("api") {
 		surface.Mount(r)
+		s.mountAdmin(r)
 		s.mountArtifacts(r)
 		(&push.Surface{Calendars: s.calendars, Log: s.Log}).Mount(r)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"steno/internal/account"
 	"steno/internal/config"
+	"steno/internal/provider/zoom/zoomtest"
 	"steno/internal/store/storetest"
 	"steno/internal/webhook"
 )
@@ -208,7 +209,11 @@ func TestNoSecretLeaves(t *testing.T) {
 	if err := house.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r := start(t, options(t, dir, ""))
+	o, zoom := options(t, dir, ""), zoomtest.New(t)
+	o.ZoomOAuthURL, o.ZoomAPIURL = zoom.URL, zoom.API()
+	zoom.Authorise("canary-zoom-code", zoomtest.User{ID: "zu-1"})
+	canaries["zoom secret"], canaries["zoom code and tokens"] = zoom.ClientSecret, "canary-zoom-code"
+	r := start(t, o)
 	var answers strings.Builder
 	call := func(key, method, path, body string) string {
 		t.Helper()
@@ -248,6 +253,13 @@ func TestNoSecretLeaves(t *testing.T) {
 	call(key, "GET", "/v2/bots", "")                                                                                      // all
 	call(key, "GET", "/v2/bots/"+out.Data.BotID, "")                                                                      // details
 	call(key, "POST", "/v2/bots/"+out.Data.BotID+"/leave", "")                                                            // ends: callback and webhooks
+	keys := `"client_id":"` + zoom.ClientID + `","client_secret":"` + zoom.ClientSecret + `","redirect_uri":"` + zoom.RedirectURI + `","authorization_code":"canary-zoom-code"`
+	if made := call(key, "POST", "/v2/zoom-credentials", `{"name":"Z",`+keys+`}`); !strings.Contains(made, "zu-1") {
+		t.Fatalf("create: %s", made)
+	}
+	call(key, "POST", "/v2/zoom-credentials", `{"name":"Z",`+keys+`}`) // the code was used; Zoom repeats it in its refusal
+	call(key, "POST", "/v2/zoom-credentials", `{"name":5,`+keys+`}`)
+	call(key, "GET", "/v2/zoom-credentials", "")
 	call("", "GET", "/metrics", "")
 	waitForCallback(t, got, canaries["callback"])
 	if err := r.stop(); err != nil {

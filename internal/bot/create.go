@@ -105,27 +105,14 @@ func (r Request) check(validURL func(string) error) error {
 			broke("/timeout_config/"+t.name, fmt.Sprintf("must be %d to %d seconds", t.low, t.high), *t.value)
 		}
 	}
+	bad = append(bad, r.checkURLs(validURL)...)
 	if r.CallbackEnabled {
-		bad = append(bad, r.Callback.check(validURL)...)
+		bad = append(bad, r.Callback.check("/callback_config", validURL)...)
 	}
 	if len(bad) > 0 {
 		return Invalid(bad...)
 	}
 	return nil
-}
-
-func (c *CallbackRequest) check(validURL func(string) error) []Issue {
-	if c == nil || c.URL == "" {
-		return []Issue{{"/callback_config/url", "is required when callback_enabled is true", nil}}
-	}
-	var bad []Issue
-	if err := validURL(c.URL); err != nil {
-		bad = append(bad, Issue{"/callback_config/url", err.Error(), nil}) // the URL may hold a token
-	}
-	if c.Method != "" && c.Method != "POST" && c.Method != "PUT" {
-		bad = append(bad, Issue{"/callback_config/method", "must be POST or PUT", c.Method})
-	}
-	return bad
 }
 
 type timeoutField struct {
@@ -173,10 +160,8 @@ func (r Request) config() (Config, Secrets) {
 		}
 	}
 	if r.CallbackEnabled {
-		c.Callback = &Callback{URL: r.Callback.URL, Method: r.Callback.Method, Objects: r.Callback.Objects}
-		if c.Callback.Method == "" {
-			c.Callback.Method = "POST"
-		}
+		callback := r.Callback.callback()
+		c.Callback = &callback
 		s.Callback = r.Callback.Secret
 	}
 	return c, s

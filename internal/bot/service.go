@@ -57,6 +57,8 @@ type Tx interface {
 	Emit(ctx context.Context, m Message) error
 	// CallBack queues a message to the address that the bot was given.
 	CallBack(ctx context.Context, b Bot, c Callback, m Message) error
+	// CallBackWith is CallBack with another address and secret than the bot's own.
+	CallBackWith(ctx context.Context, b Bot, c Callback, secret string, m Message) error
 	AfterCommit(f func())
 }
 
@@ -83,6 +85,8 @@ type Service struct {
 	// Nudge tells the supervisor of this process that a bot has a wish to leave.
 	// May be nil.
 	Nudge func(botID string)
+	// Zoom finds the credentials that bots name. nil: they are not checked.
+	Zoom ZoomFinder
 }
 
 // dedupWindow: a second bot for the same meeting is refused for so long (C28).
@@ -93,6 +97,9 @@ const dedupWindow = 5 * time.Minute
 func (s *Service) Create(ctx context.Context, team string, r Request) (string, error) {
 	n, err := s.prepare(Order{ID: ident.New(), TeamID: team, Request: r})
 	if err != nil {
+		return "", err
+	}
+	if err := s.CheckZoom(ctx, team, r.Zoom); err != nil {
 		return "", err
 	}
 	return n.ID, s.Store.InTx(ctx, func(tx Tx) error { return s.insert(ctx, tx, n) })

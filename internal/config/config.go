@@ -7,6 +7,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"steno/internal/account"
 	"steno/internal/meeting"
 )
 
@@ -53,9 +55,11 @@ type Serve struct {
 	Log       `embed:""`
 	Targets   `embed:""`
 	Calendars `embed:""`
+	Zoom      `embed:""`
 
 	Listen    string   `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address of the API, as host:port."`
 	PublicURL string   `placeholder:"URL" name:"public-url" help:"How clients reach the API, for links to artifacts. Default: http:// and the listening address."`
+	AdminKey  []string `placeholder:"KEY" name:"admin-key" help:"Key that opens the admin API under /admin/v1, or its hash as sha256:…; may be repeated. steno key admin makes one. Default: none, and no admin API."`
 	Roles     []string `enum:"api,worker,bots" default:"api,worker,bots" help:"What this process does: api, worker, bots."`
 	MaxBots   int      `name:"max-bots" default:"0" help:"Bots at a time on this machine. 0: as many as its cores and memory carry."`
 }
@@ -67,6 +71,13 @@ type Providers struct {
 	GoogleTokenURL    string `placeholder:"URL" name:"google-token-url" help:"Google's token endpoint. Default: the real one."`
 	MicrosoftGraphURL string `placeholder:"URL" name:"microsoft-graph-url" help:"Microsoft Graph. Default: the real one."`
 	MicrosoftLoginURL string `placeholder:"URL" name:"microsoft-login-url" help:"Microsoft's login server. Default: the real one."`
+}
+
+// Zoom says where Zoom is. Other addresses than the real ones are for
+// simulators and gateways.
+type Zoom struct {
+	ZoomOAuthURL string `placeholder:"URL" name:"zoom-oauth-url" help:"Zoom's authorization server. Default: the real one."`
+	ZoomAPIURL   string `placeholder:"URL" name:"zoom-api-url" help:"Zoom's API. Default: the real one."`
 }
 
 // Calendars says how calendars are kept current.
@@ -139,8 +150,14 @@ func (s *Serve) Validate() error {
 	if err := s.check(); err != nil {
 		return err
 	}
+	if err := errors.Join(checkURL("--zoom-oauth-url", s.ZoomOAuthURL), checkURL("--zoom-api-url", s.ZoomAPIURL)); err != nil {
+		return err
+	}
 	if s.MaxBots < 0 {
 		return fmt.Errorf("--max-bots: %d is less than none", s.MaxBots)
+	}
+	if _, err := account.NewOperators(s.AdminKey); err != nil {
+		return fmt.Errorf("--admin-key: %w", err)
 	}
 	_, err := s.PrivateTargets()
 	return err

@@ -49,6 +49,9 @@ type Options struct {
 	Secrets Secrets
 	Clock   clock.Clock
 	Log     *slog.Logger
+	// Fresh returns the payload of a replayed message anew, with links that live
+	// as long as those of a new one, or nil to send it as it is. May be nil.
+	Fresh func(ctx context.Context, c store.Claim) ([]byte, error)
 	// Name tells this sender from others on the same database. A process that
 	// starts with the name of one that died takes over its leases at once.
 	Name string

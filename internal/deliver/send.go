@@ -3,11 +3,14 @@ package deliver
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,38 +23,55 @@ import (
 const (
 	maxResponse = 1 << 10
 	maxError    = 300
+	maxHeaders  = 2 << 10
 	// bodyTime bounds the reading of an answer whose status is known already.
 	bodyTime = 5 * time.Second
 )
-
-// userAgent is what receivers see.
-const userAgent = "Steno-Webhooks/1"
 
 // attempt makes one try and says what follows from it.
 func (s *Sender) attempt(calls context.Context, c store.Claim) result {
 	ctx, cancel := context.WithTimeout(calls, webhook.Timeout)
 	defer cancel()
+	if c.Replay {
+		c.Payload = s.freshen(ctx, c)
+	}
 	at := s.Clock.Now()
-	answer, text, err := s.call(ctx, c)
+	answer, heads, text, err := s.call(ctx, c)
 	end := s.Clock.Now()
 	d := c.Kind.Next(c.Attempt+1, answer, s.Random())
 	aborted := calls.Err() != nil && answer.Status == 0
 	return result{lane: c.Lane, kind: c.Kind, ok: answer.OK(), aborted: aborted, attempt: store.Attempt{
 		DeliveryID: c.DeliveryID, EndpointID: c.EndpointID, N: c.Attempt + 1, At: at, Duration: end.Sub(at),
-		Status: answer.Status, Failure: answer.Failure, Error: errorText(err), Response: text,
+		Status: answer.Status, Failure: answer.Failure, Error: errorText(err), URL: c.URL, Headers: heads, Response: text,
 		State: d.State, NextAt: end.Add(d.Delay), Disable: d.DisableEndpoint,
 	}}
 }
 
-// call sends the message and returns the answer and the head of its body.
-func (s *Sender) call(ctx context.Context, c store.Claim) (webhook.Answer, string, error) {
+// freshen returns what to send of a replayed message.
+func (s *Sender) freshen(ctx context.Context, c store.Claim) []byte {
+	if s.Fresh == nil || c.BotID == "" || (c.Event != webhook.BotCompleted && c.Event != webhook.BotFailed) {
+		return c.Payload
+	}
+	payload, err := s.Fresh(ctx, c)
+	if err != nil {
+		s.Log.Warn("a replayed webhook is sent with the links that it had", "delivery_id", c.DeliveryID, "error", err)
+	}
+	if payload == nil {
+		return c.Payload
+	}
+	return payload
+}
+
+// call sends the message and returns the answer, its headers as JSON, and the
+// head of its body.
+func (s *Sender) call(ctx context.Context, c store.Claim) (a webhook.Answer, heads, text string, err error) {
 	req, err := s.request(ctx, c)
 	if err != nil {
-		return webhook.Answer{Failure: webhook.Misconfig}, "", err
+		return webhook.Answer{Failure: webhook.Misconfig}, "", "", err
 	}
 	res, err := s.Client.Do(req)
 	if err != nil {
-		return webhook.Answer{Failure: failureOf(err)}, "", err
+		return webhook.Answer{Failure: failureOf(err)}, "", "", err
 	}
 	// The status is the answer; a body that trickles must not hold the socket.
 	stop := time.AfterFunc(bodyTime, func() { res.Body.Close() })
@@ -60,7 +80,28 @@ func (s *Sender) call(ctx context.Context, c store.Claim) (webhook.Answer, strin
 	return webhook.Answer{
 		Status:     res.StatusCode,
 		RetryAfter: webhook.ParseRetryAfter(res.Header.Get("Retry-After"), s.Clock.Now()),
-	}, storable(string(body), maxResponse), nil
+	}, headersText(res.Header), storable(string(body), maxResponse), nil
+}
+
+// headersText returns the headers of an answer as JSON. Those for which there is
+// no room are left out, and so are cookies, which are nobody else's business.
+func headersText(all http.Header) string {
+	kept, room := http.Header{}, maxHeaders
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if name == "Set-Cookie" {
+			continue
+		}
+		for _, value := range all[name] {
+			if room -= len(name) + len(value); room >= 0 {
+				kept.Add(storable(name, len(name)), storable(value, len(value)))
+			}
+		}
+	}
+	text, err := json.Marshal(kept)
+	if err != nil {
+		return "" // strings can be written
+	}
+	return string(text)
 }
 
 // request builds the call: signed for an account webhook, with the bot's secret
@@ -74,12 +115,8 @@ func (s *Sender) request(ctx context.Context, c store.Claim) (*http.Request, err
 	if err != nil {
 		return nil, errors.New("the address is no URL")
 	}
-	if err := s.authenticate(req.Header, c); err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", userAgent)
-	return req, nil
+	req.Header = webhook.Headers(c.Kind, c.Sequence)
+	return req, s.authenticate(req.Header, c)
 }
 
 func (s *Sender) authenticate(h http.Header, c store.Claim) error {

@@ -88,3 +88,21 @@ func (w Webhooks) OpenCallbackSecret(team, bot, sealed string) (string, error) {
 func (w Webhooks) SealCallbackSecret(team, bot, secret string) (string, error) {
 	return w.Seal(CallbackSecret(team, bot), []byte(secret))
 }
+
+// ZoomCredential is the cell of the keys and tokens of a Zoom credential.
+func ZoomCredential(team, credential string) Context {
+	return Context{Team: team, Table: "zoom_credentials", Row: credential, Column: "sealed"}
+}
+
+// Zoom seals and opens the secrets of Zoom credentials.
+type Zoom struct{ *Sealer }
+
+// SealZoom seals a credential's keys and tokens.
+func (z Zoom) SealZoom(team, credential string, plain []byte) (string, error) {
+	return z.Seal(ZoomCredential(team, credential), plain)
+}
+
+// OpenZoom opens what SealZoom returned.
+func (z Zoom) OpenZoom(team, credential, sealed string) ([]byte, error) {
+	return z.Open(ZoomCredential(team, credential), sealed)
+}

@@ -37,6 +37,21 @@ func (a Accounts) Teams(ctx context.Context) ([]account.Team, error) {
 	})
 }
 
+// RenameTeam gives a team another name.
+func (a Accounts) RenameTeam(ctx context.Context, id, name string) error {
+	err := a.DB.InTx(ctx, func(tx *Tx) error {
+		n, err := execN(ctx, tx, "UPDATE teams SET name = $1 WHERE id = $2", name, id)
+		if err == nil && n == 0 {
+			return fail.New(fail.NotFound, account.CodeNoTeam, "there is no team with id %q", id)
+		}
+		return err
+	})
+	if errors.Is(err, ErrDuplicate) {
+		return fail.Wrap(err, fail.Conflict, account.CodeTeamExists, "there is already a team %q", name)
+	}
+	return err
+}
+
 // AddKey adds a key.
 func (a Accounts) AddKey(ctx context.Context, k account.Key) error {
 	return a.DB.InTx(ctx, func(tx *Tx) error {

@@ -146,16 +146,30 @@ func (t botTx) Emit(ctx context.Context, m bot.Message) error {
 }
 
 func (t botTx) CallBack(ctx context.Context, b bot.Bot, c bot.Callback, m bot.Message) error {
+	var sealed sql.NullString
+	if err := t.QueryRow(ctx, "SELECT callback_secret FROM bot_configs WHERE bot_id = $1", b.ID).Scan(&sealed); err != nil {
+		return err
+	}
+	return t.callBack(ctx, b, c, sealed.String, m)
+}
+
+func (t botTx) CallBackWith(ctx context.Context, b bot.Bot, c bot.Callback, secret string, m bot.Message) (err error) {
+	sealed := ""
+	if secret != "" {
+		if sealed, err = t.s.Vault.SealBot(b.TeamID, b.ID, "callback_secret", secret); err != nil {
+			return err
+		}
+	}
+	return t.callBack(ctx, b, c, sealed, m)
+}
+
+func (t botTx) callBack(ctx context.Context, b bot.Bot, c bot.Callback, sealed string, m bot.Message) error {
 	body := m.Body
 	if c.Objects && m.Objects != nil {
 		body = m.Objects
 	}
-	var secret sql.NullString
-	if err := t.QueryRow(ctx, "SELECT callback_secret FROM bot_configs WHERE bot_id = $1", b.ID).Scan(&secret); err != nil {
-		return err
-	}
 	return t.EmitCallback(ctx, webhook.Callback{
 		TeamID: b.TeamID, BotID: b.ID, Type: webhook.EventType(m.Event), URL: c.URL, Method: c.Method,
-		SealedSecret: secret.String, Payload: body, At: m.At,
+		SealedSecret: sealed, Payload: body, At: m.At,
 	})
 }

@@ -69,7 +69,11 @@ type Claim struct {
 	Kind       webhook.Kind
 	Lane       string
 	Attempt    int // attempts made so far
+	Event      webhook.EventType
 	Payload    []byte
+	Objects    bool // its endpoint asks for people as objects
+	Replay     bool // its message was queued for this receiver before
+	Sequence   int64
 	CreatedAt  time.Time
 
 	EndpointID     string // of an account webhook
@@ -121,7 +125,8 @@ func firstError(errs ...error) error {
 }
 
 func (tx *Tx) readClaims(ctx context.Context, ids []any) ([]Claim, error) {
-	rows, err := tx.Query(ctx, `SELECT d.id, d.message_id, d.team_id, m.bot_id, d.kind, d.lane, d.attempt, d.created_at, d.endpoint_id,
+	rows, err := tx.Query(ctx, `SELECT d.id, d.message_id, d.team_id, m.bot_id, d.kind, d.lane, d.attempt, d.created_at, m.event, m.sequence, d.replay_of <> '',
+			d.endpoint_id, COALESCE(e.participants = 'objects', FALSE),
 			CASE WHEN e.participants = 'objects' AND m.payload_objects <> '' THEN m.payload_objects ELSE m.payload END,
 			COALESCE(e.url, d.url), d.method, COALESCE(e.secret, d.secret), COALESCE(e.old_secret, ''), COALESCE(e.old_secret_until, 0)
 		FROM webhook_deliveries d JOIN webhook_messages m ON m.id = d.message_id
@@ -135,8 +140,8 @@ func (tx *Tx) readClaims(ctx context.Context, ids []any) ([]Claim, error) {
 	for rows.Next() {
 		var c Claim
 		var created, oldUntil int64
-		err := rows.Scan(&c.DeliveryID, &c.MessageID, &c.TeamID, &c.BotID, &c.Kind, &c.Lane, &c.Attempt, &created, &c.EndpointID,
-			&c.Payload, &c.URL, &c.Method, &c.Secret, &c.OldSecret, &oldUntil)
+		err := rows.Scan(&c.DeliveryID, &c.MessageID, &c.TeamID, &c.BotID, &c.Kind, &c.Lane, &c.Attempt, &created, &c.Event, &c.Sequence, &c.Replay,
+			&c.EndpointID, &c.Objects, &c.Payload, &c.URL, &c.Method, &c.Secret, &c.OldSecret, &oldUntil)
 		if err != nil {
 			return nil, err
 		}
@@ -178,7 +183,10 @@ type Attempt struct {
 	Status     int // HTTP status; 0 if there was no answer
 	Failure    webhook.Failure
 	Error      string
-	Response   string // the head of the answer
+	URL        string
+	// Headers of the answer, as JSON, and the head of its body.
+	Headers  string
+	Response string
 
 	State   webhook.State
 	NextAt  time.Time // if pending
@@ -209,12 +217,13 @@ func (tx *Tx) insertAttempts(ctx context.Context, all []Attempt) error {
 		batch := all[:min(len(all), attemptsPerInsert)]
 		all = all[len(batch):]
 		values := make([]string, len(batch))
-		args := make([]any, 0, 8*len(batch))
+		const columns = 10
+		args := make([]any, 0, columns*len(batch))
 		for i, a := range batch {
-			values[i] = "(" + placeholders(8*i+1, 8) + ")"
-			args = append(args, a.DeliveryID, a.N, a.At.UnixMilli(), a.Duration.Milliseconds(), a.Status, string(a.Failure), a.Error, a.Response)
+			values[i] = "(" + placeholders(columns*i+1, columns) + ")"
+			args = append(args, a.DeliveryID, a.N, a.At.UnixMilli(), a.Duration.Milliseconds(), a.Status, string(a.Failure), a.Error, a.Response, a.URL, a.Headers)
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO webhook_attempts (delivery_id, n, at, duration_ms, status, failure, error, response)
+		_, err := tx.Exec(ctx, `INSERT INTO webhook_attempts (delivery_id, n, at, duration_ms, status, failure, error, response, url, response_headers)
 			VALUES `+strings.Join(values, ", ")+` ON CONFLICT (delivery_id, n) DO NOTHING`, args...)
 		if err != nil {
 			return err
@@ -236,8 +245,11 @@ func (tx *Tx) moveDeliveries(ctx context.Context, all []Attempt, now time.Time) 
 		if a.State != webhook.Pending {
 			next, finished = now.UnixMilli(), any(now.UnixMilli())
 		}
-		_, err := tx.Exec(ctx, `UPDATE webhook_deliveries SET state = $1, attempt = $2, next_at = $3, finished_at = $4, lease_by = ''
+		n, err := execN(ctx, tx, `UPDATE webhook_deliveries SET state = $1, attempt = $2, next_at = $3, finished_at = $4, lease_by = ''
 			WHERE id = $5 AND state = 'pending'`, tx.db.planned(string(a.State), a.N, next, finished, a.DeliveryID)...)
+		if err == nil && n > 0 && a.State == webhook.Exhausted {
+			err = tx.tellExhausted(ctx, a.DeliveryID, now)
+		}
 		if err != nil {
 			return err
 		}
@@ -248,6 +260,20 @@ func (tx *Tx) moveDeliveries(ctx context.Context, all []Attempt, now time.Time) 
 	_, err := tx.Exec(ctx, `UPDATE webhook_deliveries SET state = 'delivered', attempt = attempt + 1, finished_at = $1, lease_by = ''
 		WHERE id IN (`+placeholders(2, len(delivered)-1)+`) AND state = 'pending'`, tx.db.planned(delivered...)...)
 	return err
+}
+
+// tellExhausted tells the team's endpoints that ask for it that a delivery was
+// given up.
+func (tx *Tx) tellExhausted(ctx context.Context, id string, now time.Time) error {
+	d, err := scanDelivery(tx.QueryRow(ctx, "SELECT "+deliveryColumns+fromDeliveries+"WHERE d.id = $1", tx.db.planned(id)...).Scan)
+	if err != nil || d.Event.Operational() {
+		return err
+	}
+	notice, err := webhook.ExhaustedNotice(d, now)
+	if err != nil {
+		return err
+	}
+	return tx.EmitWebhook(ctx, notice)
 }
 
 // moveEndpoints keeps the clock of each endpoint: a success resets it, the
@@ -284,7 +310,7 @@ func (tx *Tx) moveEndpoints(ctx context.Context, all []Attempt, now, failedBefor
 func (tx *Tx) moveEndpoint(ctx context.Context, id string, ok, gone bool, now, failedBefore time.Time) (bool, error) {
 	switch {
 	case gone:
-		return tx.disableWebhook(ctx, id, "the receiver answered 410 Gone")
+		return tx.disableWebhook(ctx, id, "the receiver answered 410 Gone", now)
 	case ok:
 		_, err := tx.Exec(ctx, `UPDATE webhook_endpoints SET failing_since = NULL WHERE id = $1 AND failing_since IS NOT NULL`, id)
 		return false, err
@@ -298,7 +324,7 @@ func (tx *Tx) moveEndpoint(ctx context.Context, id string, ok, gone bool, now, f
 	if err != nil || tooLong == 0 {
 		return false, err
 	}
-	return tx.disableWebhook(ctx, id, "no message was accepted for five days")
+	return tx.disableWebhook(ctx, id, "no message was accepted for five days", now)
 }
 
 // Turn is one step of a sender: what it has done, and what it wants to do next.

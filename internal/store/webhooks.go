@@ -11,21 +11,27 @@ import (
 	"steno/internal/webhook"
 )
 
-const webhookColumns = `id, team_id, name, url, events, participants, enabled, disabled_reason, failing_since,
+const webhookColumns = `id, team_id, name, url, events, participants, enabled, disabled_reason, disabled_at, failing_since,
 	secret, old_secret, old_secret_until, created_at`
 
 // AddWebhook stores a new endpoint.
 func (db *DB) AddWebhook(ctx context.Context, e webhook.Endpoint) error {
-	events, err := json.Marshal(append([]webhook.EventType{}, e.Events...))
+	events, err := eventsJSON(e)
 	if err != nil {
 		return err
 	}
 	return db.InTx(ctx, func(tx *Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO webhook_endpoints (`+webhookColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, $9, '', 0, $10)`,
-			e.ID, e.TeamID, e.Name, e.URL, string(events), string(e.Participants), e.Enabled, e.DisabledReason, e.Secret, e.CreatedAt.UnixMilli())
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, NULL, $9, '', 0, $10)`,
+			e.ID, e.TeamID, e.Name, e.URL, events, string(e.Participants), e.Enabled, e.DisabledReason, e.Secret, e.CreatedAt.UnixMilli())
 		return err
 	})
+}
+
+// eventsJSON is the list of events as it is stored: [] means all.
+func eventsJSON(e webhook.Endpoint) (string, error) {
+	text, err := json.Marshal(append([]webhook.EventType{}, e.Events...))
+	return string(text), err
 }
 
 // Webhooks returns a team's endpoints, oldest first.
@@ -77,9 +83,9 @@ func webhooks(ctx context.Context, q Querier, where string, args ...any) ([]webh
 func scanWebhook(rows *sql.Rows) (webhook.Endpoint, error) {
 	var e webhook.Endpoint
 	var events string
-	var failing sql.NullInt64
+	var off, failing sql.NullInt64
 	var oldUntil, created int64
-	err := rows.Scan(&e.ID, &e.TeamID, &e.Name, &e.URL, &events, &e.Participants, &e.Enabled, &e.DisabledReason, &failing,
+	err := rows.Scan(&e.ID, &e.TeamID, &e.Name, &e.URL, &events, &e.Participants, &e.Enabled, &e.DisabledReason, &off, &failing,
 		&e.Secret, &e.OldSecret, &oldUntil, &created)
 	if err != nil {
 		return e, err
@@ -87,10 +93,7 @@ func scanWebhook(rows *sql.Rows) (webhook.Endpoint, error) {
 	if err := json.Unmarshal([]byte(events), &e.Events); err != nil {
 		return e, fmt.Errorf("read the events of webhook %s: %w", e.ID, err)
 	}
-	if failing.Valid {
-		at := time.UnixMilli(failing.Int64).UTC()
-		e.FailingSince = &at
-	}
+	e.DisabledAt, e.FailingSince = maybeTime(off), maybeTime(failing)
 	e.OldSecretUntil, e.CreatedAt = time.UnixMilli(oldUntil).UTC(), time.UnixMilli(created).UTC()
 	return e, nil
 }
@@ -115,12 +118,36 @@ func (db *DB) RemoveWebhook(ctx context.Context, team, id string) error {
 	})
 }
 
-// EnableWebhook enables an endpoint and resets its failure clock.
-func (db *DB) EnableWebhook(ctx context.Context, team, id string) error {
-	return db.InTx(ctx, func(tx *Tx) error {
-		return tx.changeWebhook(ctx, id, `UPDATE webhook_endpoints SET enabled = TRUE, disabled_reason = '', failing_since = NULL
-			WHERE team_id = $1 AND id = $2`, team, id)
+// ChangeWebhook has change alter an endpoint and stores it. What was still to be
+// sent to one that it disables is dropped.
+func (db *DB) ChangeWebhook(ctx context.Context, team, id string, change func(e *webhook.Endpoint) error) (e webhook.Endpoint, err error) {
+	err = db.InTx(ctx, func(tx *Tx) error {
+		// The update that changes nothing locks the row in words that both
+		// databases know.
+		if err := tx.changeWebhook(ctx, id, `UPDATE webhook_endpoints SET name = name WHERE team_id = $1 AND id = $2`, team, id); err != nil {
+			return err
+		}
+		found, err := webhooks(ctx, tx, `WHERE team_id = $1 AND id = $2`, team, id)
+		if err != nil {
+			return err
+		}
+		e = found[0]
+		if err := change(&e); err != nil {
+			return err
+		}
+		events, err := eventsJSON(e)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE webhook_endpoints SET name = $1, url = $2, events = $3, participants = $4, enabled = $5, disabled_reason = $6,
+			disabled_at = $7, failing_since = $8 WHERE team_id = $9 AND id = $10`,
+			e.Name, e.URL, events, string(e.Participants), e.Enabled, e.DisabledReason, maybeMS(e.DisabledAt), maybeMS(e.FailingSince), team, id)
+		if err != nil || e.Enabled {
+			return err
+		}
+		return tx.dropPending(ctx, id)
 	})
+	return e, err
 }
 
 // RotateWebhook stores a new secret and keeps the old one until oldUntil; both
@@ -132,14 +159,26 @@ func (db *DB) RotateWebhook(ctx context.Context, team, id, secret, oldSecret str
 	})
 }
 
-// disableWebhook disables an endpoint and drops what was still to be sent to
-// it. It reports whether the endpoint was enabled before.
-func (tx *Tx) disableWebhook(ctx context.Context, id, reason string) (bool, error) {
-	n, err := execN(ctx, tx, `UPDATE webhook_endpoints SET enabled = FALSE, disabled_reason = $1 WHERE id = $2 AND enabled`, reason, id)
+// disableWebhook disables an endpoint, drops what was still to be sent to it,
+// and tells of it. It reports whether the endpoint was enabled before.
+func (tx *Tx) disableWebhook(ctx context.Context, id, reason string, now time.Time) (bool, error) {
+	n, err := execN(ctx, tx, `UPDATE webhook_endpoints SET enabled = FALSE, disabled_reason = $1, disabled_at = $2 WHERE id = $3 AND enabled`,
+		reason, now.UnixMilli(), id)
 	if err != nil || n == 0 {
 		return false, err
 	}
-	return true, tx.dropPending(ctx, id)
+	if err := tx.dropPending(ctx, id); err != nil {
+		return false, err
+	}
+	found, err := webhooks(ctx, tx, `WHERE id = $1`, id)
+	if err != nil || len(found) == 0 {
+		return false, err
+	}
+	notice, err := webhook.DisabledNotice(found[0], now)
+	if err != nil {
+		return false, err
+	}
+	return true, tx.EmitWebhook(ctx, notice)
 }
 
 // dropPending gives up what is still to be sent to an endpoint. An attempt in

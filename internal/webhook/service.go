@@ -17,6 +17,7 @@ const (
 	CodeBadURL    = "WEBHOOK_URL_INVALID"
 	CodeBadEvent  = "WEBHOOK_EVENT_UNKNOWN"
 	CodeBadFormat = "WEBHOOK_PARTICIPANTS_INVALID"
+	CodeBadName   = "WEBHOOK_NAME_INVALID"
 	CodeNotFound  = "WEBHOOK_NOT_FOUND"
 )
 
@@ -27,7 +28,10 @@ type Endpoints interface {
 	Webhooks(ctx context.Context, team string) ([]Endpoint, error)
 	Webhook(ctx context.Context, team, id string) (Endpoint, error)
 	RemoveWebhook(ctx context.Context, team, id string) error
-	EnableWebhook(ctx context.Context, team, id string) error
+	// ChangeWebhook has change alter an endpoint that nobody else changes
+	// meanwhile, stores and returns it. What was still to be sent to one that it
+	// disables is dropped.
+	ChangeWebhook(ctx context.Context, team, id string, change func(e *Endpoint) error) (Endpoint, error)
 	RotateWebhook(ctx context.Context, team, id, secret, oldSecret string, oldUntil time.Time) error
 }
 
@@ -55,25 +59,20 @@ type New struct {
 	Participants Format   // empty: names
 }
 
+// maxLabel bounds an endpoint's name, in bytes.
+const maxLabel = 255
+
 // Add stores a new endpoint and returns it with its secret, which is shown
 // only now.
 func (s Service) Add(ctx context.Context, n New) (Endpoint, string, error) {
-	if err := s.Validate(n.URL); err != nil {
-		return Endpoint{}, "", fail.Wrap(err, fail.Invalid, CodeBadURL, "this webhook address cannot be used")
-	}
-	events, err := ParseEvents(n.Events)
-	if err != nil {
-		return Endpoint{}, "", err
-	}
 	if n.Participants == "" {
 		n.Participants = Names
 	}
-	if n.Participants != Names && n.Participants != Objects {
-		return Endpoint{}, "", fail.New(fail.Invalid, CodeBadFormat, "participants are sent as %q or %q", Names, Objects)
-	}
-	e := Endpoint{
-		ID: ident.New(), TeamID: n.TeamID, Name: n.Name, URL: n.URL, Events: events, Participants: n.Participants,
-		Enabled: true, CreatedAt: s.Clock.Now(),
+	c := Change{Name: &n.Name, URL: &n.URL, Events: &n.Events, Participants: &n.Participants}
+	e := Endpoint{ID: ident.New(), TeamID: n.TeamID, Enabled: true, CreatedAt: s.Clock.Now()}
+	err := s.apply(&e, c)
+	if err != nil {
+		return Endpoint{}, "", err
 	}
 	secret := NewSecret()
 	if e.Secret, err = s.Vault.SealWebhookSecret(e.TeamID, e.ID, secret); err != nil {
@@ -85,6 +84,68 @@ func (s Service) Add(ctx context.Context, n New) (Endpoint, string, error) {
 	return e, secret, nil
 }
 
+// Change says what to change of an endpoint; nil leaves a field as it is.
+type Change struct {
+	Name         *string
+	URL          *string
+	Events       *[]string // none: all
+	Participants *Format
+	Enabled      *bool
+}
+
+// Update changes an endpoint. Enabling it resets its failure clock; disabling
+// it drops what was still to be sent to it.
+func (s Service) Update(ctx context.Context, team, id string, c Change) (Endpoint, error) {
+	return s.Store.ChangeWebhook(ctx, team, id, func(e *Endpoint) error { return s.apply(e, c) })
+}
+
+// apply checks the change and makes it.
+func (s Service) apply(e *Endpoint, c Change) (err error) {
+	if c.Name != nil {
+		if len(*c.Name) > maxLabel || strings.ContainsRune(*c.Name, 0) {
+			return fail.New(fail.Invalid, CodeBadName, "an endpoint's name has at most %d bytes, and no U+0000", maxLabel)
+		}
+		e.Name = *c.Name
+	}
+	if c.URL != nil {
+		if err := s.Validate(*c.URL); err != nil {
+			return fail.New(fail.Invalid, CodeBadURL, "this webhook address cannot be used: %v", err)
+		}
+		e.URL = *c.URL
+	}
+	if c.Events != nil {
+		if e.Events, err = ParseEvents(*c.Events); err != nil {
+			return err
+		}
+	}
+	if c.Participants != nil {
+		if *c.Participants != Names && *c.Participants != Objects {
+			return fail.New(fail.Invalid, CodeBadFormat, "participants are sent as %q or %q", Names, Objects)
+		}
+		e.Participants = *c.Participants
+	}
+	if c.Enabled != nil {
+		s.turn(e, *c.Enabled)
+	}
+	return nil
+}
+
+// turn enables an endpoint, or disables it by hand.
+func (s Service) turn(e *Endpoint, on bool) {
+	switch {
+	case on:
+		e.Enabled, e.DisabledReason, e.DisabledAt, e.FailingSince = true, "", nil, nil
+	case e.Enabled:
+		now := s.Clock.Now()
+		e.Enabled, e.DisabledAt = false, &now
+	}
+}
+
+// Get returns one endpoint of a team.
+func (s Service) Get(ctx context.Context, team, id string) (Endpoint, error) {
+	return s.Store.Webhook(ctx, team, id)
+}
+
 // List returns the team's endpoints, oldest first.
 func (s Service) List(ctx context.Context, team string) ([]Endpoint, error) {
 	return s.Store.Webhooks(ctx, team)
@@ -93,11 +154,6 @@ func (s Service) List(ctx context.Context, team string) ([]Endpoint, error) {
 // Remove removes an endpoint; what was still to be sent to it is dropped.
 func (s Service) Remove(ctx context.Context, team, id string) error {
 	return s.Store.RemoveWebhook(ctx, team, id)
-}
-
-// Enable enables an endpoint that was disabled and resets its failure clock.
-func (s Service) Enable(ctx context.Context, team, id string) error {
-	return s.Store.EnableWebhook(ctx, team, id)
 }
 
 // Rotate gives an endpoint a new secret and returns it. The old one signs too

@@ -42,7 +42,17 @@ func (s *shelf) RemoveWebhook(_ context.Context, team, id string) error {
 	return nil
 }
 
-func (s *shelf) EnableWebhook(context.Context, string, string) error { return nil }
+func (s *shelf) ChangeWebhook(_ context.Context, team, id string, change func(e *Endpoint) error) (Endpoint, error) {
+	e, ok := s.all[team+id]
+	if !ok {
+		return e, fail.New(fail.NotFound, CodeNotFound, "no webhook %s", id)
+	}
+	if err := change(&e); err != nil {
+		return Endpoint{}, err
+	}
+	s.all[team+id] = e
+	return e, nil
+}
 
 func (s *shelf) RotateWebhook(_ context.Context, team, id, secret, old string, until time.Time) error {
 	e := s.all[team+id]
@@ -129,5 +139,37 @@ func TestRotationKeepsTheOldSecretForADay(t *testing.T) {
 	}
 	if _, err := s.Rotate(t.Context(), "b", e.ID); !fail.Is(err, fail.NotFound) {
 		t.Errorf("another team rotated: %v", err)
+	}
+}
+
+func TestAnUpdateChangesWhatItNamesAndNothingElse(t *testing.T) {
+	s, kept, now := service()
+	e, _, err := s.Add(t.Context(), New{TeamID: "a", Name: "n", URL: "https://x.example", Events: []string{"bot.failed"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	failing := now.Add(-time.Hour)
+	broken := kept.all["a"+e.ID]
+	broken.Enabled, broken.DisabledReason, broken.DisabledAt, broken.FailingSince = false, "gone", now, &failing
+	kept.all["a"+e.ID] = broken
+	name, all, on, off := "new", []string{}, true, false
+	got, err := s.Update(t.Context(), "a", e.ID, Change{Name: &name, Events: &all})
+	if err != nil || got.Name != "new" || len(got.Events) != 0 || got.URL != "https://x.example" || got.Enabled || got.DisabledReason != "gone" || got.Secret != e.Secret {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err = s.Update(t.Context(), "a", e.ID, Change{Enabled: &on}); err != nil || !got.Enabled || got.DisabledReason != "" || got.DisabledAt != nil || got.FailingSince != nil {
+		t.Errorf("enabled: %+v, %v", got, err)
+	}
+	if got, err = s.Update(t.Context(), "a", e.ID, Change{Enabled: &off}); err != nil || got.Enabled || got.DisabledReason != "" || got.DisabledAt == nil {
+		t.Errorf("disabled by hand: %+v, %v", got, err)
+	}
+	private, xml := "http://10.0.0.1", Format("xml")
+	for code, c := range map[string]Change{CodeBadURL: {Name: &name, URL: &private}, CodeBadFormat: {Participants: &xml}, CodeBadEvent: {Events: &[]string{"x"}}} {
+		if _, err := s.Update(t.Context(), "a", e.ID, c); fail.As(err) == nil || fail.As(err).Code != code {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+	if _, err := s.Update(t.Context(), "b", e.ID, Change{Name: &name}); !fail.Is(err, fail.NotFound) {
+		t.Errorf("another team changed it: %v", err)
 	}
 }

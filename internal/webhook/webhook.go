@@ -30,6 +30,10 @@ const (
 	EventCreated    EventType = "calendar.event_created"
 	EventUpdated    EventType = "calendar.event_updated"
 	EventCancelled  EventType = "calendar.event_cancelled"
+
+	// Ours: about the webhooks themselves, only for endpoints that name them.
+	EndpointDisabled  EventType = "webhook.endpoint_disabled"
+	DeliveryExhausted EventType = "webhook.delivery_exhausted"
 )
 
 // EventTypes lists every event.
@@ -37,7 +41,12 @@ var EventTypes = []EventType{
 	BotStatusChange, BotCompleted, BotFailed, BotChatMessage,
 	CalendarCreated, CalendarUpdated, CalendarDeleted, CalendarError,
 	EventsSynced, EventCreated, EventUpdated, EventCancelled,
+	EndpointDisabled, DeliveryExhausted,
 }
+
+// Operational reports whether the event is about webhooks themselves. Nothing
+// is told of what becomes of such a message: it would never end.
+func (t EventType) Operational() bool { return t == EndpointDisabled || t == DeliveryExhausted }
 
 // Format is how people appear in bot.completed and bot.failed (decision C51).
 type Format string
@@ -57,7 +66,8 @@ type Endpoint struct {
 	Events         []EventType // empty: all, also those that come to exist later
 	Participants   Format
 	Enabled        bool
-	DisabledReason string     // why it was disabled; empty while enabled
+	DisabledReason string     // why Steno disabled it; empty while enabled, or if it was disabled by hand
+	DisabledAt     *time.Time // nil while enabled
 	FailingSince   *time.Time // first failure since the last success
 	CreatedAt      time.Time
 
@@ -76,6 +86,21 @@ func (e Endpoint) Wants(t EventType) bool {
 // Takes is Wants for an event that may be one that is sent on request only.
 func (e Endpoint) Takes(ev Event) bool {
 	return e.Wants(ev.Type) && (!ev.OnRequest || len(e.Events) > 0)
+}
+
+// KeepMissed is how long after an endpoint was disabled because it failed what
+// it misses is kept for Recover.
+const KeepMissed = 14 * 24 * time.Hour
+
+// Misses reports whether the event is one that the endpoint would take, had it
+// not failed: it is noted as dropped, so that it can be recovered. An endpoint
+// that was disabled by hand misses nothing.
+func (e Endpoint) Misses(ev Event) bool {
+	if e.Enabled || e.DisabledReason == "" || e.DisabledAt == nil || ev.At.Sub(*e.DisabledAt) > KeepMissed {
+		return false
+	}
+	e.Enabled = true
+	return e.Takes(ev)
 }
 
 // Event is something to tell a team's endpoints. Emitting it is part of the

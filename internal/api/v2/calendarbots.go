@@ -98,6 +98,9 @@ func (s *Surface) createCalendarBot(ctx context.Context, c account.Caller, in *c
 	if err := s.Bots.Check(r); err != nil {
 		return nil, err
 	}
+	if err := s.Bots.CheckZoom(ctx, c.TeamID, r.Zoom); err != nil {
+		return nil, err
+	}
 	settings, err := json.Marshal(r)
 	if err != nil {
 		return nil, err
@@ -242,6 +245,11 @@ func (s *Surface) updateCalendarBot(ctx context.Context, c account.Caller, in *u
 		return nil, err
 	}
 	if err := in.Body.check(); err != nil {
+		return nil, err
+	}
+	var zoomed bot.Request
+	BotSettings{ZoomConfig: in.Body.ZoomConfig.Value}.zoom(&zoomed)
+	if err := s.Bots.CheckZoom(ctx, c.TeamID, zoomed.Zoom); err != nil {
 		return nil, err
 	}
 	list, err := s.Calendars.ChangeBots(ctx, c.TeamID, id, to, func(old []byte) ([]byte, error) {

@@ -166,7 +166,7 @@ func pointerOf(location string) (pointer string, isBody bool) {
 // harmless returns a value that may be shown in an answer: short, plain, and
 // not of a field that holds secrets.
 func harmless(pointer string, value any) any {
-	for _, secret := range []string{"secret", "key", "token", "url"} {
+	for _, secret := range []string{"secret", "key", "token", "url", "code"} {
 		if strings.Contains(pointer, secret) {
 			return nil
 		}

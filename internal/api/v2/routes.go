@@ -31,6 +31,8 @@ var routes = []route{
 	{"leaveBot", http.MethodPost, "/v2/bots/{bot_id}/leave", account.ScopeFull, http.StatusOK, "Have a bot leave its meeting", do((*Surface).leaveBot)},
 	{"updateBotConfig", http.MethodPatch, "/v2/bots/{bot_id}/update-config", account.ScopeFull, http.StatusOK, "Change the extra data of a bot", do((*Surface).updateBotConfig)},
 	{"deleteBotData", http.MethodDelete, "/v2/bots/{bot_id}/delete-data", account.ScopeFull, http.StatusOK, "Delete the recording of a bot", do((*Surface).deleteBotData)},
+	{"resendFinalWebhook", http.MethodPost, "/v2/bots/{bot_id}/resend-webhook", account.ScopeFull, http.StatusOK, "Send the final webhook of a bot again", do((*Surface).resendFinalWebhook)},
+	{"retryCallback", http.MethodPost, "/v2/bots/{bot_id}/retry-callback", account.ScopeFull, http.StatusOK, "Send the callback of a bot again", retryCallbackRoute},
 
 	{"listRawCalendars", http.MethodPost, "/v2/calendars/list-raw", account.ScopeFull, http.StatusOK, "List the calendars of an account; nothing is stored", do((*Surface).listRawCalendars)},
 	{"createCalendarConnection", http.MethodPost, "/v2/calendars", account.ScopeFull, http.StatusCreated, "Connect a calendar", do((*Surface).createCalendar)},
@@ -47,12 +49,21 @@ var routes = []route{
 	{"createCalendarBot", http.MethodPost, "/v2/calendars/{calendar_id}/bots", account.ScopeSend, http.StatusCreated, "Put a bot on an event or a series", do((*Surface).createCalendarBot)},
 	{"updateCalendarBot", http.MethodPatch, "/v2/calendars/{calendar_id}/bots", account.ScopeFull, http.StatusOK, "Change the bot of an event or a series", do((*Surface).updateCalendarBot)},
 	{"deleteCalendarBot", http.MethodDelete, "/v2/calendars/{calendar_id}/bots", account.ScopeFull, http.StatusOK, "Take the bot of an event or a series away", do((*Surface).deleteCalendarBot)},
+
+	{"createZoomCredential", http.MethodPost, "/v2/zoom-credentials", account.ScopeFull, http.StatusCreated, "Store the keys of a Zoom app", do((*Surface).createZoomCredential)},
+	{"listZoomCredentials", http.MethodGet, "/v2/zoom-credentials", account.ScopeFull, http.StatusOK, "List Zoom credentials, newest first", do((*Surface).listZoomCredentials)},
+	{"getZoomCredential", http.MethodGet, "/v2/zoom-credentials/{id}", account.ScopeFull, http.StatusOK, "Show a Zoom credential", do((*Surface).getZoomCredential)},
+	{"updateZoomCredential", http.MethodPatch, "/v2/zoom-credentials/{id}", account.ScopeFull, http.StatusOK, "Change a Zoom credential", do((*Surface).updateZoomCredential)},
+	{"deleteZoomCredential", http.MethodDelete, "/v2/zoom-credentials/{id}", account.ScopeFull, http.StatusOK, "Delete a Zoom credential", do((*Surface).deleteZoomCredential)},
 }
 
 // tag groups the operations in the OpenAPI document.
 func (r route) tag() string {
 	if strings.HasPrefix(r.path, "/v2/calendars") {
 		return "Calendars"
+	}
+	if strings.HasPrefix(r.path, "/v2/zoom-credentials") {
+		return "Zoom Credentials"
 	}
 	return "Bots"
 }

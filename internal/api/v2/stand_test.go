@@ -24,9 +24,13 @@ import (
 	"steno/internal/calendar"
 	"steno/internal/clock"
 	"steno/internal/meeting"
+	"steno/internal/netguard"
+	zoomoauth "steno/internal/provider/zoom"
+	"steno/internal/provider/zoom/zoomtest"
 	"steno/internal/quota"
 	"steno/internal/store"
 	"steno/internal/store/storetest"
+	"steno/internal/zoom"
 	"steno/test/contract"
 )
 
@@ -40,6 +44,7 @@ type stand struct {
 	calendars *calendar.Service
 	accounts  *account.Service
 	quota     *quota.Service
+	zoom      *zoomtest.Zoom
 	team      account.Team
 	key       string // of team, with full access
 	now       time.Time
@@ -86,7 +91,8 @@ func newStand(t testing.TB, db *store.DB) *stand {
 	if _, err := s.quota.SetLimits(t.Context(), s.team.ID, quota.Change{RequestsPerSecond: &none}); err != nil {
 		t.Fatal(err)
 	}
-	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.accounts, Quota: s.quota, Clock: clk, Log: log, Version: "test"}
+	credentials := newZoom(t, s, clk)
+	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.accounts, Quota: s.quota, Zoom: credentials, Clock: clk, Log: log, Version: "test"}
 	r := chi.NewRouter()
 	surface.Mount(r)
 	r.Get("/panic", func(http.ResponseWriter, *http.Request) { panic("canary in a panic") })
@@ -95,6 +101,23 @@ func newStand(t testing.TB, db *store.DB) *stand {
 	t.Cleanup(func() { s.Close(); s.checkMessages(t) })
 	return s
 }
+
+// newZoom makes the room of Zoom credentials over a Zoom of its own.
+func newZoom(t testing.TB, s *stand, clk clock.Clock) *zoom.Service {
+	t.Helper()
+	s.zoom = zoomtest.New(t)
+	client, err := zoomoauth.New(s.zoom.URL, s.zoom.API(), netguard.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	room := &zoom.Service{Store: store.Zoom{DB: s.db, Vault: files{}}, OAuth: client, Clock: clk}
+	s.bots.Zoom = room
+	return room
+}
+
+func (files) SealZoom(_, _ string, plain []byte) (string, error) { return string(plain), nil }
+func (files) OpenZoom(_, _, sealed string) ([]byte, error)       { return []byte(sealed), nil }
 
 func newCalendars(db *store.DB, clk clock.Clock, s *stand) *calendar.Service {
 	items := agenda(s.now)

@@ -34,8 +34,10 @@ type Bots interface {
 	Leave(ctx context.Context, team, id string) error
 	DeleteData(ctx context.Context, team, id string) error
 	MergeExtra(ctx context.Context, team, id string, extra json.RawMessage) error
+	Resender
 	// Check returns what is wrong with a request whose meeting is not known yet.
 	Check(r bot.Request) error
+	CheckZoom(ctx context.Context, team string, z *bot.Zoom) error
 	URLs(ctx context.Context, artifacts []bot.StoredArtifact) (map[string]string, error)
 	Voices(ctx context.Context, artifacts []bot.StoredArtifact) ([]bot.Voice, error)
 }
@@ -79,6 +81,7 @@ type Surface struct {
 	Calendars Calendars
 	Accounts  Accounts
 	Quota     Quota // nil: no limits, no costs
+	Zoom      ZoomCredentials
 	Clock     clock.Clock
 	Log       *slog.Logger
 	Version   string // of the program, for the OpenAPI document

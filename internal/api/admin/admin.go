@@ -1,0 +1,203 @@
+// Package admin is the surface for those who run the server: teams, API keys,
+// webhook endpoints and what became of their deliveries. The original keeps
+// these in its dashboard; nothing of the API v2 is here.
+//
+// Callers are operators, recognised by an admin key; a team's API key opens
+// nothing here, and an admin key opens nothing elsewhere. Handlers decode, call
+// one method of a room, and encode.
+//
+// It must not hold rules and must not import another surface.
+package admin
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+
+	"steno/internal/account"
+	"steno/internal/api/httpx"
+	"steno/internal/fail"
+	"steno/internal/webhook"
+)
+
+// Prefix is where all routes of the surface are.
+const Prefix = "/admin/v1"
+
+// Teams is what the surface needs of the room of accounts.
+type Teams interface {
+	Teams(ctx context.Context) ([]account.Team, error)
+	Team(ctx context.Context, id string) (account.Team, error)
+	CreateTeam(ctx context.Context, name string) (account.Team, error)
+	RenameTeam(ctx context.Context, id, name string) (account.Team, error)
+	Keys
+}
+
+// Keys manages the API keys of teams.
+type Keys interface {
+	Keys(ctx context.Context, team string) ([]account.Key, error)
+	CreateKey(ctx context.Context, team, name string, p account.Permission) (plain string, k account.Key, err error)
+	RevokeKeyOf(ctx context.Context, team, id string) (account.Key, error)
+}
+
+// Webhooks manages the endpoints of teams.
+type Webhooks interface {
+	List(ctx context.Context, team string) ([]webhook.Endpoint, error)
+	Get(ctx context.Context, team, id string) (webhook.Endpoint, error)
+	Add(ctx context.Context, n webhook.New) (webhook.Endpoint, string, error)
+	Update(ctx context.Context, team, id string, c webhook.Change) (webhook.Endpoint, error)
+	Rotate(ctx context.Context, team, id string) (secret string, err error)
+	Remove(ctx context.Context, team, id string) error
+}
+
+// Deliveries is the delivery log and what can be done with it.
+type Deliveries interface {
+	List(ctx context.Context, team string, q webhook.Query) ([]webhook.Delivery, error)
+	Get(ctx context.Context, team, id string) (webhook.Record, error)
+	Again(ctx context.Context, team, id string) error
+	Replay(ctx context.Context, team string, s webhook.Scope) (webhook.Queued, error)
+}
+
+// Surface is the admin API. All fields are required.
+type Surface struct {
+	Operators  account.Operators
+	Teams      Teams
+	Webhooks   Webhooks
+	Deliveries Deliveries
+	Log        *slog.Logger
+	Version    string
+}
+
+// route is one operation: what it is called, where it is, what does it.
+type route struct {
+	id       string
+	method   string
+	path     string // below Prefix
+	status   int
+	tag      string
+	summary  string
+	register func(*Surface, huma.API, huma.Operation)
+}
+
+// routes lists all operations. Each file of handlers has its own part.
+func routes() []route {
+	var all []route
+	for _, part := range [][]route{teamRoutes, keyRoutes, webhookRoutes, deliveryRoutes} {
+		all = append(all, part...)
+	}
+	return all
+}
+
+// Mount puts the surface's routes on r, with its OpenAPI document at
+// /admin/v1/openapi.json. What is not there is answered by whoever answers for
+// the router.
+func (s *Surface) Mount(r chi.Router) huma.API {
+	takeOverErrors()
+	api := humachi.New(r, s.config())
+	api.UseMiddleware(s.authenticate)
+	for _, rt := range routes() {
+		rt.register(s, api, huma.Operation{
+			OperationID: rt.id, Method: rt.method, Path: Prefix + rt.path, Summary: rt.summary, Tags: []string{rt.tag},
+			DefaultStatus: rt.status, MaxBodyBytes: httpx.MaxBody,
+		})
+	}
+	describeErrors(api)
+	doc, err := api.OpenAPI().MarshalJSON()
+	if err != nil {
+		panic("admin: OpenAPI document: " + err.Error()) // a mistake in the wire structs
+	}
+	r.Get(Prefix+"/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(doc) // the client may be gone
+	})
+	return api
+}
+
+func (s *Surface) config() huma.Config {
+	c := huma.DefaultConfig("Steno admin API", s.Version)
+	c.CreateHooks = nil // they would add $schema to every answer
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"AdminKey": {Type: "http", Scheme: "bearer"}}
+	c.Security = []map[string][]string{{"AdminKey": {}}}
+	c.Info.Description = "For those who run the server: teams, API keys, webhook endpoints and their delivery log."
+	return c
+}
+
+var overErrors sync.Once
+
+// takeOverErrors has errors that huma finds in requests to this surface made by
+// it. The hook belongs to the whole process, so that requests to other surfaces
+// are passed on.
+func takeOverErrors() {
+	overErrors.Do(func() {
+		others := huma.NewErrorWithContext
+		huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
+			if ctx != nil && ctx.Operation() != nil && strings.HasPrefix(ctx.Operation().Path, Prefix+"/") {
+				return badRequest(status, message, errs)
+			}
+			return others(ctx, status, message, errs...)
+		}
+	})
+}
+
+// authenticate lets operators pass and nobody else.
+func (s *Surface) authenticate(ctx huma.Context, next func(huma.Context)) {
+	key, isBearer := strings.CutPrefix(ctx.Header("Authorization"), "Bearer ")
+	if !isBearer || !s.Operators.Recognise(strings.TrimSpace(key)) {
+		s.write(ctx, s.problem(ctx.Context(), fail.New(fail.Unauthorized, account.CodeUnauthorized,
+			"the admin key is missing or unknown; send it in the header Authorization: Bearer …")))
+		return
+	}
+	next(ctx)
+}
+
+// do makes a route of a handler.
+func do[I, O any](handler func(s *Surface, ctx context.Context, in *I) (*O, error)) func(*Surface, huma.API, huma.Operation) {
+	return func(s *Surface, api huma.API, op huma.Operation) {
+		huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
+			out, err := handler(s, ctx, in)
+			if err != nil {
+				return nil, s.problem(ctx, err)
+			}
+			return out, nil
+		})
+	}
+}
+
+// one is the answer of an operation on one thing.
+type one[T any] struct {
+	Body struct {
+		Success bool `json:"success"`
+		Data    T    `json:"data"`
+	}
+}
+
+func answer[T any](data T) *one[T] {
+	out := &one[T]{}
+	out.Body.Success, out.Body.Data = true, data
+	return out
+}
+
+// many is the answer of a list. cursor, if it is not null, leads to the next
+// page.
+type many[T any] struct {
+	Body struct {
+		Success bool    `json:"success"`
+		Data    []T     `json:"data"`
+		Cursor  *string `json:"cursor"`
+	}
+}
+
+func answerList[F, T any](items []F, wire func(F) T) *many[T] {
+	out := &many[T]{}
+	out.Body.Success, out.Body.Data = true, make([]T, 0, len(items))
+	for _, item := range items {
+		out.Body.Data = append(out.Body.Data, wire(item))
+	}
+	return out
+}
