@@ -43,6 +43,13 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.fill(t)
+	return w
+}
+
+// fill makes the team's things.
+func (w *world) fill(t testing.TB) {
+	t.Helper()
 	w.ids["bot"] = w.create(t, minimal)
 	w.ids["done"] = w.create(t, `{"bot_name":"N","meeting_url":"https://zoom.us/j/1","callback_enabled":true,"callback_config":{"url":"https://receiver.example"},"transcription_enabled":true}`)
 	w.finish(t, w.ids["done"])
@@ -50,7 +57,6 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	list := w.events(t, w.ids["calendar"])
 	w.ids["event"], w.ids["series"] = titled(list, "Standup").EventID, titled(list, "Standup").SeriesID
 	w.ids["credential"] = w.credential(t, appKeys)
-	return w
 }
 
 // fill puts ids in the place of their kinds in braces.
