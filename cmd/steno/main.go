@@ -32,6 +32,8 @@ type cli struct {
 	Team     teamCmd     `cmd:"" help:"Manage teams."`
 	Key      keyCmd      `cmd:"" help:"Manage API keys."`
 	Webhook  webhookCmd  `cmd:"" help:"Manage webhook endpoints, and look at what was sent."`
+	Limits   limitsCmd   `cmd:"" help:"Show and change what teams may have: requests, bots, calendars, retention."`
+	Tokens   tokensCmd   `cmd:"" help:"Show and give tokens."`
 	Migrate  migrateCmd  `cmd:"" help:"Bring the database up to date (serve does so too)."`
 	OpenAPI  openAPICmd  `cmd:"" name:"openapi" help:"Print the OpenAPI document of the API."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

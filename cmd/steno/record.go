@@ -103,7 +103,7 @@ func (c *recordCmd) prepare() (string, error) {
 	}
 	work := filepath.Join(out, workFolder)
 	if old, err := session.ReadSpec(work); err == nil {
-		if old.URL != m.URL {
+		if old.URL != m.Page {
 			return "", fmt.Errorf("%s holds an unfinished recording of another meeting; finish it with: steno record --resume %s", out, out)
 		}
 		return out, nil // goes on where it was cut off
@@ -113,7 +113,7 @@ func (c *recordCmd) prepare() (string, error) {
 
 func (c *recordCmd) spec(m meeting.Meeting) bot.Spec {
 	return bot.Spec{
-		BotID: ident.New(), Name: c.Name, Platform: m.Platform, URL: m.URL, Mode: bot.RecordingMode(c.Mode), Engine: bot.Engine(c.Engine),
+		BotID: ident.New(), Name: c.Name, Platform: m.Platform, URL: m.Page, Mode: bot.RecordingMode(c.Mode), Engine: bot.Engine(c.Engine),
 		EntryMessage: c.EntryMessage, Browser: c.Browser, FFmpeg: c.FFmpeg, InsecureTLS: m.Platform == meeting.Galene && c.GaleneInsecure,
 		Timeouts: bot.Timeouts{
 			WaitingRoom: c.WaitingRoomTimeout, NoOneJoined: c.NoOneJoinedTimeout, Silence: c.SilenceTimeout,

@@ -44,7 +44,7 @@ func (s *server) buildCalendars() error {
 		Store:  store.Calendars{DB: s.DB, Vault: vault, Bots: BotRoom{s.bots, s.store}, Quota: NewQuotaRoom(s.Quota, s.DB)},
 		Tokens: &store.Grants{DB: s.DB, Vault: vault, Clock: s.Clock}, Providers: providers, Clock: s.Clock, Detect: Detector(s.o.Meetings()), Log: s.Log,
 		Options: calendar.Options{
-			Ahead: days(s.o.CalendarDays), Behind: days(s.o.CalendarPastDays), Poll: s.o.CalendarPoll,
+			Lead: s.o.JoinLead, Ahead: days(s.o.CalendarDays), Behind: days(s.o.CalendarPastDays), Poll: s.o.CalendarPoll,
 			RefreshWait: refreshWait, MaxCalendars: s.o.MaxCalendars, PushURL: s.pushBase,
 		},
 	}
@@ -98,13 +98,14 @@ type BotRoom struct {
 }
 
 // Create queues the bot of an event. The settings are a bot.Request as JSON.
-func (r BotRoom) Create(ctx context.Context, tx *store.Tx, o calendar.BotOrder) error {
+func (r BotRoom) Create(ctx context.Context, tx *store.Tx, o calendar.BotOrder) (refused bool, err error) {
 	var req bot.Request
 	if err := json.Unmarshal(o.Settings, &req); err != nil {
-		return fmt.Errorf("read the settings of a calendar bot: %w", err)
+		return false, fmt.Errorf("read the settings of a calendar bot: %w", err)
 	}
 	req.MeetingURL = o.URL
-	return r.Bots.CreateIn(ctx, r.Store.On(tx), bot.Order{ID: o.BotID, TeamID: o.TeamID, EventID: o.EventID, Request: req})
+	code, err := r.Bots.StartIn(ctx, r.Store.On(tx), bot.Order{ID: o.BotID, TeamID: o.TeamID, EventID: o.EventID, JoinAt: o.JoinAt, Request: req})
+	return code != "", err
 }
 
 // Stop asks a bot to leave.

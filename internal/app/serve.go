@@ -32,6 +32,7 @@ import (
 	"steno/internal/job"
 	"steno/internal/netguard"
 	"steno/internal/runtime"
+	"steno/internal/seal"
 	"steno/internal/store"
 	"steno/internal/store/sqlite"
 	"steno/internal/zoom"
@@ -57,7 +58,8 @@ type server struct {
 	zoom           *zoom.Service
 	closeZoom      func()
 
-	alarm      *alarm.Alarm        // nil without the role worker
+	alarm      *alarm.Alarm        // of calendars; nil without the role worker
+	dispatch   *alarm.Alarm        // of scheduled bots; nil without the role worker
 	supervisor *runtime.Supervisor // nil without the role
 	runner     *job.Runner         // nil without roles that work
 	sender     *deliver.Sender     // nil without the role
@@ -142,9 +144,9 @@ func (s *server) build(ctx context.Context) (err error) {
 	if s.signer, err = s.newSigner(); err != nil {
 		return err
 	}
-	s.store = store.Bots{DB: s.DB, Vault: s.Vault, Quota: NewQuotaRoom(s.Quota, s.DB)}
+	s.store = store.Bots{DB: s.DB, Vault: s.Vault, Requests: seal.Requests{Sealer: s.Vault.Sealer}, Quota: NewQuotaRoom(s.Quota, s.DB)}
 	s.bots = &bot.Service{
-		Store: s.store, Clock: s.Clock, Signer: s.signer, Hosts: s.o.Meetings(), ValidURL: s.guard.Validate,
+		Store: s.store, Clock: s.Clock, Signer: s.signer, Hosts: s.o.Meetings(), ValidURL: s.guard.Validate, Lead: s.o.JoinLead,
 		Nudge: func(id string) {
 			if s.supervisor != nil {
 				s.supervisor.Nudge(id)
@@ -163,6 +165,8 @@ func (s *server) build(ctx context.Context) (err error) {
 		}
 	}
 	if s.o.Has("worker") {
+		s.dispatch = alarm.New(s.bots.RunDue, s.Clock, s.Log)
+		s.bots.Rouse = s.dispatch.Nudge
 		s.sender = deliver.New(deliver.Options{
 			Queue: s.DB, Client: s.guard.Client(), Secrets: s.Vault, Clock: s.Clock, Log: s.Log, Fresh: s.fresh, Name: s.host, Metrics: s.registry,
 		})
@@ -249,9 +253,11 @@ func (s *server) run(ctx context.Context, listener net.Listener, begin time.Time
 		}
 		defer func() { err = errors.Join(err, s.stopRunner()) }()
 	}
-	if s.alarm != nil {
-		stop := inBackground(s.alarm.Run)
-		defer func() { err = errors.Join(err, stop()) }()
+	for _, a := range []*alarm.Alarm{s.alarm, s.dispatch} {
+		if a != nil {
+			stop := inBackground(a.Run)
+			defer func() { err = errors.Join(err, stop()) }()
+		}
 	}
 	if s.sender != nil {
 		stop := inBackground(s.sender.Run)

@@ -54,6 +54,7 @@ type Config struct {
 	Streaming     *Streaming      `json:"streaming,omitempty"`     // nil: off
 	Transcription *Transcription  `json:"transcription,omitempty"` // nil: off
 	Callback      *Callback       `json:"callback,omitempty"`      // nil: off
+	JoinAt        time.Time       `json:"join_at,omitzero"`        // zero: at once
 }
 
 // Zoom says how to enter a Zoom meeting.

@@ -159,7 +159,7 @@ func (r Request) config() (Config, Secrets) {
 			s.Transcription = t.APIKey
 		}
 	}
-	if r.CallbackEnabled {
+	if r.CallbackEnabled && r.Callback != nil {
 		callback := r.Callback.callback()
 		c.Callback = &callback
 		s.Callback = r.Callback.Secret

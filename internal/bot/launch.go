@@ -108,7 +108,7 @@ func (s *Service) spec(d Details) (Spec, error) {
 		return Spec{}, err
 	}
 	return Spec{
-		BotID: d.ID, Name: d.Name, Platform: m.Platform, URL: m.URL, Mode: d.Mode,
-		EntryMessage: d.Config.EntryMessage, Timeouts: d.Config.Timeouts,
+		BotID: d.ID, Name: d.Name, Platform: m.Platform, URL: m.Page, Mode: d.Mode,
+		EntryMessage: d.Config.EntryMessage, Timeouts: d.Config.Timeouts, JoinAt: d.Config.JoinAt,
 	}, nil
 }

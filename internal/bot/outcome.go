@@ -68,6 +68,7 @@ var texts = map[EndCode]string{
 	EndGeneralError:     "The bot ended with an error.",
 	EndExitBeforeRecord: "The bot left the meeting before it recorded anything.",
 	EndDiskFull:         "The disk of the bot's host is full.",
+	EndMissed:           "No server was there to start the bot in time.",
 }
 
 // Text explains the code in a sentence, for ends that came without their own.

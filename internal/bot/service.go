@@ -25,6 +25,7 @@ type Store interface {
 	Bot(ctx context.Context, team, id string) (Bot, error)
 	Details(ctx context.Context, team, id string) (Details, error)
 	List(ctx context.Context, team string, q Query) ([]Bot, error)
+	ScheduleStore
 }
 
 // Tx is a write transaction: rows, jobs and messages commit together.
@@ -37,6 +38,7 @@ type Tx interface {
 	// empty team finds the bot of any team.
 	Lock(ctx context.Context, team, id string) (Locked, error)
 	QuotaTx
+	ScheduleTx
 	// Update stores the fields of a bot that change in its life, and seq.
 	Update(ctx context.Context, b Bot, seq int64) error
 	// UpdateMeeting stores where a bot is to go.
@@ -87,6 +89,11 @@ type Service struct {
 	Nudge func(botID string)
 	// Zoom finds the credentials that bots name. nil: they are not checked.
 	Zoom ZoomFinder
+	// Lead is how long before its time a scheduled bot is launched, so that its
+	// browser is ready when it is to join.
+	Lead time.Duration
+	// Rouse wakes whoever runs RunDue in this process. May be nil.
+	Rouse func()
 }
 
 // dedupWindow: a second bot for the same meeting is refused for so long (C28).
@@ -109,21 +116,13 @@ func (s *Service) Create(ctx context.Context, team string, r Request) (string, e
 type Order struct {
 	ID      string
 	TeamID  string
-	EventID string // the calendar event that it is for; empty: none
+	EventID string    // the calendar event that it is for; empty: none
+	JoinAt  time.Time // when it is to join; zero: at once
 	Request
 }
 
 // Check returns what is wrong with a request whose meeting is not known yet.
 func (s *Service) Check(r Request) error { return r.check(s.ValidURL) }
-
-// CreateIn is Create as part of a transaction.
-func (s *Service) CreateIn(ctx context.Context, tx Tx, o Order) error {
-	n, err := s.prepare(o)
-	if err != nil {
-		return err
-	}
-	return s.insert(ctx, tx, n)
-}
 
 // newBot is a bot that is not stored yet.
 type newBot struct {
@@ -141,6 +140,7 @@ func (s *Service) prepare(o Order) (n newBot, err error) {
 		return n, err
 	}
 	n.config, n.secrets = o.config()
+	n.config.JoinAt = o.JoinAt
 	n.Bot = o.bot(m)
 	n.ID, n.TeamID, n.EventID = o.ID, o.TeamID, o.EventID
 	n.CreatedAt = s.Clock.Now()
@@ -247,6 +247,9 @@ func (s *Service) Leave(ctx context.Context, team, id string) error {
 // LeaveIn is Leave as part of a transaction.
 func (s *Service) LeaveIn(ctx context.Context, tx Tx, team, id string) error {
 	b, err := tx.Lock(ctx, team, id)
+	if fail.Is(err, fail.NotFound) {
+		return s.leaveScheduled(ctx, tx, team, id, err)
+	}
 	if err != nil {
 		return err
 	}

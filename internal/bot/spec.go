@@ -59,6 +59,9 @@ type Spec struct {
 	Engine       Engine           `json:"engine,omitempty"` // empty: the track engine
 	EntryMessage string           `json:"entry_message,omitempty"`
 	Timeouts     Timeouts         `json:"timeouts"`
+	// JoinAt is when the bot is to join; until then it makes itself ready. Zero:
+	// at once.
+	JoinAt time.Time `json:"join_at,omitzero"`
 	// Browser and FFmpeg are paths of programs; empty means: look for them.
 	Browser string `json:"browser,omitempty"`
 	FFmpeg  string `json:"ffmpeg,omitempty"`

@@ -3,6 +3,7 @@ package calendar
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -50,6 +51,9 @@ func (b *batch) item(ctx context.Context, it Item) error {
 			b.lone[it.ID] = true
 		}
 		b.put(it, s)
+		if full {
+			b.singles = append(b.singles, it.ID)
+		}
 	case Occurrence:
 		b.occurrence(it)
 	case CancelledSlot:
@@ -136,9 +140,10 @@ func (r *run) dropSeries(ctx context.Context, id string) error {
 }
 
 // applyOccurrences applies rows that are complete: occurrences and, from a
-// windowed list, single events.
+// windowed list, single events. Those that the full round has shown are known;
+// what has changed since then comes with the next round.
 func (r *run) applyOccurrences(ctx context.Context, items []Item) error {
-	items = lastOf(items)
+	items = slices.DeleteFunc(lastOf(items), func(it Item) bool { return it.Kind == Single && r.seen.single(it.ID) })
 	if len(items) == 0 {
 		return nil
 	}
@@ -283,10 +288,7 @@ func (r *run) inherit(ctx context.Context) error {
 	if !r.conn.Sync.Announced {
 		return nil
 	}
-	for _, s := range r.fresh {
-		if !s.Recurring {
-			continue
-		}
+	for _, s := range r.heirs {
 		if err := r.s.Store.InTx(ctx, func(tx Tx) error { return r.inheritTo(ctx, tx, s) }); err != nil {
 			return fmt.Errorf("carry rules over: %w", err)
 		}

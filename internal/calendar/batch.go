@@ -32,6 +32,7 @@ type batch struct {
 	bare    []Item
 	waiting map[string][]Item
 	lone    map[string]bool // former series that are single events now
+	singles []string        // the service's ids of single events that a full round has shown
 }
 
 // inBatch runs fn in a transaction that still owns the connection, and then
@@ -62,11 +63,30 @@ func (r *run) inBatch(ctx context.Context, fn func(b *batch) error) error {
 	for id, items := range done.waiting {
 		r.waiting[id] = append(r.waiting[id], items...)
 	}
-	for _, s := range done.newSeries {
-		r.fresh[s.ID] = s
-	}
+	r.remember(done)
 	r.news += len(done.changes)
 	return nil
+}
+
+// remember takes over what is known now. Before the first announcement nobody
+// asks which series are fresh.
+func (r *run) remember(b *batch) {
+	for _, s := range b.newSeries {
+		r.seen.add(s.ProviderID, false)
+		if !r.conn.Sync.Announced {
+			continue
+		}
+		r.fresh[s.ID] = true
+		if s.Recurring {
+			r.heirs = append(r.heirs, s)
+		}
+	}
+	for _, e := range b.newEvents {
+		r.seen.add(e.ProviderID, false)
+	}
+	for _, id := range b.singles {
+		r.seen.add(id, true)
+	}
 }
 
 // guard makes sure that the run still owns the connection, and renews its lease.
@@ -89,15 +109,20 @@ func (r *run) guard(ctx context.Context, tx Tx, now time.Time) error {
 	return tx.UpdateConnection(ctx, r.conn)
 }
 
-// load reads the rows that the items are about.
+// load reads the rows that the items are about. The first run of a connection
+// looks only for what it has stored itself.
 func (b *batch) load(ctx context.Context, items []Item) error {
 	var series, events []string
 	for _, it := range items {
-		switch it.Kind {
-		case Occurrence, CancelledSlot:
-			series, events = append(series, it.SeriesID), append(events, it.ID)
-		default:
-			series, events = append(series, it.ID), append(events, it.ID)
+		of := it.ID
+		if it.Kind == Occurrence || it.Kind == CancelledSlot {
+			of = it.SeriesID
+		}
+		if !b.r.first || b.r.seen.has(of) {
+			series = append(series, of)
+		}
+		if !b.r.first || b.r.seen.has(it.ID) {
+			events = append(events, it.ID)
 		}
 	}
 	c := b.r.conn
@@ -177,7 +202,7 @@ func (b *batch) put(it Item, s Series) {
 		if !it.When.Overlaps(b.r.window) {
 			return
 		}
-		if b.r.conn.Sync.Announced && b.r.fresh[s.ID].ID == "" && !b.isNew(s.ID) {
+		if b.r.conn.Sync.Announced && !b.r.fresh[s.ID] && !b.isNew(s.ID) {
 			b.waiting[s.ProviderID] = append(b.waiting[s.ProviderID], it)
 			return
 		}
@@ -252,13 +277,18 @@ func (b *batch) flush(ctx context.Context) error {
 		return err
 	}
 	var touched []*Event
+	fresh := make(map[string]bool, len(b.newEvents)+len(b.newSeries))
+	for i := range b.newSeries {
+		fresh[b.newSeries[i].ID] = true
+	}
 	for i := range b.newEvents {
 		touched = append(touched, &b.newEvents[i])
+		fresh[b.newEvents[i].ID] = true
 	}
 	for i := range b.changedOld {
 		touched = append(touched, &b.changedOld[i])
 	}
-	rulings, err := b.r.s.rule(ctx, b.tx, b.r.conn, touched, b.now)
+	rulings, err := b.r.s.rule(ctx, b.tx, b.r.conn, touched, func(id string) bool { return fresh[id] }, b.now)
 	if err != nil {
 		return err
 	}

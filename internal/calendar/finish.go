@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 )
-
-// part bounds how many events one calendar.events_synced message carries.
-const part = 2500
 
 // finish stores where the next round begins, and gives the lease back.
 func (r *run) finish(ctx context.Context) error {
@@ -43,59 +39,6 @@ func (r *run) finish(ctx context.Context) error {
 		tx.AfterCommit(s.nudge)
 		return tx.UpdateConnection(ctx, c)
 	})
-}
-
-// announce tells of all events in the window, once in the life of a connection.
-func (r *run) announce(ctx context.Context, tx Tx, now time.Time) error {
-	afterSeries, afterEvent := "", ""
-	for first := true; ; first = false {
-		events, err := tx.Upcoming(ctx, r.conn, r.window, afterSeries, afterEvent, part)
-		if err != nil {
-			return err
-		}
-		if len(events) == 0 && !first {
-			return nil
-		}
-		data, err := r.syncedPart(ctx, tx, events)
-		if err != nil {
-			return err
-		}
-		if err := tx.Emit(ctx, message(r.conn.TeamID, MsgSynced, now, data)); err != nil {
-			return err
-		}
-		if len(events) < part {
-			return nil
-		}
-		last := events[len(events)-1]
-		afterSeries, afterEvent = last.SeriesID, last.ID
-	}
-}
-
-func (r *run) syncedPart(ctx context.Context, tx Tx, events []Event) (syncedData, error) {
-	data := syncedData{CalendarID: r.conn.ID, Events: []seriesData{}}
-	var ids []string
-	for _, e := range events {
-		ids = append(ids, e.SeriesID)
-	}
-	scheduled := map[string]bool{}
-	for ids = unique(ids); len(ids) > 0; {
-		n := min(chunk, len(ids))
-		found, err := tx.ScheduledSeries(ctx, r.conn.TeamID, ids[:n])
-		if err != nil {
-			return data, err
-		}
-		maps.Copy(scheduled, found)
-		ids = ids[n:]
-	}
-	for _, e := range events {
-		last := len(data.Events) - 1
-		if last < 0 || data.Events[last].SeriesID != e.SeriesID {
-			data.Events = append(data.Events, seriesData{EventType: e.Type(), SeriesID: e.SeriesID, BotScheduled: scheduled[e.SeriesID]})
-			last++
-		}
-		data.Events[last].Instances = append(data.Events[last].Instances, instanceOf(e))
-	}
-	return data, nil
 }
 
 // verdict is what a failure means for a connection.

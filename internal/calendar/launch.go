@@ -14,7 +14,7 @@ const dueAtOnce = 200
 // next thing is due; ok is false if there is none.
 func (s *Service) RunDue(ctx context.Context) (next time.Time, ok bool, err error) {
 	now := s.Clock.Now()
-	bots, err := s.Store.DueBots(ctx, now, dueAtOnce)
+	bots, err := s.Store.DueBots(ctx, now.Add(s.Options.Lead), dueAtOnce)
 	if err != nil {
 		return next, false, err
 	}
@@ -52,7 +52,7 @@ func (s *Service) RunDue(ctx context.Context) (next time.Time, ok bool, err erro
 	if len(bots) == dueAtOnce || len(syncs) == dueAtOnce || len(watches) == dueAtOnce {
 		return now, true, nil
 	}
-	return s.Store.NextDue(ctx)
+	return s.Store.NextDue(ctx, s.Options.Lead)
 }
 
 func (s *Service) queue(ctx context.Context, id string, fn func(tx Tx, c *Connection) error) error {
@@ -118,7 +118,7 @@ func (s *Service) launch(ctx context.Context, tx Tx, event string) error {
 		return ignoreMissing(err)
 	}
 	now := s.Clock.Now()
-	if sc.State != Scheduled || sc.JoinAt.After(now) {
+	if sc.State != Scheduled || sc.JoinAt.After(now.Add(s.Options.Lead)) {
 		return nil
 	}
 	rows, err := tx.EventsByID(ctx, sc.TeamID, sc.CalendarID, []string{event})
@@ -145,8 +145,12 @@ func (s *Service) launch(ctx context.Context, tx Tx, event string) error {
 	if rule == nil || rule.Off {
 		return s.conclude(ctx, tx, sc, Withdrawn, NoRule)
 	}
-	if err := tx.CreateBot(ctx, BotOrder{BotID: sc.BotID, TeamID: sc.TeamID, EventID: event, URL: sc.Link.URL, Settings: rule.Settings}); err != nil {
+	refused, err := tx.CreateBot(ctx, BotOrder{BotID: sc.BotID, TeamID: sc.TeamID, EventID: event, URL: sc.Link.URL, JoinAt: sc.JoinAt, Settings: rule.Settings})
+	if err != nil {
 		return err
+	}
+	if refused {
+		return s.conclude(ctx, tx, sc, Missed, LaunchRefused)
 	}
 	return s.conclude(ctx, tx, sc, Launched, BotLaunched)
 }

@@ -70,6 +70,7 @@ const (
 	BotLaunched   Reason = "launched"
 	BotShared     Reason = "bot_shared" // another calendar has sent one to the same meeting
 	LaunchFailed  Reason = "launch_failed"
+	LaunchRefused Reason = "launch_refused"   // daily cap or tokens; bot.failed says which
 	TooLate       Reason = "missed"           // the server was down
 	BotOfOldTime  Reason = "moved_after_bot"  // moved to later after its bot had left
 	BotTakenBack  Reason = "bot_taken_back"   // moved to later before its bot had joined

@@ -35,15 +35,21 @@ func (r rulings) store(ctx context.Context, tx Tx) error {
 
 // rule decides about the bots of events as they are now, and acts on bots that
 // were launched. It sets BotScheduled of each event; the caller stores events
-// and rulings, in this order.
-func (s *Service) rule(ctx context.Context, tx Tx, c Connection, events []*Event, now time.Time) (out rulings, err error) {
+// and rulings, in this order. unknown tells events that are not stored yet and
+// series that are not, about which nobody can have asked for anything.
+func (s *Service) rule(ctx context.Context, tx Tx, c Connection, events []*Event, unknown func(id string) bool, now time.Time) (out rulings, err error) {
 	out.nudge = s.nudge
-	if len(events) == 0 {
-		return out, nil
-	}
 	var ids, series []string
 	for _, e := range events {
-		ids, series = append(ids, e.ID), append(series, e.SeriesID)
+		if !unknown(e.ID) {
+			ids = append(ids, e.ID)
+		}
+		if !unknown(e.SeriesID) {
+			series = append(series, e.SeriesID)
+		}
+	}
+	if len(ids)+len(series) == 0 {
+		return out, nil
 	}
 	rules, err := tx.Rules(ctx, c.TeamID, unique(series), unique(slices.Clone(ids)))
 	if err != nil {
@@ -155,7 +161,7 @@ func (s *Service) ruleStored(ctx context.Context, tx Tx, c Connection, events []
 			before[i] = events[i].BotScheduled
 			refs = append(refs, &events[i])
 		}
-		out, err := s.rule(ctx, tx, c, refs, now)
+		out, err := s.rule(ctx, tx, c, refs, func(string) bool { return false }, now)
 		if err != nil {
 			return err
 		}

@@ -26,6 +26,9 @@ type Options struct {
 	// MaxCalendars bounds the connections of every team, beside the team's own
 	// limit; 0: no bound.
 	MaxCalendars int
+	// Lead is how long before its time the bot of an event is launched; 0: not at
+	// all.
+	Lead time.Duration
 	// PushURL is how services reach the push endpoints, without a slash at its
 	// end; empty: they cannot, and calendars are polled.
 	PushURL string

@@ -29,7 +29,8 @@ type Agenda interface {
 	// DueBots returns the events whose bots are to be launched.
 	DueBots(ctx context.Context, now time.Time, limit int) ([]string, error)
 	// NextDue returns the earliest time at which one of these has something.
-	NextDue(ctx context.Context) (at time.Time, ok bool, err error)
+	// Bots are due lead before they join.
+	NextDue(ctx context.Context, lead time.Duration) (at time.Time, ok bool, err error)
 }
 
 // Tx is a write transaction: rows, jobs, bots and messages commit together.
@@ -96,9 +97,12 @@ type EventTx interface {
 	// zone, and that the generation has not seen; of one series, if it is not
 	// empty.
 	Unseen(ctx context.Context, c Connection, w Window, series string, limit int) ([]Event, error)
-	// Upcoming returns live events that overlap the window in the order of
-	// series and start, behind the given position.
-	Upcoming(ctx context.Context, c Connection, w Window, afterSeries, afterEvent string, limit int) ([]Event, error)
+	// SeriesFrom returns series behind the given position, oldest first, without
+	// their fields.
+	SeriesFrom(ctx context.Context, team, calendar string, from *Position, limit int) ([]Series, error)
+	// Upcoming returns live events of the series that overlap the window, by
+	// start.
+	Upcoming(ctx context.Context, c Connection, w Window, series []string) ([]Event, error)
 }
 
 // RuleTx changes what users asked for and what became of it.
@@ -124,7 +128,9 @@ type RuleTx interface {
 
 // BotTx acts on bots. It is the room of bots, as this room sees it.
 type BotTx interface {
-	CreateBot(ctx context.Context, o BotOrder) error
+	// CreateBot queues a bot. If the team may not have one now, the bot fails at
+	// once, and refused says so; other errors undo the transaction.
+	CreateBot(ctx context.Context, o BotOrder) (refused bool, err error)
 	// BotPhase says how far a bot is.
 	BotPhase(ctx context.Context, team, botID string) (BotPhase, error)
 	// StopBot asks a bot to leave; one that has ended is no error.
@@ -134,12 +140,13 @@ type BotTx interface {
 	RepointBot(ctx context.Context, team, botID, url string) (bool, error)
 }
 
-// BotOrder asks for a bot that is launched at once.
+// BotOrder asks for a bot that is launched at once and joins at its time.
 type BotOrder struct {
 	BotID    string
 	TeamID   string
 	EventID  string
 	URL      string
+	JoinAt   time.Time
 	Settings []byte // of the rule
 }
 

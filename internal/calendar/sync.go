@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"steno/internal/fail"
@@ -67,9 +68,12 @@ type run struct {
 	touched map[string]bool   // ids of masters whose occurrences must be read
 	bare    []Item            // occurrences of a full round: they wait for their masters
 	waiting map[string][]Item // occurrences of known series under unknown ids, by series
-	fresh   map[string]Series // series that came to exist in this run, by their own id
-	partial string            // why some series could not be read
-	news    int               // changes that were told
+	fresh   map[string]bool   // series that came to exist in this run, by their own id
+	heirs   []Series          // those of them that recur
+	first   bool              // nothing is stored but what this run has stored
+	seen    *seen
+	partial string // why some series could not be read
+	news    int    // changes that were told
 }
 
 // begin takes the lease of a connection. It returns nil if nothing is due, or
@@ -94,7 +98,7 @@ func (s *Service) begin(ctx context.Context, id, owner string) (r *run, err erro
 		next := now.Add(s.jitter(s.poll()))
 		c.Sync.By, c.Sync.Until, c.Sync.StartedAt, c.Sync.QueuedAt, c.Sync.At = owner, now.Add(leaseFor), now, nil, &next
 		c.Sync.Generation++
-		r = &run{s: s, conn: c, owner: owner}
+		r = &run{s: s, conn: c, owner: owner, first: c.Sync.Generation == 1}
 		return tx.UpdateConnection(ctx, c)
 	})
 	if err != nil || r == nil {
@@ -112,8 +116,9 @@ func (s *Service) begin(ctx context.Context, id, owner string) (r *run, err erro
 // plan decides between a full and an incremental round.
 func (r *run) plan(now time.Time) {
 	st := r.conn.Sync
-	r.touched, r.waiting, r.fresh = map[string]bool{}, map[string][]Item{}, map[string]Series{}
-	r.bare, r.cursor, r.partial = nil, "", ""
+	r.touched, r.waiting, r.fresh = map[string]bool{}, map[string][]Item{}, map[string]bool{}
+	r.bare, r.heirs, r.cursor, r.partial = nil, nil, "", ""
+	r.seen = newSeen()
 	r.roll = !st.RollAt.After(now)
 	r.full = r.full || st.Cursor == "" || st.FullWanted || (r.roll && r.traits.CursorFixesWindow)
 	r.window = st.Window
@@ -136,19 +141,15 @@ func (r *run) round(ctx context.Context) error {
 	if !r.full {
 		q.Cursor = r.conn.Sync.Cursor
 	}
-	for {
-		page, err := r.acc.Round(ctx, q)
-		if err != nil {
-			return err
-		}
-		if err := r.applyPage(ctx, page.Items); err != nil {
-			return err
-		}
-		if page.Next == "" {
-			r.cursor = page.Cursor
-			break
-		}
-		q.PageToken = page.Next
+	err := eachPage(ctx, func(ctx context.Context, token string) (Page, error) {
+		q.PageToken = token
+		return r.acc.Round(ctx, q)
+	}, func(page Page) error {
+		r.cursor = page.Cursor
+		return r.applyPage(ctx, page.Items)
+	})
+	if err != nil {
+		return err
 	}
 	if r.cursor == "" {
 		return &Error{Kind: Transient, Platform: r.conn.Platform, Op: "read events", Message: "the last page of a round had no cursor"}
@@ -219,83 +220,15 @@ func (r *run) expandSeries(ctx context.Context, series string) error {
 
 func (r *run) occurrences(ctx context.Context, series string) error {
 	q := OccurrenceRequest{Calendar: r.conn.RawID, Series: series, Window: r.window}
-	for {
-		page, err := r.acc.Occurrences(ctx, q)
-		if err != nil {
-			return err
-		}
-		for items := page.Items; len(items) > 0; {
-			n := min(chunk, len(items))
-			if err := r.applyOccurrences(ctx, items[:n]); err != nil {
+	return eachPage(ctx, func(ctx context.Context, token string) (Page, error) {
+		q.PageToken = token
+		return r.acc.Occurrences(ctx, q)
+	}, func(page Page) error {
+		for items := range slices.Chunk(page.Items, chunk) {
+			if err := r.applyOccurrences(ctx, items); err != nil {
 				return err
 			}
-			items = items[n:]
 		}
-		if page.Next == "" {
-			return nil
-		}
-		q.PageToken = page.Next
-	}
-}
-
-// dress gives bare occurrences the fields of their masters. Masters that were
-// not in the round are asked for; without one, the occurrence is an orphan.
-func (r *run) dress(ctx context.Context) error {
-	byMaster := map[string][]Item{}
-	for _, it := range r.bare {
-		byMaster[it.SeriesID] = append(byMaster[it.SeriesID], it)
-	}
-	r.bare = nil
-	var batch []Item
-	flush := func() error {
-		err := r.applyOccurrences(ctx, batch)
-		batch = batch[:0]
-		return err
-	}
-	for id, items := range byMaster {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		master, ok, err := r.master(ctx, id)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
-		for _, it := range items {
-			if it.Bare {
-				it = hydrate(it, master)
-			}
-			batch = append(batch, it)
-			if len(batch) == chunk {
-				if err := flush(); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return flush()
-}
-
-// master returns the fields of a master that this run has seen or asks for.
-func (r *run) master(ctx context.Context, id string) (f Fields, ok bool, err error) {
-	var known Series
-	err = r.s.Store.InTx(ctx, func(tx Tx) error {
-		m, err := tx.SeriesByProvider(ctx, r.conn.TeamID, r.conn.ID, []string{id})
-		known = m[id]
-		return err
+		return nil
 	})
-	if err != nil || (known.Generation == r.conn.Sync.Generation && known.Recurring) {
-		return known.Fields, true, err
-	}
-	it, err := r.acc.Event(ctx, r.conn.RawID, id)
-	if IsKind(err, NotFound) {
-		return f, false, nil
-	}
-	if err != nil {
-		return f, false, err
-	}
-	it.Kind = Master
-	return it.Fields, true, r.applyPage(ctx, []Item{it})
 }

@@ -16,36 +16,36 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// Proves D6: what a receiver is sent verifies with two public libraries, the
-// Go one of Standard Webhooks and the svix package of npm; during a rotation
-// with the old and the new secret, after it with the new one only; and a
-// single flipped bit does not.
+// Proves D6: every delivery verifies with three public libraries, the Go one of
+// Standard Webhooks and the npm packages svix and standardwebhooks; during a
+// rotation with the old and the new secret, after it with the new one only; and
+// a single flipped bit does not.
 func TestSignaturesVerifyWithPublicLibraries(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		b := newBench(db)
 		s := newSink(t, nil)
 		id, first := b.endpoint(s.URL)
 		b.run(t, b.options())
-		b.emit("bot ü 💡 </script>", 1, 1)
-		waitFor(t, "the first", func() bool { return len(s.requests()) == 1 })
+		const each = 20
+		phase := func(n int) {
+			b.emit("bot ü 💡 </script>", each, each)
+			waitFor(t, "the deliveries", func() bool { return len(s.requests()) == n*each })
+		}
+		phase(1)
 		second, err := b.hooks.Rotate(t.Context(), team, id)
 		must(err)
-		b.emit("bot", 1, 1)
-		waitFor(t, "the second", func() bool { return len(s.requests()) == 2 })
+		phase(2)
 		must(db.InTx(t.Context(), func(tx *store.Tx) error { // the window ends
 			_, err := tx.Exec(t.Context(), `UPDATE webhook_endpoints SET old_secret_until = $1`, time.Now().Add(-time.Second).UnixMilli())
 			return err
 		}))
-		b.emit("bot", 1, 1)
-		waitFor(t, "the third", func() bool { return len(s.requests()) == 3 })
-
-		got := s.requests()
-		cases := []check{
-			{got[0], first, true}, {got[0], second, false},
-			{got[1], first, true}, {got[1], second, true},
-			{got[2], first, false}, {got[2], second, true},
-			{flipped(got[2]), second, false},
+		phase(3)
+		var cases []check
+		for i, r := range s.requests() {
+			withFirst, withSecond := i < 2*each, i >= each
+			cases = append(cases, check{r, first, withFirst}, check{r, second, withSecond}, check{flipped(r), first, false}, check{flipped(r), second, false})
 		}
+		npm := verifyWithPackages(t, cases)
 		for i, c := range cases {
 			w, err := standardwebhooks.NewWebhook(c.secret)
 			must(err)
@@ -55,10 +55,8 @@ func TestSignaturesVerifyWithPublicLibraries(t *testing.T) {
 			if err := webhook.Verify(c.secret, c.request.header, c.request.body); (err == nil) != c.want {
 				t.Errorf("case %d: our own Verify says %v", i, err)
 			}
-		}
-		for i, ok := range verifyWithSvix(t, cases) {
-			if ok != cases[i].want {
-				t.Errorf("case %d: the svix package says %v", i, ok)
+			if npm[i].Svix != c.want || npm[i].StandardWebhooks != c.want {
+				t.Errorf("case %d: the npm packages say %+v, want %v", i, npm[i], c.want)
 			}
 		}
 	})
@@ -76,13 +74,19 @@ func flipped(r request) request {
 	return r
 }
 
-// verifyWithSvix asks the svix package, which `npm ci` puts into test/webhooks.
-func verifyWithSvix(t *testing.T, cases []check) (out []bool) {
+// verdict is what the npm packages say.
+type verdict struct {
+	Svix             bool `json:"svix"`
+	StandardWebhooks bool `json:"standardwebhooks"`
+}
+
+// verifyWithPackages asks the packages that `npm ci` puts into test/webhooks.
+func verifyWithPackages(t *testing.T, cases []check) (out []verdict) {
 	t.Helper()
 	dir := filepath.Join("..", "..", "test", "webhooks")
-	if _, err := os.Stat(filepath.Join(dir, "node_modules", "svix")); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, "node_modules", "standardwebhooks", "package.json")); err != nil {
 		if text, err := run(dir, "npm", "ci", "--no-audit", "--no-fund"); err != nil {
-			t.Fatalf("this test needs Node.js and the svix package; `npm ci` in test/webhooks failed: %v\n%s", err, text)
+			t.Fatalf("this test needs Node.js and the packages svix and standardwebhooks; `npm ci` in test/webhooks failed: %v\n%s", err, text)
 		}
 	}
 	type input struct {
@@ -93,8 +97,8 @@ func verifyWithSvix(t *testing.T, cases []check) (out []bool) {
 	var in []input
 	for _, c := range cases {
 		h := map[string]string{}
-		for _, k := range []string{"svix-id", "svix-timestamp", "svix-signature"} {
-			h[k] = c.request.header.Get(k)
+		for _, k := range []string{"id", "timestamp", "signature"} {
+			h["svix-"+k], h["webhook-"+k] = c.request.header.Get("svix-"+k), c.request.header.Get("webhook-"+k)
 		}
 		in = append(in, input{c.secret, string(c.request.body), h})
 	}

@@ -143,8 +143,8 @@ func candidates(t Text, hosts Hosts) []Candidate {
 	if len(keys) == 0 {
 		// The lines may be folded as in iCalendar text. This comes second: a
 		// line may as well begin with a space.
-		if unfolded := fold.ReplaceAllString(text, ""); unfolded != text {
-			text = unfolded
+		if strings.Contains(text, "\n ") || strings.Contains(text, "\n\t") {
+			text = fold.ReplaceAllString(text, "")
 			list, keys = scan(text, t.Source, hosts)
 		}
 	}

@@ -373,8 +373,29 @@ func TestDetectedURLsAreThePageToOpen(t *testing.T) {
 		"https://teams.microsoft.com/v2/?meetingjoin=true#/meet/2345678901234?p=Q":                                                         "https://teams.microsoft.com/meet/2345678901234?p=Q",
 	} {
 		d := Detect([]Text{{FromBody, text}}, hosts)
+		if d.Best == nil || d.Best.Page != want {
+			t.Errorf("%s\n got %v\nwant %s", text, d.Best, want)
+		}
+	}
+}
+
+func TestAnEventShowsItsOwnURLAndNotThatOfTheBotsPage(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://meet.google.com/abc-defg-hij":                        "https://meet.google.com/abc-defg-hij",
+		"https://meet.google.com/abc-defg-hij?authuser=1&hl=de#x":     "https://meet.google.com/abc-defg-hij?authuser=1&hl=de",
+		"http://127.0.0.1:8099/meet/abc-defg-hij":                     "http://127.0.0.1:8099/meet/abc-defg-hij",
+		"https://acme.zoom.us/j/85012345678?pwd=a.1":                  "https://acme.zoom.us/j/85012345678?pwd=a.1",
+		"https://teams.microsoft.com/meet/2345678901234?p=Q":          "https://teams.microsoft.com/meet/2345678901234?p=Q",
+		"https://meet.example.org:8443/group/room/?token=notameeting": "https://meet.example.org:8443/group/room/?token=notameeting",
+	} {
+		d := Detect([]Text{{FromLocation, text}}, hosts)
 		if d.Best == nil || d.Best.URL != want {
 			t.Errorf("%s\n got %v\nwant %s", text, d.Best, want)
+			continue
+		}
+		again, err := Parse(d.Best.URL, hosts)
+		if err != nil || again.Page != d.Best.Page || again.Key != d.Best.Key {
+			t.Errorf("%s: the bot opens %s (%v), want %s", text, again.Page, err, d.Best.Page)
 		}
 	}
 }

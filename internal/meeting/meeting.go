@@ -27,8 +27,11 @@ const CodeInvalidPlatform = "FST_ERR_INVALID_MEETING_PLATFORM"
 // Meeting is a parsed meeting URL.
 type Meeting struct {
 	Platform Platform
-	// URL is the page that the bot opens.
+	// URL is the meeting's address, in the form in which it was given, without
+	// what makes its reader somebody else.
 	URL string
+	// Page is what the bot opens.
+	Page string
 	// Key identifies the meeting whatever the spelling of its URL, for
 	// deduplication: "meet:abcdefghij", "zoom:123456789", "galene:host/group".
 	Key string
@@ -84,6 +87,14 @@ func Parse(raw string, hosts Hosts) (Meeting, error) {
 // to a platform; reason, if not empty, says why the URL names no meeting there.
 // strict refuses what only looks like a meeting, see Detect.
 func read(u *url.URL, hosts Hosts, strict bool) (m Meeting, known bool, reason string) {
+	m, known, reason = readHost(u, hosts, strict)
+	if m.Page == "" {
+		m.Page = m.URL
+	}
+	return m, known, reason
+}
+
+func readHost(u *url.URL, hosts Hosts, strict bool) (m Meeting, known bool, reason string) {
 	if u.User != nil {
 		return Meeting{}, false, ""
 	}

@@ -10,7 +10,7 @@ import (
 var hosts = Hosts{Galene: []string{"meet.example.org:8443"}, Lab: []string{"127.0.0.1:8099"}}
 
 func TestParseKnowsThePlatformsAndTheMeeting(t *testing.T) {
-	for _, c := range []struct{ raw, platform, key, url string }{
+	for _, c := range []struct{ raw, platform, key, page string }{
 		{"https://meet.google.com/abc-defg-hij", "meet", "meet:abcdefghij", "https://meet.google.com/abc-defg-hij?hl=en"},
 		{" https://MEET.google.com/ABC-defg-hij?authuser=1 ", "meet", "meet:abcdefghij", ""},
 		{"http://127.0.0.1:8099/meet/abc-defg-hij", "meet", "meet:abcdefghij", "http://127.0.0.1:8099/meet/abc-defg-hij?hl=en"},
@@ -31,8 +31,8 @@ func TestParseKnowsThePlatformsAndTheMeeting(t *testing.T) {
 		if c.key != "" && m.Key != c.key {
 			t.Errorf("%s: key %s, want %s", c.raw, m.Key, c.key)
 		}
-		if c.url != "" && m.URL != c.url {
-			t.Errorf("%s: url %s, want %s", c.raw, m.URL, c.url)
+		if c.page != "" && m.Page != c.page {
+			t.Errorf("%s: page %s, want %s", c.raw, m.Page, c.page)
 		}
 	}
 }

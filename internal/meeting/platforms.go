@@ -30,6 +30,7 @@ func readMeet(u *url.URL, code string) (Meeting, string) {
 	page := *u
 	page.Host = strings.ToLower(u.Host)
 	page.Fragment, page.RawFragment = "", ""
+	m := Meeting{Platform: Meet, URL: page.String(), Key: "meet:" + plain, ID: plain[:3] + "-" + plain[3:7] + "-" + plain[7:]}
 	// The flow looks for English texts. authuser, hs and pli are about the
 	// person who copied the link.
 	page.RawQuery = dropQuery(page.RawQuery, "hl", "authuser", "hs", "pli")
@@ -37,8 +38,8 @@ func readMeet(u *url.URL, code string) (Meeting, string) {
 		page.RawQuery += "&"
 	}
 	page.RawQuery += "hl=en"
-	id := plain[:3] + "-" + plain[3:7] + "-" + plain[7:]
-	return Meeting{Platform: Meet, URL: page.String(), Key: "meet:" + plain, ID: id}, ""
+	m.Page = page.String()
+	return m, ""
 }
 
 func readGalene(u *url.URL, host string) (Meeting, string) {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	nethtml "golang.org/x/net/html"
 )
@@ -28,11 +29,30 @@ var bare = regexp.MustCompile(`(?i)^(?:[a-z0-9-]+\.)*(?:zoom\.(?:us|com)|zoomgov
 
 // clean takes out what is not meant to be read: invisible characters and the
 // soft line breaks of quoted-printable text.
-func clean(text string) string { return soft.ReplaceAllString(invisible.Replace(text), "$1") }
+func clean(text string) string {
+	text = visible(text)
+	if strings.Contains(text, "=\n") || strings.Contains(text, "=\r") {
+		text = soft.ReplaceAllString(text, "$1")
+	}
+	return text
+}
+
+// visible takes out invisible characters. Most texts are ASCII, and have none.
+func visible(text string) string {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return invisible.Replace(text)
+		}
+	}
+	return text
+}
 
 // links finds the URLs of a text, plain or HTML, in the order of reading.
 func links(text string) []string {
 	var list []string
+	if !mayLink(text) {
+		return nil
+	}
 	if looksHTML(text) {
 		hrefs, plain := stripHTML(text)
 		for _, h := range hrefs {
@@ -48,13 +68,24 @@ func links(text string) []string {
 	return list
 }
 
+// mayLink tells whether a text can hold a link at all: without a colon or a
+// slash, written out or encoded, it cannot.
+func mayLink(text string) bool { return strings.ContainsAny(text, ":/%&") }
+
 // breaksLink tells the characters that no URL holds unencoded.
 func breaksLink(r rune) bool {
-	return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("<>\"`{}", r)
+	switch r {
+	case '<', '>', '"', '`', '{', '}':
+		return true
+	}
+	return unicode.IsSpace(r) || unicode.IsControl(r)
 }
 
 // tokenLinks finds the links of a word.
 func tokenLinks(token string) []string {
+	if !mayLink(token) {
+		return nil
+	}
 	at, n := findScheme(token)
 	if at < 0 {
 		decoded := startDecoded(token)
@@ -147,11 +178,11 @@ func unglue(raw string) []string {
 
 var tag = regexp.MustCompile(`(?i)<\s*/?\s*(?:a|p|br|div|span|html|body|table|td|li|b|i|u|font|wbr|strong|em|h[1-6])\b[^<>]*>`)
 
-func looksHTML(text string) bool { return tag.MatchString(text) }
+func looksHTML(text string) bool { return strings.Contains(text, "<") && tag.MatchString(text) }
 
 // plainText is the text without its HTML, as a reader sees it.
 func plainText(text string) string {
-	text = invisible.Replace(text)
+	text = visible(text)
 	if looksHTML(text) {
 		_, text = stripHTML(text)
 	}
@@ -166,9 +197,12 @@ var entity = regexp.MustCompile(`&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][
 // escaped already.
 func unescape(text string) string {
 	for range 2 {
+		if !strings.Contains(text, "&") {
+			break
+		}
 		text = entity.ReplaceAllStringFunc(text, html.UnescapeString)
 	}
-	return invisible.Replace(text)
+	return visible(text)
 }
 
 // inline tags do not break a word; an editor may put one inside a link.

@@ -48,6 +48,8 @@ type Options struct {
 	// MaxIdleConnsPerHost is how many idle sockets per host are kept; 0: 32, as
 	// many as a webhook receiver gets at a time.
 	MaxIdleConnsPerHost int
+	// Wrap is given each connection; only tests set it, to count what is read.
+	Wrap func(net.Conn) net.Conn
 	// TLS is the client's TLS configuration (private authorities); nil means
 	// the defaults.
 	TLS *tls.Config
@@ -75,9 +77,19 @@ func New(o Options) *Guard {
 		o.MaxIdleConnsPerHost = 32
 	}
 	d := &net.Dialer{Timeout: ConnectTimeout, KeepAlive: 30 * time.Second, Resolver: o.Resolver, Control: g.control}
+	dial := d.DialContext
+	if o.Wrap != nil {
+		dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := d.DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return o.Wrap(c), nil
+		}
+	}
 	g.transport = &http.Transport{
 		Proxy:                  nil, // a proxy would connect for us, behind the check
-		DialContext:            d.DialContext,
+		DialContext:            dial,
 		TLSClientConfig:        o.TLS,
 		TLSHandshakeTimeout:    TLSTimeout,
 		ResponseHeaderTimeout:  HeaderTimeout,

@@ -2,6 +2,7 @@ package netguard
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -14,7 +15,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"steno/internal/netguard/netguardtest"
 )
 
 // canary listens on loopback and counts whoever gets through.
@@ -44,12 +48,12 @@ func canary(t *testing.T, addr string) (port int, hits *atomic.Int64) {
 func TestForbiddenHostsAreRefusedWhenWrittenAndWhenDialled(t *testing.T) {
 	port, hits := canary(t, "127.0.0.1:0")
 	g := New(Options{})
-	if len(forbiddenHosts) < 120 {
-		t.Fatalf("the corpus has only %d hosts", len(forbiddenHosts))
+	if len(netguardtest.ForbiddenHosts) < 120 {
+		t.Fatalf("the corpus has only %d hosts", len(netguardtest.ForbiddenHosts))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	for _, host := range forbiddenHosts {
+	for _, host := range netguardtest.ForbiddenHosts {
 		for _, u := range urlsOf(host, port) {
 			err := g.Validate(u)
 			if r := RefusalIn(err); r == nil || (r.Rule != RuleAddress && r.Rule != RuleHost && r.Rule != RuleSyntax) {
@@ -75,7 +79,7 @@ func TestTheDialerRefusesEveryAddressOfTheCorpus(t *testing.T) {
 	port, hits := canary(t, "127.0.0.1:0")
 	g := New(Options{})
 	dialled := 0
-	for _, host := range forbiddenHosts {
+	for _, host := range netguardtest.ForbiddenHosts {
 		bare := strings.NewReplacer("[", "", "]", "", "%25", "%").Replace(host)
 		a, err := netip.ParseAddr(bare)
 		if err != nil {
@@ -259,5 +263,68 @@ func TestAllowListsAreParsed(t *testing.T) {
 		if g.Validate(u) == nil {
 			t.Errorf("%s passed", u)
 		}
+	}
+}
+
+// trickle has the guard connect to a server on the other end of a pipe that
+// begins an answer and goes on a byte a second, for ever.
+func trickle(g *Guard, answer string) {
+	g.transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+		client, server := net.Pipe()
+		go func() {
+			defer server.Close()
+			go io.Copy(io.Discard, server)
+			for _, err := io.WriteString(server, answer); err == nil; _, err = io.WriteString(server, "x") {
+				time.Sleep(time.Second)
+			}
+		}()
+		return client, nil
+	}
+}
+
+// Proves D9: whatever a receiver does, a call is over after 30 seconds to the
+// tenth, in virtual time.
+func TestACallIsOverAfterThirtySeconds(t *testing.T) {
+	for name, answer := range map[string]string{
+		"status": "HTTP/1.1 200 ", "header": "HTTP/1.1 200 OK\r\nX-A: ", "body": "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			g := New(Options{})
+			trickle(g, answer)
+			begin := time.Now()
+			res, err := g.Client().Post("http://receiver.example/", "application/json", strings.NewReader("{}"))
+			if err == nil {
+				_, err = ReadBody(res)
+			}
+			if took := time.Since(begin); err == nil || took < TotalTimeout-100*time.Millisecond || took > TotalTimeout+100*time.Millisecond {
+				t.Errorf("an endless %s: %v after %s", name, err, took)
+			}
+			g.Close()
+			time.Sleep(2 * time.Second) // the server's end notices
+		})
+	}
+}
+
+// Proves D9: what is compressed stays so; a bomb is its own size.
+func TestABombIsNotUnpacked(t *testing.T) {
+	g, s := local(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept-Encoding") != "" {
+			t.Errorf("asked for %s", r.Header.Get("Accept-Encoding"))
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		defer z.Close()
+		chunk := make([]byte, 1<<20)
+		for range 32 {
+			z.Write(chunk)
+		}
+	})
+	res, err := g.Client().Get(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := ReadBody(res)
+	if err != nil || len(body) > MaxBodyBytes || !bytes.HasPrefix(body, []byte{0x1f, 0x8b}) {
+		t.Fatalf("%d bytes, %v", len(body), err)
 	}
 }

@@ -21,6 +21,8 @@ type Vault interface {
 type Bots struct {
 	DB    *DB
 	Vault Vault
+	// Requests seals what scheduled bots were asked for; nil: there are none.
+	Requests RequestVault
 	// Quota says what teams may have; nil: everything, and nothing is booked.
 	Quota QuotaRoom
 }
@@ -115,7 +117,7 @@ func (s Bots) List(ctx context.Context, team string, q bot.Query) ([]bot.Bot, er
 		if q.Backward {
 			sign = ">"
 		}
-		w.add("(created_at, id) "+sign+" (?, ?)", q.From.CreatedAt.UnixMilli(), q.From.ID)
+		w.add("(created_at, id) "+sign+" (?, ?)", q.From.At.UnixMilli(), q.From.ID)
 	}
 	w.args = append(w.args, q.Limit)
 	query := w.number("SELECT " + botColumns + " FROM bots WHERE " + strings.Join(w.terms, " AND ") +

@@ -149,7 +149,7 @@ func (t calendarTx) BotUsers(ctx context.Context, team, botID, exceptEvent strin
 	return n, err
 }
 
-func (t calendarTx) CreateBot(ctx context.Context, o calendar.BotOrder) error {
+func (t calendarTx) CreateBot(ctx context.Context, o calendar.BotOrder) (refused bool, err error) {
 	return t.s.Bots.Create(ctx, t.Tx, o)
 }
 

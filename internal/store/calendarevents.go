@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"strings"
 	"time"
 
 	"steno/internal/calendar"
@@ -77,6 +76,19 @@ func (t calendarTx) SeriesByID(ctx context.Context, team, id string, ids []strin
 	return out, err
 }
 
+func (t calendarTx) SeriesFrom(ctx context.Context, team, id string, from *calendar.Position, limit int) ([]calendar.Series, error) {
+	w := where{sqlite: t.s.DB.sqlite}
+	w.add("team_id = ?", team)
+	w.add("calendar_id = ?", id)
+	query := w.page("SELECT id, recurring, bot_scheduled, created_at FROM event_series", "created_at", false, calendar.Span{From: from, Limit: limit})
+	return rowsOf(ctx, t, query, w.args, func(rows *sql.Rows) (s calendar.Series, err error) {
+		var created int64
+		err = rows.Scan(&s.ID, &s.Recurring, &s.BotScheduled, &created)
+		s.CreatedAt = timeOf(created)
+		return s, err
+	})
+}
+
 func (t calendarTx) ScheduledSeries(ctx context.Context, team string, ids []string) (map[string]bool, error) {
 	out := map[string]bool{}
 	if len(ids) == 0 {
@@ -100,7 +112,7 @@ func (t calendarTx) InsertSeries(ctx context.Context, all []calendar.Series) err
 		rows = append(rows, []any{s.ID, s.TeamID, s.CalendarID, s.ProviderID, s.Recurring, s.UID, s.Lineage, maybeBytes(fields), s.Hash, s.BotScheduled,
 			s.Generation, s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli(), maybeMS(s.DeletedAt)})
 	}
-	return t.insertRows(ctx, "INSERT INTO event_series ("+seriesColumns+") VALUES ", rows)
+	return t.insertRows(ctx, "event_series", seriesColumns, rows)
 }
 
 // maybeBytes keeps a nil slice from becoming an empty value.
@@ -109,37 +121,6 @@ func maybeBytes(b []byte) any {
 		return nil
 	}
 	return b
-}
-
-// rowsAtOnce bounds an INSERT: SQLite takes 32,766 values.
-const rowsAtOnce = 50
-
-// insertRows inserts many rows of the same width with few statements. SQLite
-// takes $1 for a name and looks for it among all others, so that many of them
-// take longer than the rows; there the values are counted.
-func (tx *Tx) insertRows(ctx context.Context, query string, rows [][]any) error {
-	for len(rows) > 0 {
-		n := min(rowsAtOnce, len(rows))
-		var q strings.Builder
-		q.WriteString(query)
-		var args []any
-		for i, r := range rows[:n] {
-			if i > 0 {
-				q.WriteByte(',')
-			}
-			if tx.db.sqlite {
-				q.WriteString("(?" + strings.Repeat(",?", len(r)-1) + ")")
-			} else {
-				q.WriteString("(" + placeholders(len(args)+1, len(r)) + ")")
-			}
-			args = append(args, r...)
-		}
-		if _, err := tx.Exec(ctx, q.String(), args...); err != nil {
-			return err
-		}
-		rows = rows[n:]
-	}
-	return nil
 }
 
 func (t calendarTx) UpdateSeries(ctx context.Context, s calendar.Series) error {
@@ -246,28 +227,16 @@ func (t calendarTx) InsertEvents(ctx context.Context, events []calendar.Event, d
 		rows = append(rows, []any{e.ID, e.TeamID, e.CalendarID, e.SeriesID, e.Recurring, e.ProviderID, maybeSlot(e.Slot), e.Title, e.When.Start.UnixMilli(),
 			e.When.End.UnixMilli(), e.When.AllDay, e.When.Zone, string(e.Status), e.Declined, e.NotMeeting, e.Exception, e.Link.URL, e.Link.Platform, e.Link.Key,
 			e.Seq, e.Hash, e.RawHash, e.Generation, e.BotScheduled, e.CreatedAt.UnixMilli(), e.UpdatedAt.UnixMilli(), maybeMS(e.DeletedAt)})
-		packed, raw, err := packDetails(details[i])
+		packed, err := packDetails(details[i])
 		if err != nil {
 			return err
 		}
-		parts = append(parts, []any{e.ID, e.TeamID, packed, maybeBytes(raw)})
+		parts = append(parts, []any{e.ID, e.TeamID, packed})
 	}
-	if err := t.insertRows(ctx, "INSERT INTO events ("+eventColumns+") VALUES ", rows); err != nil {
+	if err := t.insertRows(ctx, "events", eventColumns, rows); err != nil {
 		return err
 	}
-	return t.insertRows(ctx, "INSERT INTO event_details (event_id, team_id, details, raw) VALUES ", parts)
-}
-
-func packDetails(d calendar.Details) (packed, raw []byte, err error) {
-	plain, err := json.Marshal(d)
-	if err != nil {
-		return nil, nil, err
-	}
-	if packed, err = deflate(plain); err != nil || d.Raw == nil {
-		return packed, nil, err
-	}
-	raw, err = deflate(d.Raw)
-	return packed, raw, err
+	return t.insertRows(ctx, "event_details", "event_id, team_id, details", parts)
 }
 
 func (t calendarTx) UpdateEvent(ctx context.Context, e calendar.Event, d *calendar.Details) error {
@@ -281,11 +250,11 @@ func (t calendarTx) UpdateEvent(ctx context.Context, e calendar.Event, d *calend
 	if err != nil || d == nil {
 		return err
 	}
-	packed, raw, err := packDetails(*d)
+	packed, err := packDetails(*d)
 	if err != nil {
 		return err
 	}
-	_, err = t.Exec(ctx, "UPDATE event_details SET details = $1, raw = $2 WHERE team_id = $3 AND event_id = $4", packed, maybeBytes(raw), e.TeamID, e.ID)
+	_, err = t.Exec(ctx, "UPDATE event_details SET details = $1, raw = NULL WHERE team_id = $2 AND event_id = $3", packed, e.TeamID, e.ID)
 	return err
 }
 
@@ -297,10 +266,13 @@ func (t calendarTx) Unseen(ctx context.Context, c calendar.Connection, w calenda
 			w.End.Add(-calendar.Late).UnixMilli(), w.Start.Add(calendar.Early).UnixMilli()}, eventRow)
 }
 
-func (t calendarTx) Upcoming(ctx context.Context, c calendar.Connection, w calendar.Window, afterSeries, afterEvent string, limit int) ([]calendar.Event, error) {
-	return rowsOf(ctx, t, "SELECT "+eventColumns+` FROM events WHERE team_id = $1 AND calendar_id = $2 AND start_at < $3 AND end_at > $4
-		AND deleted_at IS NULL AND status <> 'cancelled' AND (series_id, id) > ($5, $6) ORDER BY series_id, id LIMIT $7`,
-		[]any{c.TeamID, c.ID, w.End.UnixMilli(), w.Start.UnixMilli(), afterSeries, afterEvent, limit}, eventRow)
+func (t calendarTx) Upcoming(ctx context.Context, c calendar.Connection, w calendar.Window, series []string) ([]calendar.Event, error) {
+	if len(series) == 0 {
+		return nil, nil
+	}
+	return rowsOf(ctx, t, "SELECT "+eventColumns+` FROM events WHERE team_id = $1 AND start_at < $2 AND end_at > $3
+		AND deleted_at IS NULL AND status <> 'cancelled' AND series_id IN (`+placeholders(4, len(series))+`) ORDER BY start_at, id`,
+		texts([]any{c.TeamID, w.End.UnixMilli(), w.Start.UnixMilli()}, series), eventRow)
 }
 
 // Events returns events in the order of their start.
@@ -353,13 +325,6 @@ func (s Calendars) Event(ctx context.Context, team, calendarID, id string) (e ca
 	if err != nil {
 		return e, err
 	}
-	plain, err := inflate(packed)
-	if err != nil {
-		return e, err
-	}
-	if err := json.Unmarshal(plain, &e.Details); err != nil || raw == nil {
-		return e, err
-	}
-	e.Raw, err = inflate(raw)
+	e.Details, err = unpackDetails(packed, raw)
 	return e, err
 }

@@ -24,7 +24,7 @@ type CalendarVault interface {
 
 // BotRoom is the room of bots inside of a transaction of this store.
 type BotRoom interface {
-	Create(ctx context.Context, tx *Tx, o calendar.BotOrder) error
+	Create(ctx context.Context, tx *Tx, o calendar.BotOrder) (refused bool, err error)
 	Stop(ctx context.Context, tx *Tx, team, botID string) error
 	Repoint(ctx context.Context, tx *Tx, team, botID, url string) (bool, error)
 }
@@ -338,15 +338,15 @@ func (s Calendars) DueBots(ctx context.Context, now time.Time, limit int) ([]str
 }
 
 // NextDue returns when the first of these is due.
-func (s Calendars) NextDue(ctx context.Context) (at time.Time, ok bool, err error) {
+func (s Calendars) NextDue(ctx context.Context, lead time.Duration) (at time.Time, ok bool, err error) {
 	var ms sql.NullInt64
 	err = s.DB.Read(ctx, func(q Querier) error {
 		return q.QueryRow(ctx, `SELECT MIN(due) FROM (
 			SELECT MIN(sync_at) AS due FROM calendars WHERE deleted_at IS NULL AND sync_at IS NOT NULL AND sync_by = '' AND sync_queued_at IS NULL
 			UNION ALL SELECT MIN(sync_until) FROM calendars WHERE deleted_at IS NULL AND sync_by <> '' AND sync_queued_at IS NULL
 			UNION ALL SELECT MIN(watch_at) FROM calendars WHERE deleted_at IS NULL AND watch_at IS NOT NULL
-			UNION ALL SELECT MIN(join_at) FROM calendar_bots WHERE state = 'scheduled'
-				AND EXISTS (SELECT 1 FROM calendars c WHERE c.id = calendar_id AND c.deleted_at IS NULL)) d`).Scan(&ms)
+			UNION ALL SELECT MIN(join_at) - $1 FROM calendar_bots WHERE state = 'scheduled'
+				AND EXISTS (SELECT 1 FROM calendars c WHERE c.id = calendar_id AND c.deleted_at IS NULL)) d`, lead.Milliseconds()).Scan(&ms)
 	})
 	return timeOf(ms.Int64), ms.Valid, err
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"strings"
 	"time"
 
@@ -83,7 +82,7 @@ func (db *DB) Delivery(ctx context.Context, team, id string) (r webhook.Record, 
 		}
 		r.Secret = secret != ""
 		if r.Method == "" {
-			r.Method = http.MethodPost
+			r.Method = "POST"
 		}
 		r.Attempts, err = rowsOf(ctx, q, `SELECT n, at, duration_ms, url, status, failure, error, response_headers, response
 			FROM webhook_attempts WHERE delivery_id = $1 ORDER BY n`, []any{id}, scanTry)

@@ -55,7 +55,7 @@ func listEvents(c *call) service.Reply {
 			return goneToken()
 		}
 	}
-	size := q.max
+	size := c.s.Page(q.max)
 	if c.happens(service.ShortPage) {
 		size = max(size/2, 1)
 	}

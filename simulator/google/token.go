@@ -7,14 +7,21 @@ import (
 	"steno/simulator/service"
 )
 
-// token is the token endpoint. Google gives no new refresh token.
+// token is the token endpoint. Google gives no new refresh token, unless
+// Grants.Rotate says so.
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
+	_, leave := s.Enter("token")
+	defer leave()
 	s.Run(w, r, "token", s.Grants.Holder(service.Form(r, "refresh_token")), oauthVoice{}, func() service.Reply {
 		t, refused := s.Grants.Exchange(r)
 		switch refused {
 		case "":
-			return service.Reply{Body: map[string]any{"access_token": t.Access, "expires_in": int(t.Expires.Seconds()),
-				"scope": strings.Join(t.Grant.Scopes, " "), "token_type": "Bearer"}}
+			body := map[string]any{"access_token": t.Access, "expires_in": int(t.Expires.Seconds()),
+				"scope": strings.Join(t.Grant.Scopes, " "), "token_type": "Bearer"}
+			if t.Refresh != "" {
+				body["refresh_token"] = t.Refresh
+			}
+			return service.Reply{Body: body}
 		case service.BadClient:
 			return oauth(http.StatusUnauthorized, "invalid_client", "The OAuth client was not found.")
 		case service.BadSecret:

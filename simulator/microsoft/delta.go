@@ -62,6 +62,7 @@ func calendarDelta(c *call) service.Reply {
 		size = min(n, 1000)
 		applied.Set("Preference-Applied", "odata.maxpagesize="+s)
 	}
+	size = c.s.Page(size)
 	if c.happens(service.ShortPage) {
 		size = max(size/2, 1)
 	}

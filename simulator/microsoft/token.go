@@ -11,6 +11,8 @@ import (
 
 // token is the token endpoint. Every refresh replaces the refresh token.
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
+	_, leave := s.Enter("token")
+	defer leave()
 	s.Run(w, r, "token", s.Grants.Holder(service.Form(r, "refresh_token")), oauthVoice{voice{s}}, func() service.Reply {
 		tenant := r.PathValue("tenant")
 		if s.singleTenant && (tenant == "common" || tenant == "consumers" || tenant == "organizations") {

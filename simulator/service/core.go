@@ -35,6 +35,8 @@ type Options struct {
 	Faults Faults
 	// Latency is added to every call.
 	Latency time.Duration
+	// MaxPage bounds the rows of a page of events; 0: as the service does.
+	MaxPage int
 	// SlowFor is how long a slow call takes; default 50 ms.
 	SlowFor time.Duration
 	// Clock tells the time of tokens, channels and changes; default the system's.
@@ -213,6 +215,14 @@ func (c *Core) MostAtOnce(key string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.most[key]
+}
+
+// Page is the size of a page that a client asks for, or what it gets.
+func (c *Core) Page(asked int) int {
+	if c.MaxPage > 0 {
+		return min(asked, c.MaxPage)
+	}
+	return asked
 }
 
 // Settle waits until all pushes are delivered, dropped or given up.

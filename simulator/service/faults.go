@@ -22,6 +22,7 @@ const (
 	Truncated     Kind = "truncated"       // half of the JSON
 	Garbage       Kind = "garbage"         // an HTML page with status 200
 	AfterEffect   Kind = "after_effect"    // does it, then says it failed
+	LateAnswer    Kind = "late_answer"     // does it at once, and answers late
 	HangUp        Kind = "hang_up"         // closes the connection
 
 	EmptyPage Kind = "empty_page" // a page without items in the middle of a list
@@ -47,7 +48,7 @@ const (
 type Faults map[Kind]float64
 
 // kinds lists all.
-var kinds = []Kind{Gone, GoneSilently, TooMany, TooManySilent, ServerError, Slow, Truncated, Garbage, AfterEffect, HangUp, EmptyPage, ShortPage, Bare,
+var kinds = []Kind{Gone, GoneSilently, TooMany, TooManySilent, ServerError, Slow, Truncated, Garbage, AfterEffect, LateAnswer, HangUp, EmptyPage, ShortPage, Bare,
 	MissingTomb, MissingMaster, StrayTomb, NoFields, DoubledRow, PushDrop, PushDuplicate, PushReorder, PushBeforeReply, PushStray, PushExtra,
 	LifecycleMissed, OtherZone}
 
@@ -142,7 +143,7 @@ type Injection struct {
 	Body   string `json:"body,omitempty"`
 	// RetryAfter, in seconds, is sent with too_many.
 	RetryAfter int `json:"retry_after,omitempty"`
-	// Delay is how long a slow call takes.
+	// Delay is how long a slow call or a late answer takes.
 	Delay time.Duration `json:"delay,omitempty"`
 }
 
@@ -159,7 +160,7 @@ func (c *Core) Inject(i Injection) {
 
 // called are the faults of a call as such. The others are rolled where they
 // belong, but can be injected as well.
-var called = []Kind{TooMany, TooManySilent, ServerError, Slow, Truncated, Garbage, AfterEffect, HangUp}
+var called = []Kind{TooMany, TooManySilent, ServerError, Slow, Truncated, Garbage, AfterEffect, LateAnswer, HangUp}
 
 // Fate is what will happen to a call.
 type Fate struct {
@@ -241,7 +242,7 @@ type Voice interface {
 func (c *Core) Run(w http.ResponseWriter, r *http.Request, method, account string, voice Voice, do func() Reply) {
 	c.Count(method, account)
 	fate := c.Decide(method, account)
-	if !c.pause(r, fate) {
+	if !c.pause(r, c.Latency+c.late(fate, Slow)) {
 		return
 	}
 	switch fate.Kind {
@@ -274,6 +275,10 @@ func (c *Core) Run(w http.ResponseWriter, r *http.Request, method, account strin
 	case Truncated:
 		body := encode(reply.Body)
 		reply.Body = body[:len(body)/2]
+	case LateAnswer:
+		if !c.pause(r, c.late(fate, LateAnswer)) {
+			return
+		}
 	}
 	c.write(w, reply)
 }
@@ -288,15 +293,19 @@ func (f Fate) over(r Reply) Reply {
 	return r
 }
 
-// pause waits for the latency; false when the caller has gone meanwhile.
-func (c *Core) pause(r *http.Request, fate Fate) bool {
-	wait := c.Latency
-	if fate.Kind == Slow {
-		wait += max(fate.Delay, 0)
-		if fate.Delay == 0 {
-			wait += c.SlowFor
-		}
+// late is how long a call of a kind takes longer than others.
+func (c *Core) late(fate Fate, kind Kind) time.Duration {
+	switch {
+	case fate.Kind != kind:
+		return 0
+	case fate.Delay == 0:
+		return c.SlowFor
 	}
+	return max(fate.Delay, 0)
+}
+
+// pause waits; false when the caller has gone meanwhile.
+func (c *Core) pause(r *http.Request, wait time.Duration) bool {
 	if wait == 0 {
 		return true
 	}

@@ -39,6 +39,9 @@ type Grants struct {
 	Lifetime time.Duration
 	// Rotate: a refresh token is good for one use.
 	Rotate bool
+	// Lenient: a refresh token that was replaced stays good all the same, as
+	// services let it for a while.
+	Lenient bool
 }
 
 func newGrants(c *Core) *Grants {
@@ -109,7 +112,10 @@ func (g *Grants) Exchange(r *http.Request) (Tokens, Refused) {
 	token := form.Get("refresh_token")
 	grant := g.refresh[token]
 	if grant == nil && g.spent[token] != nil {
-		return Tokens{}, SpentGrant
+		if !g.Lenient {
+			return Tokens{}, SpentGrant
+		}
+		grant = g.spent[token]
 	}
 	if grant == nil || grant.Revoked || grant.Client != id {
 		return Tokens{}, BadGrant

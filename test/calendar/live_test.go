@@ -293,6 +293,9 @@ const childEnv = "STENO_TEST_CALENDAR_CHILD"
 type childOptions struct {
 	Dir, URL, Key string
 	At            [4]string // the simulators
+	// Users, if any, are all that the child has; see crowd.
+	Users      int
+	Connection string
 }
 
 func child() {
@@ -310,6 +313,10 @@ func child() {
 	}, o.Key, log)
 	if err != nil {
 		panic(err)
+	}
+	if o.Users > 0 {
+		o.users(rooms, os.Stdin, os.Stdout)
+		os.Exit(0)
 	}
 	rooms.Options.Poll = 2 * time.Second
 	if _, err := work(db, rooms, log); err != nil {

@@ -18,8 +18,8 @@ var deliveryRoutes = []route{
 	{"recoverWebhook", http.MethodPost, "/teams/{team_id}/webhooks/{webhook_id}/recover", http.StatusOK, "Deliveries", "Send the messages of a time range again that did not arrive", do((*Surface).recoverWebhook)},
 }
 
-// delivery is one line of the log.
-type delivery struct {
+// Delivery is one line of the log.
+type Delivery struct {
 	ID         string  `json:"delivery_id" format:"uuid"`
 	MessageID  string  `json:"message_id" doc:"What the receiver sees as webhook-id."`
 	WebhookID  *string `json:"webhook_id" doc:"null: a callback"`
@@ -36,8 +36,8 @@ type delivery struct {
 	FinishedAt *string `json:"finished_at" format:"date-time"`
 }
 
-func wireDelivery(d webhook.Delivery) delivery {
-	out := delivery{
+func wireDelivery(d webhook.Delivery) Delivery {
+	out := Delivery{
 		ID: d.ID, MessageID: d.MessageID, WebhookID: text(d.EndpointID), BotID: text(d.BotID), Event: string(d.Event), State: string(d.State),
 		Attempts: d.Attempts, Failure: text(string(d.LastFailure)), ReplayOf: text(d.ReplayOf),
 		CreatedAt: stamp(d.CreatedAt), NextAt: maybeStamp(d.NextAt), FinishedAt: maybeStamp(d.FinishedAt),
@@ -58,9 +58,9 @@ func text(s string) *string {
 	return &s
 }
 
-// logQuery are the filters of a log.
-type logQuery struct {
-	teamInput
+// LogQuery holds the filters of a log.
+type LogQuery struct {
+	TeamInput
 	State  string    `query:"state" enum:"pending,delivered,exhausted,dropped"`
 	Event  string    `query:"event" maxLength:"100"`
 	BotID  string    `query:"bot_id" maxLength:"100"`
@@ -71,20 +71,20 @@ type logQuery struct {
 }
 
 type logInput struct {
-	logQuery
+	LogQuery
 	WebhookID string `path:"webhook_id" doc:"The id of the endpoint."`
 }
 
-func (s *Surface) listDeliveries(ctx context.Context, in *logInput) (*many[delivery], error) {
-	return s.log(ctx, in.logQuery, in.WebhookID)
+func (s *Surface) listDeliveries(ctx context.Context, in *logInput) (*many[Delivery], error) {
+	return s.log(ctx, in.LogQuery, in.WebhookID)
 }
 
-func (s *Surface) listCallbacks(ctx context.Context, in *logQuery) (*many[delivery], error) {
+func (s *Surface) listCallbacks(ctx context.Context, in *LogQuery) (*many[Delivery], error) {
 	return s.log(ctx, *in, "")
 }
 
 // log asks for one more than the page holds: if it comes, there is a next page.
-func (s *Surface) log(ctx context.Context, in logQuery, endpoint string) (*many[delivery], error) {
+func (s *Surface) log(ctx context.Context, in LogQuery, endpoint string) (*many[Delivery], error) {
 	if _, err := s.Teams.Team(ctx, in.TeamID); err != nil {
 		return nil, err
 	}
@@ -104,13 +104,13 @@ func (s *Surface) log(ctx context.Context, in logQuery, endpoint string) (*many[
 }
 
 type deliveryInput struct {
-	teamInput
+	TeamInput
 	DeliveryID string `path:"delivery_id" doc:"The id of the delivery."`
 }
 
 // record is a delivery with what was sent and what came back.
 type record struct {
-	delivery
+	Delivery
 	Request request `json:"request"`
 	Tries   []try   `json:"tries"`
 }
@@ -147,7 +147,7 @@ func (s *Surface) getDelivery(ctx context.Context, in *deliveryInput) (*one[reco
 	if err != nil {
 		return nil, err
 	}
-	out := record{delivery: wireDelivery(r.Delivery), Request: request{r.Method, r.URL, r.Body}, Tries: []try{}}
+	out := record{Delivery: wireDelivery(r.Delivery), Request: request{r.Method, r.URL, r.Body}, Tries: []try{}}
 	for _, t := range r.Attempts {
 		w := try{
 			N: t.N, At: stamp(t.At), DurationMS: t.Duration.Milliseconds(), Failure: text(string(t.Failure)), Error: text(t.Error),
@@ -175,7 +175,7 @@ func (s *Surface) replayDelivery(ctx context.Context, in *deliveryInput) (*one[q
 }
 
 type scopeInput struct {
-	endpointInput
+	EndpointInput
 	Body struct {
 		Since time.Time  `json:"since" doc:"Messages that came about then or later."`
 		Until *time.Time `json:"until,omitempty" doc:"Messages that came about before. Default: now."`

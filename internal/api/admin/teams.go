@@ -21,7 +21,9 @@ var keyRoutes = []route{
 	{"revokeKey", http.MethodDelete, "/teams/{team_id}/keys/{key_id}", http.StatusOK, "API keys", "Make an API key useless", do((*Surface).revokeKey)},
 }
 
-type teamInput struct {
+// TeamInput names a team. What is embedded here has names in capitals: others are
+// not seen by the package that reads requests.
+type TeamInput struct {
 	TeamID string `path:"team_id" doc:"The id of the team."`
 }
 
@@ -63,7 +65,7 @@ func (s *Surface) createTeam(ctx context.Context, in *struct{ Body nameBody }) (
 	return answer(wireTeam(t)), nil
 }
 
-func (s *Surface) getTeam(ctx context.Context, in *teamInput) (*one[team], error) {
+func (s *Surface) getTeam(ctx context.Context, in *TeamInput) (*one[team], error) {
 	t, err := s.Teams.Team(ctx, in.TeamID)
 	if err != nil {
 		return nil, err
@@ -72,7 +74,7 @@ func (s *Surface) getTeam(ctx context.Context, in *teamInput) (*one[team], error
 }
 
 type renameInput struct {
-	teamInput
+	TeamInput
 	Body nameBody
 }
 
@@ -84,8 +86,8 @@ func (s *Surface) renameTeam(ctx context.Context, in *renameInput) (*one[team], 
 	return answer(wireTeam(t)), nil
 }
 
-// key is an API key without what opens anything.
-type key struct {
+// Key is an API key without what opens anything.
+type Key struct {
 	ID         string  `json:"key_id" format:"uuid"`
 	Name       string  `json:"name"`
 	Permission string  `json:"permission" enum:"full,sending"`
@@ -95,16 +97,16 @@ type key struct {
 	RevokedAt  *string `json:"revoked_at" format:"date-time"`
 }
 
-func wireKey(k account.Key) key {
-	return key{k.ID, k.Name, string(k.Permission), k.Hint, stamp(k.CreatedAt), maybeStamp(k.LastUsedAt), maybeStamp(k.RevokedAt)}
+func wireKey(k account.Key) Key {
+	return Key{k.ID, k.Name, string(k.Permission), k.Hint, stamp(k.CreatedAt), maybeStamp(k.LastUsedAt), maybeStamp(k.RevokedAt)}
 }
 
 type newKey struct {
-	key
-	Key string `json:"key" doc:"The key itself. It is shown only now."`
+	Key
+	Plain string `json:"key" doc:"The key itself. It is shown only now."`
 }
 
-func (s *Surface) listKeys(ctx context.Context, in *teamInput) (*many[key], error) {
+func (s *Surface) listKeys(ctx context.Context, in *TeamInput) (*many[Key], error) {
 	if _, err := s.Teams.Team(ctx, in.TeamID); err != nil {
 		return nil, err
 	}
@@ -116,7 +118,7 @@ func (s *Surface) listKeys(ctx context.Context, in *teamInput) (*many[key], erro
 }
 
 type newKeyInput struct {
-	teamInput
+	TeamInput
 	Body struct {
 		Name       string `json:"name" minLength:"1" maxLength:"255"`
 		Permission string `json:"permission,omitempty" enum:"full,sending" default:"full" doc:"sending: may create bots and nothing else."`
@@ -135,11 +137,11 @@ func (s *Surface) createKey(ctx context.Context, in *newKeyInput) (*one[newKey],
 }
 
 type keyInput struct {
-	teamInput
+	TeamInput
 	KeyID string `path:"key_id" doc:"The id of the key."`
 }
 
-func (s *Surface) revokeKey(ctx context.Context, in *keyInput) (*one[key], error) {
+func (s *Surface) revokeKey(ctx context.Context, in *keyInput) (*one[Key], error) {
 	k, err := s.Teams.RevokeKeyOf(ctx, in.TeamID, in.KeyID)
 	if err != nil {
 		return nil, err

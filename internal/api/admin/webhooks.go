@@ -16,8 +16,8 @@ var webhookRoutes = []route{
 	{"rotateWebhook", http.MethodPost, "/teams/{team_id}/webhooks/{webhook_id}/rotate", http.StatusOK, "Webhooks", "Give an endpoint a new secret; the old one signs too for 24 hours", do((*Surface).rotateWebhook)},
 }
 
-// endpoint is a webhook endpoint without its secret.
-type endpoint struct {
+// Endpoint is a webhook endpoint without its secret.
+type Endpoint struct {
 	ID             string   `json:"webhook_id" format:"uuid"`
 	Name           string   `json:"name"`
 	URL            string   `json:"url" format:"uri"`
@@ -31,8 +31,8 @@ type endpoint struct {
 	CreatedAt      string   `json:"created_at" format:"date-time"`
 }
 
-func wireEndpoint(e webhook.Endpoint) endpoint {
-	out := endpoint{
+func wireEndpoint(e webhook.Endpoint) Endpoint {
+	out := Endpoint{
 		ID: e.ID, Name: e.Name, URL: e.URL, Events: []string{}, Participants: string(e.Participants), Enabled: e.Enabled,
 		DisabledAt: maybeStamp(e.DisabledAt), FailingSince: maybeStamp(e.FailingSince), CreatedAt: stamp(e.CreatedAt),
 	}
@@ -49,11 +49,11 @@ func wireEndpoint(e webhook.Endpoint) endpoint {
 }
 
 type newEndpoint struct {
-	endpoint
+	Endpoint
 	Secret string `json:"secret" doc:"Signs what is sent. It is shown only now."`
 }
 
-func (s *Surface) listWebhooks(ctx context.Context, in *teamInput) (*many[endpoint], error) {
+func (s *Surface) listWebhooks(ctx context.Context, in *TeamInput) (*many[Endpoint], error) {
 	if _, err := s.Teams.Team(ctx, in.TeamID); err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (s *Surface) listWebhooks(ctx context.Context, in *teamInput) (*many[endpoi
 }
 
 type newEndpointInput struct {
-	teamInput
+	TeamInput
 	Body struct {
 		URL          string   `json:"url" format:"uri" maxLength:"2048"`
 		Name         string   `json:"name,omitempty" maxLength:"255"`
@@ -87,12 +87,13 @@ func (s *Surface) createWebhook(ctx context.Context, in *newEndpointInput) (*one
 	return answer(newEndpoint{wireEndpoint(e), secret}), nil
 }
 
-type endpointInput struct {
-	teamInput
+// EndpointInput names an endpoint.
+type EndpointInput struct {
+	TeamInput
 	WebhookID string `path:"webhook_id" doc:"The id of the endpoint."`
 }
 
-func (s *Surface) getWebhook(ctx context.Context, in *endpointInput) (*one[endpoint], error) {
+func (s *Surface) getWebhook(ctx context.Context, in *EndpointInput) (*one[Endpoint], error) {
 	e, err := s.Webhooks.Get(ctx, in.TeamID, in.WebhookID)
 	if err != nil {
 		return nil, err
@@ -101,7 +102,7 @@ func (s *Surface) getWebhook(ctx context.Context, in *endpointInput) (*one[endpo
 }
 
 type changeInput struct {
-	endpointInput
+	EndpointInput
 	Body struct {
 		URL          *string   `json:"url,omitempty" format:"uri" maxLength:"2048"`
 		Name         *string   `json:"name,omitempty" maxLength:"255"`
@@ -111,7 +112,7 @@ type changeInput struct {
 	}
 }
 
-func (s *Surface) updateWebhook(ctx context.Context, in *changeInput) (*one[endpoint], error) {
+func (s *Surface) updateWebhook(ctx context.Context, in *changeInput) (*one[Endpoint], error) {
 	e, err := s.Webhooks.Update(ctx, in.TeamID, in.WebhookID, webhook.Change{
 		Name: in.Body.Name, URL: in.Body.URL, Events: in.Body.Events, Participants: (*webhook.Format)(in.Body.Participants), Enabled: in.Body.Enabled,
 	})
@@ -125,14 +126,14 @@ type removed struct {
 	ID string `json:"webhook_id" format:"uuid"`
 }
 
-func (s *Surface) deleteWebhook(ctx context.Context, in *endpointInput) (*one[removed], error) {
+func (s *Surface) deleteWebhook(ctx context.Context, in *EndpointInput) (*one[removed], error) {
 	if err := s.Webhooks.Remove(ctx, in.TeamID, in.WebhookID); err != nil {
 		return nil, err
 	}
 	return answer(removed{in.WebhookID}), nil
 }
 
-func (s *Surface) rotateWebhook(ctx context.Context, in *endpointInput) (*one[newEndpoint], error) {
+func (s *Surface) rotateWebhook(ctx context.Context, in *EndpointInput) (*one[newEndpoint], error) {
 	secret, err := s.Webhooks.Rotate(ctx, in.TeamID, in.WebhookID)
 	if err != nil {
 		return nil, err

@@ -80,7 +80,8 @@ type batchProblem struct {
 
 // itemTypes are what the items of batches are made of, by operation.
 var itemTypes = map[string]reflect.Type{
-	"batchCreateBots": reflect.TypeFor[botConfig](),
+	"batchCreateBots":          reflect.TypeFor[botConfig](),
+	"batchCreateScheduledBots": reflect.TypeFor[scheduledConfig](),
 }
 
 // documentBatches puts the items' real form into the OpenAPI document. The

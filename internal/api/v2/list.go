@@ -141,13 +141,23 @@ func (p *filterParser) time(pointer, v string) time.Time {
 	if v = value(v); v == "" {
 		return time.Time{}
 	}
+	t, ok := utc(v)
+	if !ok {
+		p.broke(pointer, ruleUTC, v)
+	}
+	return t
+}
+
+const ruleUTC = "must be a time in UTC such as 2026-01-31T12:00:00Z"
+
+// utc reads a time of the API, which has no other zone than Z (digest 1.8).
+func utc(v string) (time.Time, bool) {
 	for _, layout := range []string{"2006-01-02T15:04:05Z", "2006-01-02T15:04Z"} {
 		if t, err := time.Parse(layout, v); err == nil {
-			return t
+			return t, true
 		}
 	}
-	p.broke(pointer, "must be a time in UTC such as 2026-01-31T12:00:00Z", v)
-	return time.Time{}
+	return time.Time{}, false
 }
 
 func (p *filterParser) recent(pointer, v string) time.Time {

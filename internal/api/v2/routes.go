@@ -34,6 +34,13 @@ var routes = []route{
 	{"resendFinalWebhook", http.MethodPost, "/v2/bots/{bot_id}/resend-webhook", account.ScopeFull, http.StatusOK, "Send the final webhook of a bot again", do((*Surface).resendFinalWebhook)},
 	{"retryCallback", http.MethodPost, "/v2/bots/{bot_id}/retry-callback", account.ScopeFull, http.StatusOK, "Send the callback of a bot again", retryCallbackRoute},
 
+	{"createScheduledBot", http.MethodPost, "/v2/bots/scheduled", account.ScopeSend, http.StatusCreated, "Have a bot join a meeting at a time", do((*Surface).createScheduledBot)},
+	{"batchCreateScheduledBots", http.MethodPost, "/v2/bots/scheduled/batch", account.ScopeSend, http.StatusCreated, "Schedule up to 100 bots; each succeeds or fails by itself", do((*Surface).batchCreateScheduledBots)},
+	{"listScheduledBots", http.MethodGet, "/v2/bots/scheduled", account.ScopeFull, http.StatusOK, "List scheduled bots in the order of their time", do((*Surface).listScheduledBots)},
+	{"getScheduledBotDetails", http.MethodGet, "/v2/bots/scheduled/{bot_id}", account.ScopeFull, http.StatusOK, "Show a scheduled bot", do((*Surface).getScheduledBot)},
+	{"updateScheduledBot", http.MethodPatch, "/v2/bots/scheduled/{bot_id}", account.ScopeFull, http.StatusOK, "Change a scheduled bot", do((*Surface).updateScheduledBot)},
+	{"deleteScheduledBot", http.MethodDelete, "/v2/bots/scheduled/{bot_id}", account.ScopeFull, http.StatusOK, "Cancel a scheduled bot", do((*Surface).deleteScheduledBot)},
+
 	{"listRawCalendars", http.MethodPost, "/v2/calendars/list-raw", account.ScopeFull, http.StatusOK, "List the calendars of an account; nothing is stored", do((*Surface).listRawCalendars)},
 	{"createCalendarConnection", http.MethodPost, "/v2/calendars", account.ScopeFull, http.StatusCreated, "Connect a calendar", do((*Surface).createCalendar)},
 	{"listCalendars", http.MethodGet, "/v2/calendars", account.ScopeFull, http.StatusOK, "List connected calendars, newest first", do((*Surface).listCalendars)},

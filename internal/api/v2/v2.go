@@ -35,6 +35,11 @@ type Bots interface {
 	DeleteData(ctx context.Context, team, id string) error
 	MergeExtra(ctx context.Context, team, id string, extra json.RawMessage) error
 	Resender
+	Schedule(ctx context.Context, team string, r bot.Request, joinAt time.Time) (string, error)
+	Scheduled(ctx context.Context, team, id string) (bot.Scheduled, error)
+	ListScheduled(ctx context.Context, team string, f bot.ScheduledFilter, limit int, cursor string) (bot.ScheduledPage, error)
+	Reschedule(ctx context.Context, team, id string, joinAt *time.Time, change func(bot.Request) (bot.Request, error)) error
+	Unschedule(ctx context.Context, team, id string) error
 	// Check returns what is wrong with a request whose meeting is not known yet.
 	Check(r bot.Request) error
 	CheckZoom(ctx context.Context, team string, z *bot.Zoom) error

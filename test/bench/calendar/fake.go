@@ -22,11 +22,12 @@ import (
 
 // command is a line to the fake's process, answer a line from it.
 type command struct {
-	Op      string `json:"op"` // hello, account, fill, edit, edit_series, calls, reset
+	Op      string `json:"op"` // hello, account, fill, edit, edit_series, calls, reset; see pain.go for more
 	Account int    `json:"account,omitempty"`
 	Events  int    `json:"events,omitempty"`
 	Series  int    `json:"series,omitempty"`
 	N       int    `json:"n,omitempty"`
+	Kind    string `json:"kind,omitempty"` // of a fault
 }
 
 type answer struct {
@@ -127,7 +128,7 @@ func (f *fakeOf) obey(c command, a *answer) error {
 	case "reset":
 		f.core.ResetCalls()
 	default:
-		return fmt.Errorf("unknown command %q", c.Op)
+		return f.hurt(c, a)
 	}
 	return nil
 }

@@ -1,9 +1,12 @@
 // Command calendar measures the sync of calendars: how long the first sync of
 // 1,000 to 100,000 events takes, what it costs in calls and memory, what a
 // change costs after that, how long it takes from a push to the outgoing
-// webhook, and how many pushes the server takes; on both databases. The fake
+// webhook, how many pushes the server takes, and how much longer it all takes
+// while other connections are broken; on both databases. The fake
 // services run in a process of their own, without latency, so that memory and
 // time are the program's (and the wire's).
+//
+// One row is about a service that is 100 ms away.
 //
 //	go run ./test/bench/calendar [-events 1000,10000,100000] [-provider google] [-changes 20]
 package main
@@ -78,9 +81,15 @@ func run(o options) error {
 			if err := table(ctx, o, calendar.Platform(p), engine); err != nil {
 				return fmt.Errorf("%s on %s: %w", p, engine, err)
 			}
+			if err := far(ctx, o, p, engine); err != nil {
+				return fmt.Errorf("first sync from afar of %s on %s: %w", p, engine, err)
+			}
 			if o.pushes > 0 {
 				if err := pushes(ctx, o, calendar.Platform(p), engine); err != nil {
 					return fmt.Errorf("pushes of %s on %s: %w", p, engine, err)
+				}
+				if err := pains(ctx, o, calendar.Platform(p), engine); err != nil {
+					return fmt.Errorf("broken connections of %s on %s: %w", p, engine, err)
 				}
 			}
 		}
@@ -132,12 +141,17 @@ type cost struct {
 	calls float64
 }
 
-func measure(ctx context.Context, o options, p calendar.Platform, engine string, size, series int) (r result, err error) {
+func measure(ctx context.Context, o options, p calendar.Platform, engine string, size, series int, before ...command) (r result, err error) {
 	f, err := startFake(string(p))
 	if err != nil {
 		return r, err
 	}
 	defer f.stop()
+	for _, c := range before {
+		if err := f.ask(c, nil); err != nil {
+			return r, err
+		}
+	}
 	dir, err := os.MkdirTemp("", "steno-bench-")
 	if err != nil {
 		return r, err

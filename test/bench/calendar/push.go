@@ -158,43 +158,16 @@ func (s *server) connect(ctx context.Context, p calendar.Platform, f *fake) erro
 		if err := f.ask(command{Op: "fill", Account: i, Events: 50}, nil); err != nil {
 			return err
 		}
-		body, err := json.Marshal(map[string]string{
-			"calendar_platform": string(p), "oauth_client_id": a.Creds.ClientID, "oauth_client_secret": a.Creds.ClientSecret,
-			"oauth_refresh_token": a.Creds.RefreshToken, "raw_calendar_id": "primary",
-		})
+		path, err := s.connectOne(ctx, p, a.Creds)
 		if err != nil {
 			return err
 		}
-		var made struct {
-			Data struct {
-				ID string `json:"calendar_id"`
-			}
-		}
-		status, err := s.send(ctx, http.MethodPost, "/v2/calendars", http.Header{"Content-Type": {"application/json"}}, body, &made)
-		if err != nil || status != http.StatusCreated {
-			return fmt.Errorf("connect a calendar: %d %w", status, err)
-		}
-		paths = append(paths, "/v2/calendars/"+made.Data.ID)
+		paths = append(paths, path)
 	}
 	deadline := time.Now().Add(2 * time.Minute)
 	for _, path := range paths {
-		for {
-			var d struct {
-				Data struct {
-					Subscription *string `json:"subscription_id"`
-					Synced       *string `json:"synced_at"`
-				}
-			}
-			if _, err := s.send(ctx, http.MethodGet, path, nil, nil, &d); err != nil {
-				return err
-			}
-			if d.Data.Subscription != nil && d.Data.Synced != nil {
-				break
-			}
-			if time.Now().After(deadline) {
-				return errors.New("the calendars are not watched after two minutes")
-			}
-			time.Sleep(10 * time.Millisecond) // looks again
+		if err := s.watched(ctx, path, deadline); err != nil {
+			return err
 		}
 	}
 	time.Sleep(1500 * time.Millisecond) // the gap after the first sync is over

@@ -1,0 +1,40 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"steno/internal/calendar"
+)
+
+// packDetails compresses the details of an event and, behind a line break, the
+// service's own object. Both say the same, mostly: together they take half the
+// time and less space. Rows of earlier versions have the object in a column of
+// its own.
+func packDetails(d calendar.Details) ([]byte, error) {
+	plain, err := json.Marshal(d) // on one line
+	if err != nil {
+		return nil, err
+	}
+	if d.Raw != nil {
+		plain = append(append(plain, '\n'), d.Raw...)
+	}
+	return deflate(plain)
+}
+
+func unpackDetails(packed, raw []byte) (d calendar.Details, err error) {
+	plain, err := inflate(packed)
+	if err != nil {
+		return d, err
+	}
+	plain, own, found := bytes.Cut(plain, []byte{'\n'})
+	if err := json.Unmarshal(plain, &d); err != nil {
+		return d, err
+	}
+	if found {
+		d.Raw = own
+	} else if raw != nil {
+		d.Raw, err = inflate(raw)
+	}
+	return d, err
+}
