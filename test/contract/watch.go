@@ -93,11 +93,34 @@ func (w *Watch) Add(other *Watch) {
 	}
 }
 
-// Message checks the payload of a webhook.
+// Message checks and counts the payload of a webhook.
 func (w *Watch) Message(event string, payload []byte) {
-	if bad := Load().Message(event, payload); len(bad) > 0 {
-		w.Failed("the webhook %s breaks the reference:\n  %s\n  %.2000s", event, strings.Join(bad, "\n  "), payload)
+	w.payload("webhook "+event, Load().Message(event, payload), payload)
+}
+
+// Callback is Message for callbacks.
+func (w *Watch) Callback(event string, payload []byte) {
+	w.payload("callback "+event, Load().Callback(event, payload), payload)
+}
+
+func (w *Watch) payload(what string, bad []string, payload []byte) {
+	if len(bad) > 0 {
+		w.Failed("the %s breaks the reference:\n  %s\n  %.2000s", what, strings.Join(bad, "\n  "), payload)
 	}
+	w.count(what, 0, 1)
+}
+
+// Told returns how often the reference's webhooks and callbacks were seen, by
+// "webhook bot.failed" and the like.
+func (w *Watch) Told() map[string]int {
+	out := map[string]int{}
+	for event := range Load().Webhooks {
+		out["webhook "+event] = w.Count("webhook "+event, 0)
+	}
+	for event := range Load().Callbacks {
+		out["callback "+event] = w.Count("callback "+event, 0)
+	}
+	return out
 }
 
 // Count returns how often an operation answered with a status.

@@ -2,6 +2,7 @@ package v2_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"steno/internal/bot"
@@ -45,26 +46,51 @@ func (s *stand) satisfy(t *testing.T, calls []request) {
 // reference.
 func (s *stand) checkMessages(t testing.TB) {
 	t.Helper()
+	if s.gone {
+		return
+	}
 	err := s.db.Read(context.Background(), func(q store.Querier) error {
-		rows, err := q.Query(context.Background(), "SELECT event, payload, payload_objects FROM webhook_messages")
+		rows, err := q.Query(context.Background(), `SELECT m.event, m.payload, m.payload_objects, d.kind FROM webhook_messages m
+			LEFT JOIN webhook_deliveries d ON d.message_id = m.id`)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
 		for rows.Next() {
 			var event, names, objects string
-			if err := rows.Scan(&event, &names, &objects); err != nil {
+			var kind *string // none: no receiver
+			if err := rows.Scan(&event, &names, &objects, &kind); err != nil {
 				return err
+			}
+			check := s.watch.Message
+			if kind != nil && *kind == "callback" {
+				check = s.watch.Callback
 			}
 			for _, payload := range []string{names, objects} {
 				if payload != "" {
-					s.watch.Message(event, []byte(payload))
+					check(event, []byte(payload))
 				}
 			}
 		}
 		return rows.Err()
 	})
-	if err != nil && !s.gone {
+	if err != nil {
 		t.Errorf("read the webhooks: %v", err)
+	}
+}
+
+// Each payload about bots is told as the reference says. Those about calendars
+// are told in test/calendar.
+func TestEveryWebhookAboutBotsIsTold(t *testing.T) {
+	s := newWorld(t, storetest.SQLite(t))
+	failed := s.create(t, `{"bot_name":"N","meeting_url":"https://zoom.us/j/2","extra":{"a":1},"callback_enabled":true,"callback_config":{"url":"https://receiver.example","participants":"objects"}}`)
+	if err := s.bots.Fail(t.Context(), failed, bot.EndNotAccepted, "the host said no"); err != nil {
+		t.Fatal(err)
+	}
+	s.checkMessages(t)
+	for what, n := range s.watch.Told() {
+		if strings.Contains(what, " bot.") && n == 0 && what != "webhook bot.chat_message" {
+			t.Errorf("no %s", what)
+		}
 	}
 }

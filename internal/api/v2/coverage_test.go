@@ -20,7 +20,8 @@ func TestEveryOperationAnswersWithEveryDocumentedStatus(t *testing.T) {
 	seen := &contract.Watch{}
 	ref, there := contract.Load(), map[string]bool{}
 	shared := newWorld(t, storetest.SQLite(t)) // for requests that change nothing
-	broken := shared.broken(t)
+	broken, limited := shared.broken(t), newWorld(t, storetest.SQLite(t))
+	atTheLimit(t, limited)
 	for _, o := range shared.operations(t) {
 		there[o.id] = true
 		documented, ok := ref.Operations[o.id]
@@ -38,6 +39,8 @@ func TestEveryOperationAnswersWithEveryDocumentedStatus(t *testing.T) {
 					o.bringAbout(t, newWorld(t, storetest.SQLite(t)), status, seen)
 				case status == 500:
 					o.expect(t, broken, shared.key, o.call(shared.ids), status)
+				case status == 429:
+					o.expect(t, limited.stand, limited.key, o.call(limited.ids), status)
 				default:
 					o.bringAbout(t, shared, status, seen)
 				}
@@ -45,6 +48,7 @@ func TestEveryOperationAnswersWithEveryDocumentedStatus(t *testing.T) {
 		})
 	}
 	seen.Add(shared.watch)
+	seen.Add(limited.watch)
 	for _, id := range ref.IDs() {
 		if there[id] == later[id] {
 			t.Errorf("%s: exists %v, in the list of later ones %v", id, there[id], later[id])
@@ -69,11 +73,8 @@ func TestEveryOperationAnswersWithEveryDocumentedStatus(t *testing.T) {
 // never says why a status cannot come about.
 func (o operation) never(status int) string {
 	why := samples[o.id].never[status]
-	if why == "" && status == 429 {
-		if o.method == "GET" {
-			return reading
-		}
-		return "there are no quotas yet"
+	if status == 429 && o.method == "GET" {
+		return reading
 	}
 	return why
 }

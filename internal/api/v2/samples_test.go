@@ -18,6 +18,7 @@ import (
 	"steno/internal/calendar"
 	"steno/internal/clock"
 	"steno/internal/ident"
+	"steno/internal/quota"
 	"steno/internal/store"
 	"steno/internal/webhook"
 )
@@ -29,7 +30,8 @@ type world struct {
 	ids ids
 }
 
-// ids are ids by kind: bot, done (a completed bot), calendar, event, series.
+// ids are ids by kind: bot, done (a completed bot), calendar, event, series,
+// credential.
 type ids map[string]string
 
 func newWorld(t testing.TB, db *store.DB) *world {
@@ -41,13 +43,20 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.fill(t)
+	return w
+}
+
+// fill makes the team's things.
+func (w *world) fill(t testing.TB) {
+	t.Helper()
 	w.ids["bot"] = w.create(t, minimal)
-	w.ids["done"] = w.create(t, `{"bot_name":"N","meeting_url":"https://zoom.us/j/1","callback_enabled":true,"callback_config":{"url":"https://receiver.example"}}`)
+	w.ids["done"] = w.create(t, `{"bot_name":"N","meeting_url":"https://zoom.us/j/1","callback_enabled":true,"callback_config":{"url":"https://receiver.example"},"transcription_enabled":true}`)
 	w.finish(t, w.ids["done"])
 	w.ids["calendar"] = w.connect(t, "google", "primary")
 	list := w.events(t, w.ids["calendar"])
 	w.ids["event"], w.ids["series"] = titled(list, "Standup").EventID, titled(list, "Standup").SeriesID
-	return w
+	w.ids["credential"] = w.credential(t, appKeys)
 }
 
 // fill puts ids in the place of their kinds in braces.
@@ -100,13 +109,23 @@ const reading = "reading is free: it is never limited (C31)"
 var samples = map[string]sample{
 	"createBot": {
 		body: minimal, bad: request{body: `{"bot_name":7}`},
-		never: map[int]string{402: "there are no quotas yet", 409: "there is no deduplication yet"},
+		more: map[int]state{
+			402: {prepare: withoutTokens},
+			409: {request: request{"POST", "/v2/bots", minimal[:len(minimal)-1] + `,"allow_multiple_bots":false}`}},
+		},
 	},
-	"listBots":      {query: "?limit=2", bad: request{path: "?limit=0"}},
-	"getBotDetails": {path: map[string]string{"bot_id": "done"}},
-	"getBotStatus":  {},
-	"leaveBot":      {more: map[int]state{409: {request: request{"POST", "/v2/bots/{done}/leave", ""}}}},
-	"deleteBotData": {path: map[string]string{"bot_id": "done"}},
+	"batchCreateBots":    {body: "[" + minimal + "]", bad: request{body: "[]"}},
+	"listBots":           {query: "?limit=2", bad: request{path: "?limit=0"}},
+	"getBotDetails":      {path: map[string]string{"bot_id": "done"}},
+	"getBotStatus":       {},
+	"leaveBot":           {more: map[int]state{409: {request: request{"POST", "/v2/bots/{done}/leave", ""}}}},
+	"deleteBotData":      {path: map[string]string{"bot_id": "done"}},
+	"updateBotConfig":    {body: `{"extra":{"a":1}}`},
+	"resendFinalWebhook": {path: map[string]string{"bot_id": "done"}, more: map[int]state{409: {request: request{"POST", "/v2/bots/{bot}/resend-webhook", ""}}}},
+	"retryCallback": {
+		path: map[string]string{"bot_id": "done"}, body: `{"url":"https://other.example"}`,
+		more: map[int]state{409: {request: request{"POST", "/v2/bots/{bot}/retry-callback", "null"}}},
+	},
 
 	"listRawCalendars": {
 		body: `{"calendar_platform":"google",` + secretsOK + `}`, bad: request{body: `{"calendar_platform":"yahoo"}`},
@@ -131,19 +150,43 @@ var samples = map[string]sample{
 	"createCalendarBot":        {body: botOnEvent},
 	"updateCalendarBot":        {body: `{"bot_name":"M",` + oneEvent, ready: withCalendarBot, more: map[int]state{409: {prepare: nearlyThere}}},
 	"deleteCalendarBot":        {body: `{` + oneEvent, ready: withCalendarBot, more: map[int]state{409: {prepare: nearlyThere}}},
+
+	"createZoomCredential": {body: appKeys, bad: request{body: `{"name":""}`}},
+	"listZoomCredentials":  {bad: request{path: "?state=odd"}},
+	"getZoomCredential":    {},
+	"updateZoomCredential": {body: `{"name":"Other"}`},
+	"deleteZoomCredential": {},
 }
 
 // later are operations that do not exist yet.
 var later = map[string]bool{
-	"batchCreateBots": true, "batchCreateScheduledBots": true, "createScheduledBot": true, "createZoomCredential": true, "deleteScheduledBot": true,
-	"deleteZoomCredential": true, "getBotScreenshots": true, "getScheduledBotDetails": true, "getZoomCredential": true, "listScheduledBots": true,
-	"listZoomCredentials": true, "pauseBotRecording": true, "resendFinalWebhook": true, "resumeBotRecording": true, "retryCallback": true,
-	"sendChatMessage": true, "updateBotConfig": true, "updateScheduledBot": true, "updateZoomCredential": true,
+	"batchCreateScheduledBots": true, "createScheduledBot": true, "deleteScheduledBot": true, "getScheduledBotDetails": true, "listScheduledBots": true,
+	"updateScheduledBot": true, "getBotScreenshots": true, "pauseBotRecording": true, "resumeBotRecording": true, "sendChatMessage": true,
 }
 
 // refusing is the state in which the calendar services refuse every call.
 func refusing(k calendar.ErrorKind) state {
 	return state{prepare: func(_ testing.TB, w *world) { w.refusal = k }}
+}
+
+// withoutTokens leaves less than a bot needs.
+func withoutTokens(t testing.TB, w *world) {
+	t.Helper()
+	if _, err := w.quota.Give(t.Context(), w.team.ID, quota.Reservation-1, "test"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// atTheLimit spends the one request that the team has in a second.
+func atTheLimit(t testing.TB, w *world) {
+	t.Helper()
+	one := 1
+	if _, err := w.quota.SetLimits(t.Context(), w.team.ID, quota.Change{RequestsPerSecond: &one}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.quota.Take(t.Context(), w.team.ID); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // withCalendarBot puts a bot on the event.

@@ -19,7 +19,7 @@ func userCredential(name, code string) string {
 		`","redirect_uri":"https://app.example/zoom/callback","extra":{"tenant":"acme","n":7}}`
 }
 
-func (s *stand) credential(t *testing.T, body string) string {
+func (s *stand) credential(t testing.TB, body string) string {
 	t.Helper()
 	r := s.call(t, s.key, "POST", "/v2/zoom-credentials", body)
 	var out struct {

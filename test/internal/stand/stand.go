@@ -16,6 +16,7 @@ import (
 	"steno/internal/bot"
 	"steno/internal/clock"
 	"steno/internal/store"
+	"steno/test/contract"
 )
 
 // Stand is the API with one team and one key.
@@ -38,13 +39,15 @@ func (outside) URL(_ context.Context, key string) (string, error) {
 // SealBot stands for package seal, which has tests of its own.
 func (outside) SealBot(_, _, _, _ string) (string, error) { return "sealed", nil }
 
-// New returns a Stand on the database.
+// New returns a Stand on the database. Every answer is held against the
+// reference.
 func New(t testing.TB, db *store.DB) *Stand {
 	t.Helper()
 	s, err := Build(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Handler = (&contract.Watch{Failed: t.Errorf}).Handler(s.Handler)
 	return s
 }
 
