@@ -95,6 +95,7 @@ func throughput(o options, s *server) error {
 		sinks = append(sinks, k)
 	}
 	var rates, accepts []float64
+	var used time.Duration
 	for round := range o.rounds + 1 {
 		target := int64((round + 1) * o.calls)
 		begin := time.Now()
@@ -109,6 +110,7 @@ func throughput(o options, s *server) error {
 		}
 		took := time.Since(begin)
 		if round == 0 {
+			used = s.cpu()
 			continue // warms up
 		}
 		rates = append(rates, float64(o.calls*receivers)/took.Seconds())
@@ -118,8 +120,9 @@ func throughput(o options, s *server) error {
 	for _, k := range sinks {
 		repeated += k.count.Load() - int64((o.rounds+1)*o.calls)
 	}
-	fmt.Printf("  throughput: %.0f deliveries/s (median of %d), %.0f events/s accepted, %d repeated, memory %d MB (peak %d)\n",
-		median(rates), o.rounds, median(accepts), repeated, s.memory("VmRSS"), s.memory("VmHWM"))
+	each := float64((s.cpu() - used).Microseconds()) / 1000 / float64(o.rounds*o.calls*receivers)
+	fmt.Printf("  throughput: %.0f deliveries/s (median of %d; best %.0f), %.0f events/s accepted, %d repeated, %.2f ms of processor time each, memory %d MB (peak %d)\n",
+		median(rates), o.rounds, slices.Max(rates), median(accepts), repeated, each, s.memory("VmRSS"), s.memory("VmHWM"))
 	return nil
 }
 
@@ -157,7 +160,7 @@ func isolation(o options, s *server) error {
 	if err != nil {
 		return err
 	}
-	before := s.memory("VmRSS")
+	before, used := s.memory("VmRSS"), s.cpu()
 	crowd := newCrowd()
 	defer crowd.close()
 	for _, url := range crowd.urls {
@@ -169,8 +172,9 @@ func isolation(o options, s *server) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("  isolation at 50/s: alone p50 %s ms, p99 %s; beside 20 hanging, 5 trickling, 5 resetting, 5 flooding p50 %s, p99 %s; memory %d MB, then %d; at most %d calls hung\n",
-		ms(solo.whole, .5), ms(solo.whole, .99), ms(among.whole, .5), ms(among.whole, .99), before, s.memory("VmRSS"), crowd.most.Load())
+	fmt.Printf("  isolation at 50/s: alone p50 %s ms, p99 %s; beside 20 hanging, 5 trickling, 5 resetting, 5 flooding p50 %s, p99 %s; memory %d MB, then %d; at most %d calls hung; %.0f %% of a core\n",
+		ms(solo.whole, .5), ms(solo.whole, .99), ms(among.whole, .5), ms(among.whole, .99), before, s.memory("VmRSS"), crowd.most.Load(),
+		100*(s.cpu()-used).Seconds()/(2*o.length).Seconds())
 	return nil
 }
 
