@@ -34,6 +34,7 @@ type launcher struct {
 	host       string
 	tools      config.Tools
 	hosts      config.Hosts
+	shots      time.Duration // between two screenshots; 0: none
 	clock      clock.Clock
 	log        *slog.Logger
 }
@@ -57,6 +58,9 @@ func (l *launcher) run(ctx context.Context, j job.Job[store.LaunchBot]) error {
 	}
 	spec.Browser, spec.FFmpeg = l.tools.Browser, l.tools.FFmpeg
 	spec.InsecureTLS = spec.Platform == meeting.Galene && l.hosts.GaleneInsecure
+	if (spec.Platform == meeting.Meet || spec.Platform == meeting.Teams) && spec.Mode != bot.AudioOnly {
+		spec.Screenshots = l.shots
+	}
 	err = l.supervisor.Launch(ctx, spec)
 	if err == nil {
 		return nil

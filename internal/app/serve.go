@@ -229,7 +229,7 @@ func (s *server) buildRunner() (err error) {
 }
 
 func (s *server) launcher() *launcher {
-	return &launcher{bots: s.bots, supervisor: s.supervisor, host: s.host, tools: s.o.Tools, hosts: s.o.Hosts, clock: s.Clock, log: s.Log}
+	return &launcher{bots: s.bots, supervisor: s.supervisor, host: s.host, tools: s.o.Tools, hosts: s.o.Hosts, shots: s.o.Screenshots, clock: s.Clock, log: s.Log}
 }
 
 // run starts the parts, serves until ctx ends, and stops them in reverse.

@@ -26,6 +26,7 @@ type Store interface {
 	Details(ctx context.Context, team, id string) (Details, error)
 	List(ctx context.Context, team string, q Query) ([]Bot, error)
 	ScheduleStore
+	Screenshots(ctx context.Context, team, id string, q ShotQuery) ([]StoredArtifact, error)
 }
 
 // Tx is a write transaction: rows, jobs and messages commit together.

@@ -62,6 +62,8 @@ type Spec struct {
 	// JoinAt is when the bot is to join; until then it makes itself ready. Zero:
 	// at once.
 	JoinAt time.Time `json:"join_at,omitzero"`
+	// Screenshots is the time between two screenshots of the page; 0: none.
+	Screenshots time.Duration `json:"screenshots,omitempty"`
 	// Browser and FFmpeg are paths of programs; empty means: look for them.
 	Browser string `json:"browser,omitempty"`
 	FFmpeg  string `json:"ffmpeg,omitempty"`

@@ -81,6 +81,7 @@ type Browser struct {
 	loads   loadWatch
 
 	target, session string // ids of the page
+	width, height   int    // of the viewport
 
 	crashOnce sync.Once
 	crashed   chan struct{}
@@ -103,7 +104,7 @@ func Launch(ctx context.Context, o Options) (*Browser, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Browser{log: o.Log, crashed: make(chan struct{}), done: make(chan struct{})}
+	b := &Browser{log: o.Log, width: o.Width, height: o.Height, crashed: make(chan struct{}), done: make(chan struct{})}
 	profile := o.Profile
 	if profile == "" {
 		profile = filepath.Join(o.Dir, profileDir)

@@ -99,6 +99,29 @@ func (b *Browser) Screenshot(ctx context.Context) ([]byte, error) {
 	return r.Data, nil
 }
 
+// Of Shot: 640 by 360 of the usual viewport, at a quality at which names can be
+// read; some 20 kB.
+const (
+	shotQuality = 60
+	shotScale   = 0.5
+)
+
+// Shot returns a small JPEG of the viewport, at half its size: what a look at a
+// meeting costs most is the encoding of its pixels.
+func (b *Browser) Shot(ctx context.Context) ([]byte, error) {
+	var r struct {
+		Data []byte `json:"data"`
+	}
+	args := map[string]any{
+		"format": "jpeg", "quality": shotQuality, "optimizeForSpeed": true,
+		"clip": map[string]any{"x": 0, "y": 0, "width": b.width, "height": b.height, "scale": shotScale},
+	}
+	if err := b.call(ctx, "Page.captureScreenshot", args, &r); err != nil {
+		return nil, fmt.Errorf("take screenshot: %w", err)
+	}
+	return r.Data, nil
+}
+
 // Grant gives the origin ("https://meet.example") permissions without asking,
 // and refuses it all others.
 func (b *Browser) Grant(ctx context.Context, origin string, permissions ...Permission) error {

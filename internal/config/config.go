@@ -57,12 +57,13 @@ type Serve struct {
 	Calendars `embed:""`
 	Zoom      `embed:""`
 
-	Listen    string        `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address of the API, as host:port."`
-	PublicURL string        `placeholder:"URL" name:"public-url" help:"How clients reach the API, for links to artifacts. Default: http:// and the listening address."`
-	AdminKey  []string      `placeholder:"KEY" name:"admin-key" help:"Key that opens the admin API under /admin/v1, or its hash as sha256:…; may be repeated. steno key admin makes one. Default: none, and no admin API."`
-	Roles     []string      `enum:"api,worker,bots" default:"api,worker,bots" help:"What this process does: api, worker, bots."`
-	JoinLead  time.Duration `name:"join-lead" default:"30s" help:"How long before its time a scheduled bot is started, so that its browser is ready when it is to join; at most 3m."`
-	MaxBots   int           `name:"max-bots" default:"0" help:"Bots at a time on this machine. 0: as many as its cores and memory carry."`
+	Listen      string        `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address of the API, as host:port."`
+	PublicURL   string        `placeholder:"URL" name:"public-url" help:"How clients reach the API, for links to artifacts. Default: http:// and the listening address."`
+	AdminKey    []string      `placeholder:"KEY" name:"admin-key" help:"Key that opens the admin API under /admin/v1, or its hash as sha256:…; may be repeated. steno key admin makes one. Default: none, and no admin API."`
+	Roles       []string      `enum:"api,worker,bots" default:"api,worker,bots" help:"What this process does: api, worker, bots."`
+	JoinLead    time.Duration `name:"join-lead" default:"30s" help:"How long before its time a scheduled bot is started, so that its browser is ready when it is to join; at most 3m."`
+	Screenshots time.Duration `name:"screenshot-every" default:"5s" help:"How often a bot takes a screenshot of its meeting, with video only. 0: never."`
+	MaxBots     int           `name:"max-bots" default:"0" help:"Bots at a time on this machine. 0: as many as its cores and memory carry."`
 }
 
 // Providers says where the calendar services are. Other addresses than the
@@ -156,6 +157,9 @@ func (s *Serve) Validate() error {
 	}
 	if s.JoinLead < 0 || s.JoinLead > 3*time.Minute {
 		return fmt.Errorf("--join-lead: %s is not 0s to 3m", s.JoinLead)
+	}
+	if s.Screenshots < 0 || s.Screenshots > 0 && s.Screenshots < time.Second {
+		return fmt.Errorf("--screenshot-every: %s is neither 0 nor a second or more", s.Screenshots)
 	}
 	if s.MaxBots < 0 {
 		return fmt.Errorf("--max-bots: %d is less than none", s.MaxBots)

@@ -112,6 +112,7 @@ func (b *madeUpBrowser) Usage() (browser.Usage, error)           { return browse
 func (b *madeUpBrowser) Close() error                            { b.once.Do(func() { close(b.done) }); return nil }
 func (b *madeUpBrowser) AddScript(context.Context, string) error { return nil }
 func (b *madeUpBrowser) Eval(context.Context, string, any) error { return errors.New("no page") }
+func (b *madeUpBrowser) Shot(context.Context) ([]byte, error)    { return []byte("jpeg"), nil }
 func (b *madeUpBrowser) Screenshot(context.Context) ([]byte, error) {
 	return nil, errors.New("no page")
 }

@@ -6,6 +6,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"steno/internal/blob"
@@ -25,9 +26,14 @@ type tail struct {
 	applied int64
 	reduce  *reducer
 	pending bot.Progress // read but not reported
+	shots   *shots
 }
 
-func newTail(w *worker) *tail { return &tail{w: w, reduce: newReducer()} }
+func newTail(w *worker) *tail {
+	t := &tail{w: w, reduce: newReducer()}
+	t.shots = newShots(t)
+	return t
+}
 
 // run reports until the bot is done; reported is false if ctx ended before.
 func (t *tail) run(ctx context.Context) (done bot.Done, reported bool) {
@@ -38,6 +44,10 @@ func (t *tail) run(ctx context.Context) (done bot.Done, reported bool) {
 	if err != nil {
 		return bot.Done{}, false
 	}
+	aside, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { t.shots.run(aside) })
+	defer func() { stop(); wg.Wait() }()
 	for {
 		entries, offset, err := journal.ReadFrom(t.w.folder, t.offset)
 		if err != nil {
@@ -50,10 +60,14 @@ func (t *tail) run(ctx context.Context) (done bot.Done, reported bool) {
 			}
 		}
 		if t.pending.Done != nil {
+			if err := t.shots.drain(ctx); err != nil {
+				return bot.Done{}, false
+			}
+			t.pending.Artifacts = append(t.pending.Artifacts, t.shots.take(1)...)
 			done := *t.pending.Done
 			return done, t.report(ctx) == nil
 		}
-		if says(t.pending) && len(t.pending.Artifacts) == 0 {
+		if t.due() {
 			if err := t.report(ctx); err != nil {
 				return bot.Done{}, false
 			}
@@ -67,6 +81,21 @@ func (t *tail) run(ctx context.Context) (done bot.Done, reported bool) {
 	}
 }
 
+// due reports whether what is pending should be reported now, and adds the
+// screenshots that are stored: to anything that is said, or a number of them.
+// Artifacts of the end wait for it.
+func (t *tail) due() bool {
+	if len(t.pending.Artifacts) > 0 || t.pending.Seq <= t.applied {
+		return false
+	}
+	least := shotBatch
+	if says(t.pending) {
+		least = 1
+	}
+	t.pending.Artifacts = t.shots.take(least)
+	return says(t.pending)
+}
+
 // take adds an entry to what is pending. An artifact is stored first; what
 // came before it is reported before that, because storing may take long.
 func (t *tail) take(ctx context.Context, e journal.Entry) error {
@@ -76,6 +105,8 @@ func (t *tail) take(ctx context.Context, e journal.Entry) error {
 		t.w.ended.Store(true)
 	case e.Gap != nil && !old:
 		t.w.s.metrics.gap(*e.Gap)
+	case e.Artifact != nil && e.Artifact.Kind == bot.KindScreenshot:
+		t.shots.add(*e.Artifact)
 	case e.Artifact != nil && !old:
 		if err := t.takeArtifact(ctx, *e.Artifact); err != nil {
 			return err
@@ -99,6 +130,17 @@ func (t *tail) takeArtifact(ctx context.Context, a journal.Artifact) error {
 			return err
 		}
 	}
+	stored, err := t.store(ctx, a)
+	if err != nil {
+		return err
+	}
+	t.pending.Artifacts = append(t.pending.Artifacts, stored)
+	return nil
+}
+
+// store puts a file of the folder into the object store, over and over until
+// it is there or ctx ends.
+func (t *tail) store(ctx context.Context, a journal.Artifact) (bot.StoredArtifact, error) {
 	key := t.w.spec.BotID + "/" + strings.TrimPrefix(a.Path, "out/")
 	file := filepath.Join(t.w.folder, filepath.FromSlash(a.Path))
 	var info blob.Info
@@ -106,18 +148,12 @@ func (t *tail) takeArtifact(ctx context.Context, a journal.Artifact) error {
 		info, err = t.w.s.opt.Objects.Put(ctx, key, file, blob.PutOptions{ContentType: contentType(key), SHA256: a.SHA256})
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	t.pending.Artifacts = append(t.pending.Artifacts, bot.StoredArtifact{
-		Kind: a.Kind, Name: a.Name, Key: key, Bytes: info.Bytes, SHA256: info.SHA256,
-	})
-	return nil
+	return bot.StoredArtifact{Kind: a.Kind, Name: a.Name, Key: key, Bytes: info.Bytes, SHA256: info.SHA256}, err
 }
 
 // types of files that not every system's table knows.
 var types = map[string]string{
-	".flac": "audio/flac", ".opus": "audio/ogg", ".mp4": "video/mp4", ".jsonl": "application/jsonl", ".json": "application/json",
+	".flac": "audio/flac", ".opus": "audio/ogg", ".mp4": "video/mp4", ".jsonl": "application/jsonl", ".jpg": "image/jpeg", ".json": "application/json",
 }
 
 func contentType(key string) string {
@@ -133,6 +169,7 @@ func (t *tail) report(ctx context.Context) error {
 	err := t.insist(ctx, "report", func() error { return t.w.s.opt.Ledger.Apply(ctx, t.w.spec.BotID, t.pending) })
 	if err == nil {
 		t.applied, t.pending = max(t.applied, t.pending.Seq), bot.Progress{Seq: t.pending.Seq}
+		t.shots.reported()
 	}
 	return err
 }

@@ -40,6 +40,7 @@ var routes = []route{
 	{"getScheduledBotDetails", http.MethodGet, "/v2/bots/scheduled/{bot_id}", account.ScopeFull, http.StatusOK, "Show a scheduled bot", do((*Surface).getScheduledBot)},
 	{"updateScheduledBot", http.MethodPatch, "/v2/bots/scheduled/{bot_id}", account.ScopeFull, http.StatusOK, "Change a scheduled bot", do((*Surface).updateScheduledBot)},
 	{"deleteScheduledBot", http.MethodDelete, "/v2/bots/scheduled/{bot_id}", account.ScopeFull, http.StatusOK, "Cancel a scheduled bot", do((*Surface).deleteScheduledBot)},
+	{"getBotScreenshots", http.MethodGet, "/v2/bots/{bot_id}/screenshots", account.ScopeFull, http.StatusOK, "List what the bot's page looked like", do((*Surface).getBotScreenshots)},
 
 	{"listRawCalendars", http.MethodPost, "/v2/calendars/list-raw", account.ScopeFull, http.StatusOK, "List the calendars of an account; nothing is stored", do((*Surface).listRawCalendars)},
 	{"createCalendarConnection", http.MethodPost, "/v2/calendars", account.ScopeFull, http.StatusCreated, "Connect a calendar", do((*Surface).createCalendar)},

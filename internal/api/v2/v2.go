@@ -40,6 +40,7 @@ type Bots interface {
 	ListScheduled(ctx context.Context, team string, f bot.ScheduledFilter, limit int, cursor string) (bot.ScheduledPage, error)
 	Reschedule(ctx context.Context, team, id string, joinAt *time.Time, change func(bot.Request) (bot.Request, error)) error
 	Unschedule(ctx context.Context, team, id string) error
+	Screenshots(ctx context.Context, team, id string, limit int, cursor string) (bot.ShotPage, error)
 	// Check returns what is wrong with a request whose meeting is not known yet.
 	Check(r bot.Request) error
 	CheckZoom(ctx context.Context, team string, z *bot.Zoom) error

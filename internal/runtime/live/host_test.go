@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"encoding/json"
+	"image/jpeg"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -239,6 +240,19 @@ func (h *host) plays(key string) time.Duration {
 	}
 	s, _ := strconv.ParseFloat(probe.Format.Duration, 64)
 	return time.Duration(s * float64(time.Second))
+}
+
+// shows checks that a stored file is a picture of half the page's size.
+func (h *host) shows(key string) {
+	h.t.Helper()
+	f, err := os.Open(filepath.Join(h.data, "objects", key))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer f.Close()
+	if c, err := jpeg.DecodeConfig(f); err != nil || c.Width != 640 || c.Height != 360 {
+		h.t.Errorf("%s: %d by %d, %v", key, c.Width, c.Height, err)
+	}
 }
 
 // playsAll checks all files of a recording of at least that length.

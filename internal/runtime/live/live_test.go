@@ -47,7 +47,7 @@ func TestBrowserTrouble(t *testing.T) {
 func TestKilledBot(t *testing.T) {
 	h := newHost(t, t.TempDir(), nil)
 	h.start()
-	h.launch(func(s *bot.Spec) { s.Mode = bot.SpeakerView })
+	h.launch(func(s *bot.Spec) { s.Mode, s.Screenshots = bot.SpeakerView, time.Second })
 	h.untilState(bot.Recording)
 	for i := range 3 {
 		h.untilRecorded(time.Duration(500+rand.IntN(2500)) * time.Millisecond)
@@ -58,6 +58,16 @@ func TestKilledBot(t *testing.T) {
 	h.playsAll(l, 4*time.Second)
 	if !slices.ContainsFunc(l.Artifacts, func(a bot.StoredArtifact) bool { return a.Kind == "video" }) {
 		t.Error("there is no video")
+	}
+	shots := 0
+	for _, a := range l.Artifacts {
+		if a.Kind == bot.KindScreenshot {
+			shots++
+			h.shows(a.Key)
+		}
+	}
+	if shots == 0 {
+		t.Error("there is no screenshot")
 	}
 }
 

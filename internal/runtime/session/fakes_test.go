@@ -271,6 +271,7 @@ func (b *fakeBrowser) Usage() (browser.Usage, error)              { return brows
 func (b *fakeBrowser) Close() error                               { b.die(); return nil }
 func (b *fakeBrowser) AddScript(context.Context, string) error    { return nil }
 func (b *fakeBrowser) Eval(context.Context, string, any) error    { return errors.New("no page") }
+func (b *fakeBrowser) Shot(context.Context) ([]byte, error)       { return []byte("jpeg"), nil }
 func (b *fakeBrowser) Screenshot(context.Context) ([]byte, error) { return []byte("png"), nil }
 
 // fakeStage films as soon as it is told to.

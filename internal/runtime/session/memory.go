@@ -28,6 +28,7 @@ type memory struct {
 	lastAt   time.Time
 	end      *journal.End
 	files    map[string]bool // artifacts, by path
+	shots    int             // the number of the last screenshot
 	result   *journal.Result
 	done     *journal.Done
 }
@@ -105,6 +106,8 @@ func (m *memory) applyEnd(e journal.Entry) {
 	switch {
 	case e.End != nil:
 		m.end = e.End
+	case e.Artifact != nil && e.Artifact.Kind == bot.KindScreenshot:
+		m.shots++
 	case e.Artifact != nil:
 		m.files[e.Artifact.Path] = true
 	case e.Result != nil:

@@ -21,6 +21,8 @@ import (
 type Browser interface {
 	platform.Page
 	Ping(ctx context.Context) error
+	// Shot returns a small JPEG of the viewport.
+	Shot(ctx context.Context) ([]byte, error)
 	Done() <-chan struct{}
 	Crashed() <-chan struct{}
 	Console() []string

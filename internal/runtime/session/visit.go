@@ -36,6 +36,7 @@ type visit struct {
 	lastKnown time.Time    // the last moment at which all was well
 	lastSeen  time.Time    // the last look that succeeded
 	lastDisk  time.Time
+	lastShot  time.Time
 	deaf      time.Time // since when people speak and no audio came; zero if none did
 }
 
@@ -184,6 +185,7 @@ func (v *visit) look(ctx context.Context) (verdict, bool, error) {
 			return verdict{}, false, &loss{"browser_died", err}
 		}
 		v.follow(now)
+		v.shoot(ctx, now)
 		if err := v.severed(now); err != nil {
 			return verdict{}, false, err
 		}

@@ -1,0 +1,18 @@
+package store
+
+import (
+	"context"
+
+	"steno/internal/bot"
+)
+
+// Screenshots returns screenshots of a team's bot.
+func (s Bots) Screenshots(ctx context.Context, team, id string, q bot.ShotQuery) ([]bot.StoredArtifact, error) {
+	sign, order := ">", "ASC"
+	if q.Backward {
+		sign, order = "<", "DESC"
+	}
+	query := `SELECT kind, name, key, bytes, sha256 FROM artifacts WHERE bot_id = $1 AND kind = $2 AND team_id = $3 AND deleted_at IS NULL
+		AND name ` + sign + ` $4 ORDER BY name ` + order + ` LIMIT $5`
+	return list(ctx, s.DB, query, []any{id, bot.KindScreenshot, team, bot.ShotName(q.From), q.Limit}, scanArtifact)
+}
