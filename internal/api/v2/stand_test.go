@@ -72,7 +72,7 @@ func newStand(t testing.TB, db *store.DB) *stand {
 	s.accounts = account.New(store.Accounts{DB: db}, clk, log)
 	s.quota = app.NewQuota(db, clk)
 	s.bots = &bot.Service{
-		Store: store.Bots{DB: db, Vault: files{}, Quota: app.NewQuotaRoom(s.quota, db)}, Clock: clk, Signer: files{},
+		Store: store.Bots{DB: db, Vault: files{}, Requests: files{}, Quota: app.NewQuotaRoom(s.quota, db)}, Clock: clk, Signer: files{},
 		ValidURL: func(u string) error {
 			if strings.Contains(u, "169.254.") {
 				return errors.New("leads to a forbidden address")
@@ -132,10 +132,12 @@ func newCalendars(db *store.DB, clk clock.Clock, s *stand) *calendar.Service {
 	}
 }
 
-func (files) SealGrant(_, _ string, plain []byte) (string, error) { return string(plain), nil }
-func (files) OpenGrant(_, _, sealed string) ([]byte, error)       { return []byte(sealed), nil }
-func (files) SealRule(_, _ string, plain []byte) (string, error)  { return string(plain), nil }
-func (files) OpenRule(_, _, sealed string) ([]byte, error)        { return []byte(sealed), nil }
+func (files) SealGrant(_, _ string, plain []byte) (string, error)   { return string(plain), nil }
+func (files) OpenGrant(_, _, sealed string) ([]byte, error)         { return []byte(sealed), nil }
+func (files) SealRequest(_, _ string, plain []byte) (string, error) { return string(plain), nil }
+func (files) OpenRequest(_, _, sealed string) ([]byte, error)       { return []byte(sealed), nil }
+func (files) SealRule(_, _ string, plain []byte) (string, error)    { return string(plain), nil }
+func (files) OpenRule(_, _, sealed string) ([]byte, error)          { return []byte(sealed), nil }
 
 func (s *stand) newKey(t testing.TB, team account.Team, p account.Permission) string {
 	t.Helper()
