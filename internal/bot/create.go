@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -60,19 +61,42 @@ type Issue struct {
 	Value   any    `json:"value,omitempty"`
 }
 
-// Invalid makes the error of broken rules. Its Details are the issues as JSON.
+// What an error shows is bounded: whoever sends a megabyte of mistakes does not
+// get megabytes back.
+const (
+	maxIssues = 20
+	maxShown  = 200 // bytes of a pointer, a rule, a value
+)
+
+// Invalid makes the error of broken rules. Its Details are the issues as JSON,
+// the first twenty.
 func Invalid(issues ...Issue) error {
-	e := fail.New(fail.Invalid, CodeValidation, "%s: %s", issues[0].Pointer, issues[0].Rule)
+	shown := make([]Issue, 0, min(len(issues), maxIssues))
+	for _, i := range issues[:min(len(issues), maxIssues)] {
+		i.Pointer, i.Rule = cut(i.Pointer), cut(i.Rule)
+		if text, ok := i.Value.(string); ok {
+			i.Value = cut(text)
+		}
+		shown = append(shown, i)
+	}
+	e := fail.New(fail.Invalid, CodeValidation, "%s: %s", shown[0].Pointer, shown[0].Rule)
 	if len(issues) > 1 {
 		e.Message += fmt.Sprintf(" (and %d more)", len(issues)-1)
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(issues); err == nil { // a value that cannot be shown leaves Details empty
+	if err := enc.Encode(shown); err == nil { // a value that cannot be shown leaves Details empty
 		e.Details = string(bytes.TrimSpace(b.Bytes()))
 	}
 	return e
+}
+
+func cut(text string) string {
+	if len(text) <= maxShown {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxShown], "") + "…"
 }
 
 const (

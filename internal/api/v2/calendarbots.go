@@ -173,6 +173,13 @@ func (p BotPatch) check() error {
 	return nil
 }
 
+// checkZoom refuses credentials that are not the team's.
+func (s *Surface) checkZoom(ctx context.Context, team string, p BotPatch) error {
+	var r bot.Request
+	BotSettings{ZoomConfig: p.ZoomConfig.Value}.zoom(&r)
+	return s.Bots.CheckZoom(ctx, team, r.Zoom)
+}
+
 // apply changes a request as the patch says.
 func (p BotPatch) apply(r bot.Request) (bot.Request, error) {
 	var from BotSettings // what was said, in the words of a creation
@@ -247,9 +254,7 @@ func (s *Surface) updateCalendarBot(ctx context.Context, c account.Caller, in *u
 	if err := in.Body.check(); err != nil {
 		return nil, err
 	}
-	var zoomed bot.Request
-	BotSettings{ZoomConfig: in.Body.ZoomConfig.Value}.zoom(&zoomed)
-	if err := s.Bots.CheckZoom(ctx, c.TeamID, zoomed.Zoom); err != nil {
+	if err := s.checkZoom(ctx, c.TeamID, in.Body.BotPatch); err != nil {
 		return nil, err
 	}
 	list, err := s.Calendars.ChangeBots(ctx, c.TeamID, id, to, func(old []byte) ([]byte, error) {

@@ -179,7 +179,7 @@ func (s *Surface) listCalendars(ctx context.Context, c account.Caller, in *listC
 
 // choices reads a list with commas of which every item is one of a few words.
 func choices[T ~string](p *filterParser, pointer, v string, allowed ...T) (out []T) {
-	for _, item := range items(v) {
+	for _, item := range p.items(pointer, v) {
 		known := false
 		for _, a := range allowed {
 			if string(a) == item {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -63,6 +64,9 @@ func object(pointer string, raw json.RawMessage) (json.RawMessage, error) {
 	if err := dec.Decode(&value); err != nil {
 		return nil, bot.Invalid(bot.Issue{Pointer: pointer, Rule: "must be an object"})
 	}
+	if rule := keepable(value, maxDepth); rule != "" {
+		return nil, bot.Invalid(bot.Issue{Pointer: pointer, Rule: rule})
+	}
 	var out bytes.Buffer
 	if err := jsonFormat.Marshal(&out, value); err != nil {
 		return nil, fmt.Errorf("write %s again: %w", pointer, err)
@@ -71,6 +75,40 @@ func object(pointer string, raw json.RawMessage) (json.RawMessage, error) {
 		return nil, bot.Invalid(bot.Issue{Pointer: pointer, Rule: "must not contain the character U+0000"})
 	}
 	return bytes.TrimSpace(out.Bytes()), nil
+}
+
+// maxDepth bounds the nesting of the caller's own objects.
+const maxDepth = 100
+
+// keepable returns the rule that a value breaks which a database could store
+// but not read again: SQLite reads no JSON that is nested deeper than 1000,
+// PostgreSQL no number of many digits. One such row would break every list that
+// is filtered by extra.
+func keepable(v any, depth int) string {
+	if depth < 0 {
+		return fmt.Sprintf("must not be nested deeper than %d", maxDepth)
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for _, member := range v {
+			if rule := keepable(member, depth-1); rule != "" {
+				return rule
+			}
+		}
+	case []any:
+		for _, item := range v {
+			if rule := keepable(item, depth-1); rule != "" {
+				return rule
+			}
+		}
+	case json.Number:
+		mantissa, _, _ := strings.Cut(strings.ToLower(v.String()), "e")
+		f, err := v.Float64()
+		if err != nil || len(v) > 400 || f == 0 && strings.ContainsAny(mantissa, "123456789") {
+			return "must hold only numbers that fit a double"
+		}
+	}
+	return ""
 }
 
 // images is bot_image: one URL, or a list of them.

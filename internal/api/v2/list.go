@@ -3,6 +3,7 @@ package v2
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -134,6 +135,10 @@ func (p *filterParser) text(pointer, v string) string {
 		p.broke(pointer, "must be text in UTF-8 without U+0000", "")
 		return ""
 	}
+	if len(v) > maxFilter {
+		p.broke(pointer, fmt.Sprintf("must have at most %d bytes", maxFilter), v)
+		return ""
+	}
 	return value(v)
 }
 
@@ -172,11 +177,21 @@ func (p *filterParser) recent(pointer, v string) time.Time {
 	return t
 }
 
+// Databases bound the length of what they search for, and the number of terms.
+const (
+	maxFilter = 2000
+	maxItems  = 50
+)
+
 // items splits a list with commas.
-func items(v string) (out []string) {
+func (p *filterParser) items(pointer, v string) (out []string) {
 	for item := range strings.SplitSeq(v, ",") {
 		if item = value(strings.TrimSpace(item)); item != "" {
 			out = append(out, item)
+		}
+		if len(out) > maxItems {
+			p.broke(pointer, fmt.Sprintf("must have at most %d items", maxItems), "")
+			return nil
 		}
 	}
 	return out
@@ -185,7 +200,7 @@ func items(v string) (out []string) {
 var platforms = []meeting.Platform{meeting.Zoom, meeting.Meet, meeting.Teams, meeting.Galene}
 
 func (p *filterParser) platforms(v string) (out []meeting.Platform) {
-	for _, item := range items(v) {
+	for _, item := range p.items("/meeting_platform", v) {
 		if !slices.Contains(platforms, meeting.Platform(item)) {
 			p.broke("/meeting_platform", "must be zoom, meet, teams or galene", item)
 			continue
@@ -196,7 +211,7 @@ func (p *filterParser) platforms(v string) (out []meeting.Platform) {
 }
 
 func (p *filterParser) statuses(v string) (out []bot.Status) {
-	for _, item := range items(v) {
+	for _, item := range p.items("/status", v) {
 		s := bot.Status(item)
 		if s == "joining" { // the seed's short name (C6)
 			s = bot.JoiningCall
@@ -211,7 +226,7 @@ func (p *filterParser) statuses(v string) (out []bot.Status) {
 }
 
 func (p *filterParser) extra(v string) (out []bot.Pair) {
-	for _, item := range items(p.text("/extra", v)) {
+	for _, item := range p.items("/extra", p.text("/extra", v)) {
 		key, val, ok := strings.Cut(item, ":")
 		if !ok || key == "" {
 			p.broke("/extra", "must be key:value, with commas between several", item)

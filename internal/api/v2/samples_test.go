@@ -31,7 +31,7 @@ type world struct {
 }
 
 // ids are ids by kind: bot, done (a completed bot), calendar, event, series,
-// credential.
+// credential, scheduled (a bot).
 type ids map[string]string
 
 func newWorld(t testing.TB, db *store.DB) *world {
@@ -57,6 +57,13 @@ func (w *world) fill(t testing.TB) {
 	list := w.events(t, w.ids["calendar"])
 	w.ids["event"], w.ids["series"] = titled(list, "Standup").EventID, titled(list, "Standup").SeriesID
 	w.ids["credential"] = w.credential(t, appKeys)
+	var made struct {
+		Data struct {
+			ID string `json:"bot_id"`
+		}
+	}
+	decode(t, w.call(t, w.key, "POST", "/v2/bots/scheduled", inTwoHours), &made)
+	w.ids["scheduled"] = made.Data.ID
 }
 
 // fill puts ids in the place of their kinds in braces.
@@ -101,6 +108,7 @@ var kinds = map[string]string{"bot_id": "bot", "calendar_id": "calendar", "event
 const (
 	oneEvent   = `"event_id":"{event}","series_id":"{series}","all_occurrences":false}`
 	botOnEvent = `{"bot_name":"N",` + oneEvent
+	inTwoHours = `{"bot_name":"N","meeting_url":"https://zoom.us/j/3","join_at":"2026-03-01T14:00:00Z"}`
 )
 
 const reading = "reading is free: it is never limited (C31)"
@@ -126,6 +134,14 @@ var samples = map[string]sample{
 		path: map[string]string{"bot_id": "done"}, body: `{"url":"https://other.example"}`,
 		more: map[int]state{409: {request: request{"POST", "/v2/bots/{bot}/retry-callback", "null"}}},
 	},
+	"getBotScreenshots": {path: map[string]string{"bot_id": "done"}, query: "?limit=2"},
+
+	"createScheduledBot":       {body: inTwoHours, bad: request{body: `{"bot_name":"N"}`}},
+	"batchCreateScheduledBots": {body: "[" + inTwoHours + "]", bad: request{body: "[]"}},
+	"listScheduledBots":        {query: "?limit=2", bad: request{path: "?limit=101"}},
+	"getScheduledBotDetails":   {},
+	"updateScheduledBot":       {body: `{"bot_name":"M"}`, more: map[int]state{409: {prepare: nearlyThere}}},
+	"deleteScheduledBot":       {more: map[int]state{409: {prepare: nearlyThere}}},
 
 	"listRawCalendars": {
 		body: `{"calendar_platform":"google",` + secretsOK + `}`, bad: request{body: `{"calendar_platform":"yahoo"}`},
@@ -160,8 +176,7 @@ var samples = map[string]sample{
 
 // later are operations that do not exist yet.
 var later = map[string]bool{
-	"batchCreateScheduledBots": true, "createScheduledBot": true, "deleteScheduledBot": true, "getScheduledBotDetails": true, "listScheduledBots": true,
-	"updateScheduledBot": true, "getBotScreenshots": true, "pauseBotRecording": true, "resumeBotRecording": true, "sendChatMessage": true,
+	"pauseBotRecording": true, "resumeBotRecording": true, "sendChatMessage": true,
 }
 
 // refusing is the state in which the calendar services refuse every call.

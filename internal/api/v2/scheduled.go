@@ -50,6 +50,9 @@ func (s *Surface) schedule(ctx context.Context, c account.Caller, config schedul
 	if err != nil {
 		return "", err
 	}
+	if err := s.Bots.CheckZoom(ctx, c.TeamID, r.Zoom); err != nil {
+		return "", err
+	}
 	return s.Bots.Schedule(ctx, c.TeamID, r, at)
 }
 
@@ -126,7 +129,7 @@ func (in *listScheduledInput) filter(now time.Time) (f bot.ScheduledFilter, err 
 		Platforms: p.platforms(in.MeetingPlatform + "," + in.Platform), Extra: p.extra(in.Extra),
 		After: p.near("/scheduled_after", in.ScheduledAfter), Before: p.near("/scheduled_before", in.ScheduledBefore),
 	}
-	for _, item := range items(in.Status) {
+	for _, item := range p.items("/status", in.Status) {
 		if !slices.Contains(bot.ScheduleStatuses, bot.ScheduleStatus(item)) {
 			p.broke("/status", "must be scheduled, cancelled, completed or failed", item)
 			continue
@@ -267,6 +270,9 @@ func (s *Surface) updateScheduledBot(ctx context.Context, c account.Caller, in *
 	}
 	b := in.Body
 	if err := b.check(); err != nil {
+		return nil, err
+	}
+	if err := s.checkZoom(ctx, c.TeamID, b.BotPatch); err != nil {
 		return nil, err
 	}
 	var at *time.Time

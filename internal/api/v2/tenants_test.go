@@ -22,7 +22,9 @@ var sendingKeysMay = map[string]bool{
 // naming are bodies that name a thing of a kind, where the sample's does not, or
 // where something else in it speaks louder.
 var naming = map[string]map[string]string{
-	"createBot": {"credential": minimal[:len(minimal)-1] + `,"zoom_config":{"credential_id":"{credential}"}}`},
+	"createBot":          {"credential": minimal[:len(minimal)-1] + `,"zoom_config":{"credential_id":"{credential}"}}`},
+	"createScheduledBot": {"credential": inTwoHours[:len(inTwoHours)-1] + `,"zoom_config":{"credential_id":"{credential}"}}`},
+	"updateScheduledBot": {"credential": `{"zoom_config":{"credential_id":"{credential}"}}`},
 	"createCalendarBot": {
 		"credential": `{"bot_name":"N","zoom_config":{"credential_id":"{credential}"},` + oneEvent,
 		"series":     `{"bot_name":"N","series_id":"{series}","all_occurrences":true}`,

@@ -112,7 +112,7 @@ func (in *listZoomInput) filter() (zoom.Filter, error) {
 }
 
 func oneOf[T ~string](p *filterParser, pointer, v string, first, second T) (out []T) {
-	for _, item := range items(v) {
+	for _, item := range p.items(pointer, v) {
 		if !slices.Contains([]T{first, second}, T(item)) {
 			p.broke(pointer, "must be "+string(first)+" or "+string(second), item)
 			continue
