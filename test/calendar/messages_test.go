@@ -10,7 +10,6 @@ import (
 
 	"steno/internal/calendar"
 	"steno/internal/store"
-	"steno/internal/store/storetest"
 	"steno/simulator/service"
 	"steno/simulator/truth"
 )
@@ -110,7 +109,7 @@ func fits(path string, schema map[string]any, v any) (bad []string) {
 // Each of the seven events is told, in the form of the reference document.
 func TestMessagesHaveTheFormOfTheReference(t *testing.T) {
 	forms := schemas(t)
-	s := newStand(t, storetest.SQLite(t), service.Options{Polite: true})
+	s := newStand(t, openQuick(t), service.Options{Polite: true})
 	s.listen(t)
 	c, cal := s.connect(t, calendar.Google, "ada@example.com")
 	must[string](t)(cal.Add(standup(1)))
