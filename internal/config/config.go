@@ -59,7 +59,10 @@ type Serve struct {
 	PublicURL string   `placeholder:"URL" name:"public-url" help:"How clients reach the API, for links to artifacts. Default: http:// and the listening address."`
 	AdminKey  []string `placeholder:"KEY" name:"admin-key" help:"Key that opens the admin API under /admin/v1, or its hash as sha256:…; may be repeated. steno key admin makes one. Default: none, and no admin API."`
 	Roles     []string `enum:"api,worker,bots" default:"api,worker,bots" help:"What this process does: api, worker, bots."`
-	MaxBots   int      `name:"max-bots" default:"0" help:"Bots at a time on this machine. 0: as many as its cores and memory carry."`
+	// WebhookLogDays: the log of webhooks is what can be replayed, too.
+	WebhookLogDays int `name:"webhook-log-days" default:"30" help:"How many days the log of webhooks is kept. 0: for ever."`
+
+	MaxBots int `name:"max-bots" default:"0" help:"Bots at a time on this machine. 0: as many as its cores and memory carry."`
 }
 
 // Providers says where the calendar services are. Other addresses than the
@@ -140,6 +143,9 @@ func (s *Serve) Validate() error {
 	}
 	if err := s.check(); err != nil {
 		return err
+	}
+	if s.WebhookLogDays < 0 {
+		return fmt.Errorf("--webhook-log-days: %d is less than none", s.WebhookLogDays)
 	}
 	if s.MaxBots < 0 {
 		return fmt.Errorf("--max-bots: %d is less than none", s.MaxBots)
