@@ -29,6 +29,9 @@ var routes = []route{
 	{"getBotStatus", http.MethodGet, "/v2/bots/{bot_id}/status", account.ScopeFull, http.StatusOK, "Show the status of a bot", do((*Surface).getBotStatus)},
 	{"leaveBot", http.MethodPost, "/v2/bots/{bot_id}/leave", account.ScopeFull, http.StatusOK, "Have a bot leave its meeting", do((*Surface).leaveBot)},
 	{"deleteBotData", http.MethodDelete, "/v2/bots/{bot_id}/delete-data", account.ScopeFull, http.StatusOK, "Delete the recording of a bot", do((*Surface).deleteBotData)},
+	{"sendChatMessage", http.MethodPost, "/v2/bots/{bot_id}/send-chat-message", account.ScopeFull, http.StatusOK, "Have a bot post a chat message", do((*Surface).sendChatMessage)},
+	{"pauseBotRecording", http.MethodPost, "/v2/bots/{bot_id}/pause-recording", account.ScopeFull, http.StatusOK, "Have a bot record nothing for a while", do((*Surface).pauseBotRecording)},
+	{"resumeBotRecording", http.MethodPost, "/v2/bots/{bot_id}/resume-recording", account.ScopeFull, http.StatusOK, "Have a paused bot record again", do((*Surface).resumeBotRecording)},
 	{"getBotScreenshots", http.MethodGet, "/v2/bots/{bot_id}/screenshots", account.ScopeFull, http.StatusOK, "List what the bot's page looked like", do((*Surface).getBotScreenshots)},
 
 	{"listRawCalendars", http.MethodPost, "/v2/calendars/list-raw", account.ScopeFull, http.StatusOK, "List the calendars of an account; nothing is stored", do((*Surface).listRawCalendars)},

@@ -31,6 +31,9 @@ type Bots interface {
 	List(ctx context.Context, team string, f bot.Filter, limit int, cursor string) (bot.Page, error)
 	Leave(ctx context.Context, team, id string) error
 	DeleteData(ctx context.Context, team, id string) error
+	SendChat(ctx context.Context, team, id, text string) error
+	Pause(ctx context.Context, team, id, text string) error
+	Resume(ctx context.Context, team, id, text string) error
 	Screenshots(ctx context.Context, team, id string, limit int, cursor string) (bot.ShotPage, error)
 	// Check returns what is wrong with a request whose meeting is not known yet.
 	Check(r bot.Request) error

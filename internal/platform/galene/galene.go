@@ -206,6 +206,16 @@ func (a *Adapter) knock(ctx context.Context, page platform.Page, s snapshot) (pl
 	return platform.Observation{Stage: platform.StageLobby}, nil
 }
 
+// sayExpression posts a message, and is false if the server does not let the
+// bot: what it refuses it refuses without an answer that could be told from
+// others.
+const sayExpression = `(() => {
+	const may = serverConnection.permissions;
+	if (Array.isArray(may) && !may.includes('message') && !may.includes('op') && !may.includes('present')) return false;
+	serverConnection.chat('', '', %s);
+	return true;
+})()`
+
 // Say posts a message to everybody. Not through the form, where a text that
 // begins with a slash is a command.
 func (a *Adapter) Say(ctx context.Context, page platform.Page, text string) error {
@@ -213,8 +223,12 @@ func (a *Adapter) Say(ctx context.Context, page platform.Page, text string) erro
 	if err != nil {
 		return fmt.Errorf("say: %w", err)
 	}
-	if err := page.Eval(ctx, fmt.Sprintf("serverConnection.chat('', '', %s)", quoted), nil); err != nil {
+	var may bool
+	if err := page.Eval(ctx, fmt.Sprintf(sayExpression, quoted), &may); err != nil {
 		return fmt.Errorf("say: %w", err)
+	}
+	if !may {
+		return platform.ErrNoChat
 	}
 	return nil
 }
