@@ -26,17 +26,6 @@ func (w *world) insist(kind bot.CommandKind, id, text string) (Reply, error) {
 	}
 }
 
-// insist orders until the bot is there to hear it.
-func (w *world) insist(kind bot.CommandKind, id, text string) (Reply, error) {
-	for {
-		r, err := w.order(kind, id, text)
-		var refused *Refused
-		if err == nil || w.t.Context().Err() != nil || errors.As(err, &refused) && r.Code != ReplyBusy {
-			return r, err
-		}
-	}
-}
-
 // A message is posted once, however often it is asked for and whoever dies, and
 // is in the journal once though the page shows it, too.
 func TestMessageIsPostedOnce(t *testing.T) {
