@@ -203,7 +203,8 @@ func (s *server) buildRunner() (err error) {
 	queues, workers := map[string]int{}, job.NewWorkers()
 	if s.o.Has("worker") {
 		queues[job.Default], queues[job.Calendars] = 8, syncsAtOnce
-		job.Register(workers, deleteTime, deleter{s.store, s.objects}.run)
+		job.Register(workers, deleteTime, deleter{bots: s.store, objects: s.objects}.run)
+		s.registerRetention(workers)
 		s.registerCalendarJobs(workers)
 	}
 	if s.supervisor != nil {
@@ -246,6 +247,10 @@ func (s *server) run(ctx context.Context, listener net.Listener, begin time.Time
 	}
 	if s.alarm != nil {
 		stop := inBackground(s.alarm.Run)
+		defer func() { err = errors.Join(err, stop()) }()
+	}
+	if s.o.Has("worker") {
+		stop := inBackground(s.queueRetention)
 		defer func() { err = errors.Join(err, stop()) }()
 	}
 	if s.sender != nil {

@@ -56,11 +56,12 @@ type Serve struct {
 	Calendars `embed:""`
 	Zoom      `embed:""`
 
-	Listen      string        `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address of the API, as host:port."`
-	PublicURL   string        `placeholder:"URL" name:"public-url" help:"How clients reach the API, for links to artifacts. Default: http:// and the listening address."`
-	Roles       []string      `enum:"api,worker,bots" default:"api,worker,bots" help:"What this process does: api, worker, bots."`
-	Screenshots time.Duration `name:"screenshot-every" default:"5s" help:"How often a bot takes a screenshot of its meeting, with video only. 0: never."`
-	MaxBots     int           `name:"max-bots" default:"0" help:"Bots at a time on this machine. 0: as many as its cores and memory carry."`
+	Listen        string        `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address of the API, as host:port."`
+	PublicURL     string        `placeholder:"URL" name:"public-url" help:"How clients reach the API, for links to artifacts. Default: http:// and the listening address."`
+	Roles         []string      `enum:"api,worker,bots" default:"api,worker,bots" help:"What this process does: api, worker, bots."`
+	RetentionDays int           `name:"retention-days" default:"0" help:"Days after a bot's end, or an event's, after which what was recorded is deleted. 0: never."`
+	Screenshots   time.Duration `name:"screenshot-every" default:"5s" help:"How often a bot takes a screenshot of its meeting, with video only. 0: never."`
+	MaxBots       int           `name:"max-bots" default:"0" help:"Bots at a time on this machine. 0: as many as its cores and memory carry."`
 }
 
 // Providers says where the calendar services are. Other addresses than the
@@ -154,6 +155,9 @@ func (s *Serve) Validate() error {
 	}
 	if s.Screenshots < 0 || s.Screenshots > 0 && s.Screenshots < time.Second {
 		return fmt.Errorf("--screenshot-every: %s is neither 0 nor a second or more", s.Screenshots)
+	}
+	if s.RetentionDays < 0 {
+		return fmt.Errorf("--retention-days: %d is less than none", s.RetentionDays)
 	}
 	if s.MaxBots < 0 {
 		return fmt.Errorf("--max-bots: %d is less than none", s.MaxBots)
