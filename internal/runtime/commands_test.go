@@ -1,6 +1,8 @@
 package runtime
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -34,4 +36,24 @@ func TestCommandsSurviveTheDeathOfTheProcess(t *testing.T) {
 	v.book.Wish("b1")
 	v.until("the end", func() bool { return len(v.book.Life("b1").Dones) == 1 })
 	v.until("its folder is gone", func() bool { return len(v.s.Running()) == 0 })
+}
+
+// What is kept of a failed bot goes when its data are deleted.
+func TestFolderOfAFailedBotGoesWithItsData(t *testing.T) {
+	v := newServer(t)
+	v.start()
+	v.launch("b1", "denied")
+	v.launch("b2", "denied")
+	kept := func(id string) bool {
+		_, err := os.Stat(filepath.Join(v.data, finishedDir, id))
+		return err == nil
+	}
+	v.until("both have failed", func() bool { return kept("b1") && kept("b2") && len(v.s.Running()) == 0 })
+	v.book.Forget("b1")
+	v.s.Stop()
+	v.start()
+	v.until("one is gone", func() bool { return !kept("b1") })
+	if !kept("b2") {
+		t.Error("the other is gone, too")
+	}
 }

@@ -206,14 +206,13 @@ func (a *Adapter) knock(ctx context.Context, page platform.Page, s snapshot) (pl
 	return platform.Observation{Stage: platform.StageLobby}, nil
 }
 
-// sayExpression posts a message, and is false if the server does not let the
-// bot: what it refuses it refuses without an answer that could be told from
-// others.
+// sayExpression posts a message, or is true if the server lets the bot post
+// none: what the server refuses later cannot be told from other errors.
 const sayExpression = `(() => {
 	const may = serverConnection.permissions;
-	if (Array.isArray(may) && !may.includes('message') && !may.includes('op') && !may.includes('present')) return false;
+	if (Array.isArray(may) && !may.includes('message') && !may.includes('op') && !may.includes('present')) return true;
 	serverConnection.chat('', '', %s);
-	return true;
+	return false;
 })()`
 
 // Say posts a message to everybody. Not through the form, where a text that
@@ -223,11 +222,11 @@ func (a *Adapter) Say(ctx context.Context, page platform.Page, text string) erro
 	if err != nil {
 		return fmt.Errorf("say: %w", err)
 	}
-	var may bool
-	if err := page.Eval(ctx, fmt.Sprintf(sayExpression, quoted), &may); err != nil {
+	var mute bool
+	if err := page.Eval(ctx, fmt.Sprintf(sayExpression, quoted), &mute); err != nil {
 		return fmt.Errorf("say: %w", err)
 	}
-	if !may {
+	if mute {
 		return platform.ErrNoChat
 	}
 	return nil

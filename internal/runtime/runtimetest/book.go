@@ -26,6 +26,7 @@ type Book struct {
 	down   int // calls that fail yet
 	failed []string
 	told   []bot.Command // what bots are to be told
+	gone   []string      // bots whose data were deleted
 }
 
 type page struct {
@@ -169,6 +170,25 @@ func (b *Book) SettleCommand(_ context.Context, id string, state bot.CommandStat
 		}
 	}
 	return nil
+}
+
+// Forget says that a bot's data were deleted.
+func (b *Book) Forget(id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.gone = append(b.gone, id)
+}
+
+// DataDeleted is as in runtime.Forgetter.
+func (b *Book) DataDeleted(_ context.Context, ids []string) (list []string, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, id := range ids {
+		if slices.Contains(b.gone, id) {
+			list = append(list, id)
+		}
+	}
+	return list, nil
 }
 
 // Life is all that the Book says of a bot.
