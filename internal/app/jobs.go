@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"steno/internal/blob"
 	"steno/internal/bot"
 	"steno/internal/clock"
 	"steno/internal/config"
@@ -103,28 +102,6 @@ func (l *launcher) recover(ctx context.Context, live []bot.Live) error {
 			if err := l.bots.Fail(ctx, b.ID, bot.EndInternalError, "the folder of the recording was lost"); err != nil {
 				return err
 			}
-		}
-	}
-	return nil
-}
-
-// deleter runs the jobs that remove the files of bots whose data was deleted.
-type deleter struct {
-	bots    store.Bots
-	objects *blob.Store
-}
-
-func (d deleter) run(ctx context.Context, j job.Job[store.DeleteData]) error {
-	gone, err := d.bots.DeletedArtifacts(ctx, j.Args.BotID)
-	if err != nil {
-		return err
-	}
-	for _, a := range gone {
-		if err := d.objects.Delete(ctx, a.Key); err != nil {
-			return err
-		}
-		if err := d.bots.ForgetArtifact(ctx, j.Args.BotID, a); err != nil {
-			return err
 		}
 	}
 	return nil

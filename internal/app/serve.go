@@ -212,7 +212,8 @@ func (s *server) buildRunner() (err error) {
 	queues, workers := map[string]int{}, job.NewWorkers()
 	if s.o.Has("worker") {
 		queues[job.Default], queues[job.Calendars] = 8, syncsAtOnce
-		job.Register(workers, deleteTime, deleter{s.store, s.objects}.run)
+		job.Register(workers, deleteTime, deleter{bots: s.store, objects: s.objects}.run)
+		s.registerRetention(workers)
 		s.registerCalendarJobs(workers)
 	}
 	if s.supervisor != nil {
@@ -258,6 +259,10 @@ func (s *server) run(ctx context.Context, listener net.Listener, begin time.Time
 			stop := inBackground(a.Run)
 			defer func() { err = errors.Join(err, stop()) }()
 		}
+	}
+	if s.o.Has("worker") {
+		stop := inBackground(s.queueRetention)
+		defer func() { err = errors.Join(err, stop()) }()
 	}
 	if s.sender != nil {
 		stop := inBackground(s.sender.Run)

@@ -23,7 +23,12 @@ import (
 	"steno/internal/webhook"
 )
 
-func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(retainVariable) != "" {
+		os.Exit(retainChild())
+	}
+	os.Exit(storetest.Main(m))
+}
 
 // safeBuffer is a log that tests may read while the server writes.
 type safeBuffer struct {

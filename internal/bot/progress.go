@@ -13,6 +13,7 @@ type Progress struct {
 	JoinedAt    *time.Time    // the first moment in the call
 	ExitedAt    *time.Time
 	Artifacts   []StoredArtifact // newly uploaded ones
+	Chats       []ChatMessage    // of others, in their order
 	Result      *Result
 	Done        *Done
 }

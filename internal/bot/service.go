@@ -27,6 +27,11 @@ type Store interface {
 	List(ctx context.Context, team string, q Query) ([]Bot, error)
 	ScheduleStore
 	Screenshots(ctx context.Context, team, id string, q ShotQuery) ([]StoredArtifact, error)
+	// Command returns a command as it stands.
+	Command(ctx context.Context, id string) (Command, error)
+	DropCommand(ctx context.Context, id string) error
+	// DropOpenCommand drops a command unless a host has taken it.
+	DropOpenCommand(ctx context.Context, id string) (gone bool, err error)
 }
 
 // Tx is a write transaction: rows, jobs and messages commit together.
@@ -55,6 +60,8 @@ type Tx interface {
 	Config(ctx context.Context, b Bot) (Config, error)
 	// Details adds what belongs to a locked bot.
 	Details(ctx context.Context, b Bot) (Details, error)
+
+	AddCommand(ctx context.Context, c Command) error
 
 	EnqueueLaunch(ctx context.Context, botID string) error
 	EnqueueDelete(ctx context.Context, botID string) error
@@ -90,6 +97,9 @@ type Service struct {
 	// Nudge tells the supervisor of this process that a bot has a wish to leave.
 	// May be nil.
 	Nudge func(botID string)
+	// CommandWait is how long a command may wait for its bot; zero: the usual
+	// time.
+	CommandWait time.Duration
 	// Zoom finds the credentials that bots name. nil: they are not checked.
 	Zoom ZoomFinder
 	// Lead is how long before its time a scheduled bot is launched, so that its

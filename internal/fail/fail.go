@@ -16,15 +16,17 @@ type Kind string
 
 // The kinds of failure.
 const (
-	Invalid      Kind = "invalid"      // the request breaks a rule; the caller must change it
-	Unauthorized Kind = "unauthorized" // no key, or a key nobody knows
-	Forbidden    Kind = "forbidden"    // a known key without the permission
-	NotFound     Kind = "not_found"    // unknown, or another team's
-	Conflict     Kind = "conflict"     // not allowed in the present state
-	Limited      Kind = "limited"      // a rate or cap was reached
-	Payment      Kind = "payment"      // the balance does not suffice
-	Unavailable  Kind = "unavailable"  // a dependency of ours is down; try again
-	Internal     Kind = "internal"     // our fault
+	Invalid       Kind = "invalid"       // the request breaks a rule; the caller must change it
+	Unauthorized  Kind = "unauthorized"  // no key, or a key nobody knows
+	Forbidden     Kind = "forbidden"     // a known key without the permission
+	NotFound      Kind = "not_found"     // unknown, or another team's
+	Conflict      Kind = "conflict"      // not allowed in the present state
+	Limited       Kind = "limited"       // a rate or cap was reached
+	Unprocessable Kind = "unprocessable" // understood, but the meeting does not allow it
+	Undelivered   Kind = "undelivered"   // a bot did not do what it was asked to; the message may be shown
+	Payment       Kind = "payment"       // the balance does not suffice
+	Unavailable   Kind = "unavailable"   // a dependency of ours is down; try again
+	Internal      Kind = "internal"      // our fault
 )
 
 // Error is a failure with a machine code. Code is the name that the API

@@ -37,6 +37,10 @@ type Page interface {
 // ErrNoElement is returned by Page methods when nothing visible matches.
 var ErrNoElement = errors.New("no visible element matches the selector")
 
+// ErrNoChat is returned by Say, possibly wrapped, when the meeting has no chat
+// or does not let the bot write in it.
+var ErrNoChat = errors.New("the meeting has no chat that the bot may write in")
+
 // Stage is how far a bot has come, as the page shows it.
 type Stage string
 

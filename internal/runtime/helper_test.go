@@ -125,6 +125,7 @@ type madeUpRecorder struct {
 func (r *madeUpRecorder) Script() string             { return "" }
 func (r *madeUpRecorder) Tracks() []tracks.TrackInfo { return nil }
 func (r *madeUpRecorder) Err() error                 { return nil }
+func (r *madeUpRecorder) Pause(time.Time, bool)      {}
 func (r *madeUpRecorder) Close() error               { return nil }
 func (r *madeUpRecorder) Activity() tracks.Activity {
 	now := time.Now()

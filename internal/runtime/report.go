@@ -40,6 +40,8 @@ func (r *reducer) reduce(p *bot.Progress, e journal.Entry) {
 		if r.meet(*e.Person) {
 			p.People = append([]bot.Participant(nil), r.people...)
 		}
+	case e.Chat != nil && !e.Chat.Self:
+		p.Chats = append(p.Chats, bot.ChatMessage{ID: e.Chat.ID, Sender: e.Chat.Sender, N: r.number(e.Chat.Sender), Text: e.Chat.Text})
 	case e.End != nil:
 		r.end = *e.End
 		if r.joined {
@@ -103,5 +105,19 @@ func speakers(list []journal.Speaker) []bot.Participant {
 // journal entries (pulses, bindings, tracks) are for the composer alone.
 func says(p bot.Progress) bool {
 	return len(p.Transitions) > 0 || p.People != nil || p.JoinedAt != nil || p.ExitedAt != nil ||
-		len(p.Artifacts) > 0 || p.Result != nil || p.Done != nil
+		len(p.Artifacts) > 0 || len(p.Chats) > 0 || p.Result != nil || p.Done != nil
+}
+
+// number is that of the only participant of a name, 0 if nobody or several
+// have it.
+func (r *reducer) number(name string) (n int) {
+	for _, p := range r.people {
+		if p.Name == name && name != "" {
+			if n > 0 {
+				return 0
+			}
+			n = p.N
+		}
+	}
+	return n
 }

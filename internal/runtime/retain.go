@@ -6,12 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"steno/internal/bot"
 )
 
-const retainEvery = time.Hour
+const retainEvery = time.Minute
 
 // clear removes the folder of a bot whose every result is stored and reported.
 // That of a failed one is kept for a while, for whoever wants to know why.
@@ -34,9 +35,45 @@ func (w *worker) clear(done bot.Done) {
 	}
 }
 
-// retain removes what was put away too long ago, every hour.
+// Forgetter is the part of a Ledger that knows whose data were deleted. A
+// Ledger without it has folders of failed bots kept for their time.
+type Forgetter interface {
+	DataDeleted(ctx context.Context, ids []string) ([]string, error)
+}
+
+// forget removes the folders of bots that failed and whose data were deleted.
+func (s *Supervisor) forget(ctx context.Context) {
+	ledger, ok := s.opt.Ledger.(Forgetter)
+	if !ok {
+		return
+	}
+	root := filepath.Join(s.opt.Data, finishedDir)
+	dirs, err := os.ReadDir(root)
+	if err != nil || len(dirs) == 0 {
+		return
+	}
+	var ids []string
+	for _, d := range dirs {
+		ids = append(ids, d.Name())
+	}
+	for part := range slices.Chunk(ids, 500) {
+		gone, err := ledger.DataDeleted(ctx, part)
+		if err != nil {
+			s.log.Warn("cannot ask whose data were deleted", "error", err)
+			return
+		}
+		for _, id := range gone {
+			if err := os.RemoveAll(filepath.Join(root, id)); err != nil {
+				s.log.Warn("cannot remove the folder of a bot whose data were deleted", "folder", id, "error", err)
+			}
+		}
+	}
+}
+
+// retain removes what was put away too long ago or was deleted, every minute.
 func (s *Supervisor) retain(ctx context.Context) {
 	for {
+		s.forget(ctx)
 		s.sweep(s.opt.Clock.Now().Add(-s.opt.Retention))
 		if sleep(ctx, retainEvery) != nil {
 			return

@@ -32,6 +32,7 @@ func (s *Supervisor) askWishes(ctx context.Context) {
 	if len(ids) == 0 {
 		return
 	}
+	s.askCommands(ctx, ids, byID)
 	wishes, err := s.opt.Ledger.LeaveWishes(ctx, ids)
 	if err != nil {
 		if ctx.Err() == nil {

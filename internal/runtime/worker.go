@@ -33,7 +33,8 @@ type worker struct {
 	log    *slog.Logger
 	events <-chan struct{} // the journal may have grown
 
-	ended atomic.Bool // the End entry is there
+	ended   atomic.Bool // the End entry is there
+	telling atomic.Bool // a goroutine tells the bot what it is to be told
 
 	mu       sync.Mutex
 	proc     *process

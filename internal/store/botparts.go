@@ -80,6 +80,9 @@ func scanArtifact(rows *sql.Rows) (a bot.StoredArtifact, err error) {
 
 // DropArtifacts marks a bot's files as deleted; the job removes them.
 func (t botTx) DropArtifacts(ctx context.Context, b bot.Bot, at time.Time) error {
+	if _, err := t.Exec(ctx, "DELETE FROM bot_commands WHERE bot_id = $1 AND team_id = $2", b.ID, b.TeamID); err != nil {
+		return err // they hold what was to be said in the meeting
+	}
 	_, err := t.Exec(ctx, "UPDATE artifacts SET deleted_at = $1 WHERE bot_id = $2 AND deleted_at IS NULL", at.UnixMilli(), b.ID)
 	return err
 }
@@ -89,15 +92,6 @@ func (t botTx) DropArtifacts(ctx context.Context, b bot.Bot, at time.Time) error
 func (s Bots) DeletedArtifacts(ctx context.Context, botID string) ([]bot.StoredArtifact, error) {
 	const query = "SELECT kind, name, key, bytes, sha256 FROM artifacts WHERE bot_id = $1 AND deleted_at IS NOT NULL ORDER BY kind, name"
 	return list(ctx, s.DB, query, []any{botID}, scanArtifact)
-}
-
-// ForgetArtifact removes the row of a file that is gone.
-func (s Bots) ForgetArtifact(ctx context.Context, botID string, a bot.StoredArtifact) error {
-	return s.DB.InTx(ctx, func(tx *Tx) error {
-		_, err := tx.Exec(ctx, "DELETE FROM artifacts WHERE bot_id = $1 AND kind = $2 AND name = $3 AND deleted_at IS NOT NULL",
-			botID, a.Kind, a.Name)
-		return err
-	})
 }
 
 // Transitions returns the statuses that a bot went through.

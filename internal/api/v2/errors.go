@@ -55,14 +55,16 @@ const (
 )
 
 var statusOf = map[fail.Kind]int{
-	fail.Invalid:      http.StatusBadRequest,
-	fail.Unauthorized: http.StatusUnauthorized,
-	fail.Forbidden:    http.StatusForbidden,
-	fail.NotFound:     http.StatusNotFound,
-	fail.Conflict:     http.StatusConflict,
-	fail.Limited:      http.StatusTooManyRequests,
-	fail.Payment:      http.StatusPaymentRequired,
-	fail.Unavailable:  http.StatusServiceUnavailable,
+	fail.Invalid:       http.StatusBadRequest,
+	fail.Unauthorized:  http.StatusUnauthorized,
+	fail.Forbidden:     http.StatusForbidden,
+	fail.NotFound:      http.StatusNotFound,
+	fail.Conflict:      http.StatusConflict,
+	fail.Limited:       http.StatusTooManyRequests,
+	fail.Payment:       http.StatusPaymentRequired,
+	fail.Unavailable:   http.StatusServiceUnavailable,
+	fail.Unprocessable: http.StatusUnprocessableEntity,
+	fail.Undelivered:   http.StatusInternalServerError,
 }
 
 // problem is the one function that turns an error into an answer. What is not
@@ -83,7 +85,7 @@ func (s *Surface) problem(ctx context.Context, err error) *Problem {
 	if status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
 		s.Log.Error("request failed", "code", f.Code, "error", err, "request_id", httpx.RequestID(ctx))
 	}
-	if status == http.StatusInternalServerError {
+	if status == http.StatusInternalServerError && f.Kind != fail.Undelivered {
 		return newProblem(status, codeInternal, internalPhrase, "")
 	}
 	p := newProblem(status, f.Code, f.Message, f.Details)

@@ -31,6 +31,9 @@ var routes = []route{
 	{"leaveBot", http.MethodPost, "/v2/bots/{bot_id}/leave", account.ScopeFull, http.StatusOK, "Have a bot leave its meeting", do((*Surface).leaveBot)},
 	{"updateBotConfig", http.MethodPatch, "/v2/bots/{bot_id}/update-config", account.ScopeFull, http.StatusOK, "Change the extra data of a bot", do((*Surface).updateBotConfig)},
 	{"deleteBotData", http.MethodDelete, "/v2/bots/{bot_id}/delete-data", account.ScopeFull, http.StatusOK, "Delete the recording of a bot", do((*Surface).deleteBotData)},
+	{"sendChatMessage", http.MethodPost, "/v2/bots/{bot_id}/send-chat-message", account.ScopeFull, http.StatusOK, "Have a bot post a chat message", do((*Surface).sendChatMessage)},
+	{"pauseBotRecording", http.MethodPost, "/v2/bots/{bot_id}/pause-recording", account.ScopeFull, http.StatusOK, "Have a bot record nothing for a while", do((*Surface).pauseBotRecording)},
+	{"resumeBotRecording", http.MethodPost, "/v2/bots/{bot_id}/resume-recording", account.ScopeFull, http.StatusOK, "Have a paused bot record again", do((*Surface).resumeBotRecording)},
 	{"resendFinalWebhook", http.MethodPost, "/v2/bots/{bot_id}/resend-webhook", account.ScopeFull, http.StatusOK, "Send the final webhook of a bot again", do((*Surface).resendFinalWebhook)},
 	{"retryCallback", http.MethodPost, "/v2/bots/{bot_id}/retry-callback", account.ScopeFull, http.StatusOK, "Send the callback of a bot again", retryCallbackRoute},
 

@@ -121,15 +121,3 @@ func TestScreenshotsArePagedBothWays(t *testing.T) {
 		}
 	})
 }
-
-func TestScreenshotAnswersSatisfyTheReferenceDocument(t *testing.T) {
-	s := newStand(t, storetest.SQLite(t))
-	id := s.create(t, minimal)
-	s.report(t, id, 1, 1, 3)
-	golden(t, "screenshots", s.call(t, s.key, "GET", "/v2/bots/"+id+"/screenshots?limit=2", ""))
-	path := "/v2/bots/" + id + "/screenshots"
-	s.satisfy(t, []request{
-		{"GET", path + "?limit=2", ""}, {"GET", path + "?limit=2&cursor=Mg==", ""}, {"GET", path + "?limit=2&cursor=x", ""},
-		{"GET", "/v2/bots/00000000-0000-0000-0000-000000000000/screenshots?limit=2", ""},
-	})
-}

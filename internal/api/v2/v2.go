@@ -40,6 +40,9 @@ type Bots interface {
 	ListScheduled(ctx context.Context, team string, f bot.ScheduledFilter, limit int, cursor string) (bot.ScheduledPage, error)
 	Reschedule(ctx context.Context, team, id string, joinAt *time.Time, change func(bot.Request) (bot.Request, error)) error
 	Unschedule(ctx context.Context, team, id string) error
+	SendChat(ctx context.Context, team, id, text string) error
+	Pause(ctx context.Context, team, id, text string) error
+	Resume(ctx context.Context, team, id, text string) error
 	Screenshots(ctx context.Context, team, id string, limit int, cursor string) (bot.ShotPage, error)
 	// Check returns what is wrong with a request whose meeting is not known yet.
 	Check(r bot.Request) error

@@ -45,20 +45,6 @@ func TestZoomCredentialsHaveTheirShape(t *testing.T) {
 	golden(t, "zoom-not-found", s.call(t, s.key, "GET", "/v2/zoom-credentials/00000000-0000-0000-0000-000000000000", ""))
 }
 
-func TestZoomAnswersSatisfyTheReferenceDocument(t *testing.T) {
-	s := newStand(t, storetest.SQLite(t))
-	s.zoom.Authorise("c1", ada)
-	s.zoom.Authorise("c2", ada)
-	nobody := "/v2/zoom-credentials/00000000-0000-0000-0000-000000000000"
-	one := "/v2/zoom-credentials/" + s.credential(t, userCredential("Ada", "c1"))
-	s.satisfy(t, []request{
-		{"POST", "/v2/zoom-credentials", appKeys}, {"POST", "/v2/zoom-credentials", userCredential("Ada", "c2")}, {"POST", "/v2/zoom-credentials", "{}"},
-		{"POST", "/v2/zoom-credentials", userCredential("Ada", "none")}, {"GET", "/v2/zoom-credentials", ""}, {"GET", "/v2/zoom-credentials?state=odd", ""},
-		{"GET", one, ""}, {"GET", nobody, ""}, {"GET", "/v2/zoom-credentials/x", ""}, {"PATCH", one, `{"name":"B","extra":null}`},
-		{"PATCH", one, `{"client_id":"x"}`}, {"PATCH", nobody, `{"name":"B"}`}, {"DELETE", one, ""}, {"DELETE", one, ""},
-	})
-}
-
 // A credential's life on both databases: what Zoom refuses is told and leaves
 // nothing, changes change what they name, and deletion hides.
 func TestZoomCredentialsLive(t *testing.T) {

@@ -211,6 +211,15 @@ func (a *Adapter) knock(ctx context.Context, page platform.Page, s snapshot) (pl
 	return platform.Observation{Stage: platform.StageLobby}, nil
 }
 
+// sayExpression posts a message, or is true if the server lets the bot post
+// none: what the server refuses later cannot be told from other errors.
+const sayExpression = `(() => {
+	const may = serverConnection.permissions;
+	if (Array.isArray(may) && !may.includes('message') && !may.includes('op') && !may.includes('present')) return true;
+	serverConnection.chat('', '', %s);
+	return false;
+})()`
+
 // Say posts a message to everybody. Not through the form, where a text that
 // begins with a slash is a command.
 func (a *Adapter) Say(ctx context.Context, page platform.Page, text string) error {
@@ -218,8 +227,12 @@ func (a *Adapter) Say(ctx context.Context, page platform.Page, text string) erro
 	if err != nil {
 		return fmt.Errorf("say: %w", err)
 	}
-	if err := page.Eval(ctx, fmt.Sprintf("serverConnection.chat('', '', %s)", quoted), nil); err != nil {
+	var mute bool
+	if err := page.Eval(ctx, fmt.Sprintf(sayExpression, quoted), &mute); err != nil {
 		return fmt.Errorf("say: %w", err)
+	}
+	if mute {
+		return platform.ErrNoChat
 	}
 	return nil
 }

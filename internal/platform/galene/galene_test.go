@@ -209,7 +209,7 @@ func TestMessageIsQuotedNotRun(t *testing.T) {
 	if err := New().Say(t.Context(), f, `"); alert(1); ("`); err != nil {
 		t.Fatal(err)
 	}
-	if want := `serverConnection.chat('', '', "\"); alert(1); (\"")`; f.evals[0] != want {
+	if want := `serverConnection.chat('', '', "\"); alert(1); (\"")`; !strings.Contains(f.evals[0], want) {
 		t.Errorf("evaluated %s, want %s", f.evals[0], want)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"steno/internal/platform"
 )
 
-var errNoChat = errors.New("the page shows no chat")
+var errNoChat = errors.New("the page shows no field for chat messages")
 
 // openChat opens the chat panel once, so that messages are in the page. That
 // it does not work is no reason to end anything.
@@ -40,7 +40,7 @@ func (a *Adapter) post(ctx context.Context, page platform.Page, text string) err
 	}
 	if s.ChatField == "" {
 		if s.ChatOpen == "" {
-			return errNoChat
+			return platform.ErrNoChat
 		}
 		if err := page.Click(ctx, s.ChatOpen); err != nil {
 			return err

@@ -36,7 +36,7 @@ func (c *composer) finish(ctx context.Context) (Output, error) {
 	steps := []func() ([]journal.Artifact, error){
 		func() ([]journal.Artifact, error) { return c.diarization(people, turns) },
 		func() ([]journal.Artifact, error) { return c.voices(people, samples) },
-		c.chat,
+		func() ([]journal.Artifact, error) { return c.chat(people) },
 		func() ([]journal.Artifact, error) { return c.mixed(us) },
 		func() ([]journal.Artifact, error) { return c.video(ctx) },
 	}
@@ -143,8 +143,9 @@ func (c *composer) diarization(people []*participant, turns map[*person][]speake
 	})
 }
 
-// chat writes the messages, if there were any (digest section 7).
-func (c *composer) chat() ([]journal.Artifact, error) {
+// chat writes the messages, if there were any (digest section 7). Those of the
+// bot have no sender_id (C38).
+func (c *composer) chat(people []*participant) ([]journal.Artifact, error) {
 	type message struct {
 		ID         string    `json:"message_id"`
 		SenderName string    `json:"sender_name"`
@@ -157,13 +158,32 @@ func (c *composer) chat() ([]journal.Artifact, error) {
 	}
 	list := []message{}
 	for _, m := range c.story.chats {
-		list = append(list, message{ID: m.ID, SenderName: m.Sender, Text: m.Text, Timestamp: m.SentAt})
+		one := message{ID: m.ID, SenderName: m.Sender, Text: m.Text, Timestamp: m.SentAt}
+		if !m.Self {
+			one.SenderID = only(people, m.Sender)
+		}
+		list = append(list, one)
 	}
 	return c.artifact(KindChat, "chat_messages.json", "", func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
 		return enc.Encode(list)
 	})
+}
+
+// only is the number of the one participant of a name, nil if nobody or several
+// have it.
+func only(people []*participant, name string) (n *int) {
+	for _, p := range people {
+		if p.name != name {
+			continue
+		}
+		if n != nil {
+			return nil
+		}
+		n = &p.n
+	}
+	return n
 }
 
 // voices finishes the people's own files.

@@ -50,7 +50,7 @@ func (c *composer) finishFilmed(ctx context.Context) (Output, error) {
 	steps := []func() ([]journal.Artifact, error){
 		func() ([]journal.Artifact, error) { return c.diarization(people, turns) },
 		func() ([]journal.Artifact, error) { return c.voices(people, samples) },
-		c.chat,
+		func() ([]journal.Artifact, error) { return c.chat(people) },
 		func() ([]journal.Artifact, error) { return c.remux(ctx) },
 	}
 	for _, step := range steps {

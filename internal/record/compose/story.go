@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"fmt"
 
 	"steno/internal/bot"
@@ -114,7 +115,7 @@ func (s *story) apply(e journal.Entry) {
 	case e.Bind != nil:
 		s.bind(*e.Bind, at)
 	case e.Pause != nil:
-		s.pause(e.Pause.On, at)
+		s.pause(e.Pause.On, cmp.Or(e.Pause.UnixMicro, at))
 	case e.Gap != nil:
 		s.gaps = append(s.gaps, span{e.Gap.From, e.Gap.To})
 	case e.Pulse != nil:

@@ -126,10 +126,11 @@ type Chat struct {
 }
 
 // Command: something to be done, written before it is done. Name: leave; say
-// (post the entry message); film (the screen engine takes over).
+// (post the entry message); post (a message, told by its ID); film (the screen engine takes over).
 type Command struct {
 	Name string `json:"name"`
 	From string `json:"from,omitempty"` // api, signal, terminal, spec, ladder
+	ID   string `json:"id,omitempty"`   // of what is done once only
 }
 
 // Gap: media of this span (Unix microseconds) are missing, and why.
@@ -139,9 +140,11 @@ type Gap struct {
 	Reason string `json:"reason"` // browser_died, bot_died, page_frozen, reconnect, engine
 }
 
-// Pause: recording was paused (On) or goes on again.
+// Pause: recording was paused (On) or goes on again, at a moment that is a
+// little before the entry. Media of a pause are not on disk.
 type Pause struct {
-	On bool `json:"on"`
+	On        bool  `json:"on"`
+	UnixMicro int64 `json:"unix_us,omitempty"` // 0: the time of the entry
 }
 
 // Pulse: a heartbeat from the media path, every few seconds while recording.

@@ -49,6 +49,7 @@ type Recorder struct {
 	pulse    journal.Pulse
 	gap      journal.Gap // frames that the queue refused; From is zero if none
 	notes    int
+	pauses   []pause // the last ones
 	open     map[*page]bool
 }
 
@@ -301,6 +302,9 @@ func (r *Recorder) write(t *track, s sample) {
 		if t.info.LastSound.After(a.LastSound) {
 			a.LastSound = t.info.LastSound
 		}
+	}
+	if r.withheld(t, s) {
+		return
 	}
 	if r.queue.put(item{track: t.entry.ID, frame: s.frame()}) {
 		r.closeGap()

@@ -47,6 +47,7 @@ type track struct {
 	span   int64 // from first to last, without wrapping
 	seen   int64
 	speech map[uint32]*Contributor
+	broken bool // frames are missing since a pause: only a keyframe can be decoded
 }
 
 // fits tells whether a receiver still carries that track.

@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"steno/internal/bot"
 )
@@ -23,6 +25,8 @@ type Book struct {
 	wishes map[string]bool
 	down   int // calls that fail yet
 	failed []string
+	told   []bot.Command // what bots are to be told
+	gone   []string      // bots whose data were deleted
 }
 
 type page struct {
@@ -119,12 +123,81 @@ func (b *Book) Wish(id string) {
 	b.wishes[id] = true
 }
 
+// Tell has a bot told something.
+func (b *Book) Tell(c bot.Command) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c.State = bot.CommandOpen
+	b.told = append(b.told, c)
+}
+
+// Told returns how far a command has come.
+func (b *Book) Told(id string) bot.CommandState {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.told {
+		if c.ID == id {
+			return c.State
+		}
+	}
+	return ""
+}
+
+// Commands is as in runtime.Commands.
+func (b *Book) Commands(_ context.Context, ids []string, _ time.Time) (list []bot.Command, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.told {
+		if slices.Contains(ids, c.BotID) && (c.State == bot.CommandOpen || c.State == bot.CommandTaken) {
+			list = append(list, c)
+		}
+	}
+	return list, nil
+}
+
+// TakeCommand is as in runtime.Commands.
+func (b *Book) TakeCommand(_ context.Context, id string) (bool, error) {
+	return true, b.SettleCommand(context.Background(), id, bot.CommandTaken, "")
+}
+
+// SettleCommand is as in runtime.Commands.
+func (b *Book) SettleCommand(_ context.Context, id string, state bot.CommandState, message string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.told {
+		if b.told[i].ID == id {
+			b.told[i].State, b.told[i].Message = state, message
+		}
+	}
+	return nil
+}
+
+// Forget says that a bot's data were deleted.
+func (b *Book) Forget(id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.gone = append(b.gone, id)
+}
+
+// DataDeleted is as in runtime.Forgetter.
+func (b *Book) DataDeleted(_ context.Context, ids []string) (list []string, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, id := range ids {
+		if slices.Contains(b.gone, id) {
+			list = append(list, id)
+		}
+	}
+	return list, nil
+}
+
 // Life is all that the Book says of a bot.
 type Life struct {
 	States    []bot.Status
 	Artifacts []bot.StoredArtifact
 	Dones     []bot.Done
 	People    []bot.Participant
+	Chats     []bot.ChatMessage
 }
 
 // Life returns all that was reported of a bot.
@@ -138,6 +211,7 @@ func (b *Book) Life(id string) (l Life) {
 		for _, t := range p.P.Transitions {
 			l.States = append(l.States, t.Status)
 		}
+		l.Chats = append(l.Chats, p.P.Chats...)
 		l.Artifacts = append(l.Artifacts, p.P.Artifacts...)
 		if p.P.People != nil {
 			l.People = p.P.People

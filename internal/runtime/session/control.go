@@ -17,16 +17,19 @@ import (
 )
 
 // Request is what a bot can be told through its control socket: one JSON line
-// each. Command is leave or status.
+// each. Command is leave, status, or a bot.CommandKind.
 type Request struct {
 	Command string `json:"command"`
 	From    string `json:"from,omitempty"` // who says it: api, terminal
+	ID      string `json:"id,omitempty"`   // of what is to be done once only
+	Text    string `json:"text,omitempty"` // to be posted
 }
 
 // Reply is the answer, one JSON line.
 type Reply struct {
 	OK     bool       `json:"ok"`
 	Error  string     `json:"error,omitempty"`
+	Code   string     `json:"code,omitempty"` // with Error: Reply…
 	Status bot.Status `json:"status,omitempty"`
 	PID    int        `json:"pid,omitempty"`
 	// BrowserPID and BrowserBytes (proportional set size) tell of the browser,
@@ -35,12 +38,25 @@ type Reply struct {
 	BrowserBytes int64 `json:"browser_bytes,omitempty"`
 }
 
-const controlTimeout = 5 * time.Second
+// Refused is the error of Tell when the bot heard the request and did not do it.
+type Refused struct{ Reason string }
+
+// Error returns the reason.
+func (r *Refused) Error() string { return "talk to bot: " + r.Reason }
+
+const (
+	controlTimeout = 5 * time.Second
+	orderTimeout   = orderWait + 3*postLimit/2 // the page takes part
+)
 
 // Tell sends a request to the bot of a folder and returns its reply. An error
 // means that the bot did not take it.
 func Tell(ctx context.Context, folder string, r Request) (Reply, error) {
-	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
+	limit := controlTimeout
+	if isOrder(r.Command) {
+		limit = orderTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var reply Reply
 	err := inFolder(folder, func(path string) error {
@@ -61,7 +77,7 @@ func Tell(ctx context.Context, folder string, r Request) (Reply, error) {
 		return reply, fmt.Errorf("talk to bot: %w", err)
 	}
 	if !reply.OK {
-		return reply, fmt.Errorf("talk to bot: %s", reply.Error)
+		return reply, &Refused{reply.Error}
 	}
 	return reply, nil
 }

@@ -165,7 +165,11 @@ func (d *diary) chat(messages []platform.Message) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, m := range messages {
-		if !d.mem.chats[m.ID] {
+		switch {
+		case d.mem.chats[m.ID]:
+		case m.Self && d.mem.echo(m.Text):
+			d.mem.chats[m.ID] = true
+		default:
 			d.writeLocked(journal.Entry{Chat: &journal.Chat{ID: m.ID, Sender: m.Sender, Text: m.Text, Self: m.Self, SentAt: m.SentAt}})
 		}
 	}
@@ -174,4 +178,26 @@ func (d *diary) chat(messages []platform.Message) {
 // note leaves evidence for people.
 func (d *diary) note(text, file string) {
 	d.write(journal.Entry{Note: &journal.Note{Text: strings.TrimSpace(text), File: file}})
+}
+
+// step notes a status that a bot may enter several times.
+func (d *diary) step(code bot.Status) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.mem.status != code {
+		d.writeLocked(journal.Entry{State: &journal.State{Code: code}})
+		d.log.Info("state", "state", code)
+	}
+}
+
+// isPaused reports whether the recording is paused.
+func (d *diary) isPaused() (yes bool) {
+	d.look(func(m *memory) { yes = m.paused })
+	return yes
+}
+
+// wasPaused reports whether the recording was ever paused.
+func (d *diary) wasPaused() (yes bool) {
+	d.look(func(m *memory) { yes = m.pauses > 0 })
+	return yes
 }

@@ -88,6 +88,8 @@ type world struct {
 	openedAt time.Time   // the first one
 	entered  []time.Time // when the bot asked to be let in
 	said     []string
+	mute     error  // what Say returns
+	pauses   []bool // what the recorders were told
 	left     int
 	browser  *fakeBrowser // the latest
 	noOpen   error
@@ -347,6 +349,9 @@ func (r *fakeRecorder) Err() error {
 	}
 	return nil
 }
+func (r *fakeRecorder) Pause(_ time.Time, on bool) {
+	r.w.set(func() { r.w.pauses = append(r.w.pauses, on) })
+}
 func (r *fakeRecorder) Close() error { return nil }
 
 func (b *fakeBrowser) silent() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.hung }
@@ -371,7 +376,12 @@ func (a fakeAdapter) Observe(context.Context, platform.Page) (platform.Observati
 	return a.w.scene, nil
 }
 func (a fakeAdapter) Say(_ context.Context, _ platform.Page, text string) error {
-	a.w.set(func() { a.w.said = append(a.w.said, text) })
+	a.w.mu.Lock()
+	defer a.w.mu.Unlock()
+	if a.w.mute != nil {
+		return a.w.mute
+	}
+	a.w.said = append(a.w.said, text)
 	return nil
 }
 func (a fakeAdapter) Leave(context.Context, platform.Page) error {

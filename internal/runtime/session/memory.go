@@ -1,6 +1,8 @@
 package session
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"steno/internal/bot"
@@ -28,7 +30,11 @@ type memory struct {
 	lastAt   time.Time
 	end      *journal.End
 	files    map[string]bool // artifacts, by path
-	shots    int             // the number of the last screenshot
+	posts    map[string]bool // commands that were posted, or were about to be
+	echoes   []string        // texts that were posted and not seen in the page's chat yet
+	paused   bool
+	pauses   int // so far
+	shots    int // the number of the last screenshot
 	result   *journal.Result
 	done     *journal.Done
 }
@@ -38,12 +44,13 @@ const (
 	commandLeave = "leave"
 	commandSay   = "say"  // post the entry message
 	commandFilm  = "film" // film the page from now on
+	commandPost  = "post" // post a message
 )
 
 func recall(entries []journal.Entry) *memory {
 	m := &memory{
 		seen: map[bot.Status]bool{}, people: map[string]journal.Person{}, told: map[string]bool{}, bound: map[string]journal.Bind{},
-		speaking: map[string]bool{}, chats: map[string]bool{}, files: map[string]bool{},
+		speaking: map[string]bool{}, chats: map[string]bool{}, posts: map[string]bool{}, files: map[string]bool{},
 	}
 	for _, e := range entries {
 		m.apply(e)
@@ -72,6 +79,13 @@ func (m *memory) apply(e journal.Entry) {
 		m.speaking[e.Speech.Person] = e.Speech.On
 	case e.Chat != nil:
 		m.chats[e.Chat.ID] = true
+		if strings.HasPrefix(e.Chat.ID, sentPrefix) {
+			m.echoes = append(m.echoes, plainText(e.Chat.Text))
+		}
+	case e.Pause != nil:
+		if m.paused = e.Pause.On; m.paused {
+			m.pauses++
+		}
 	case e.Command != nil:
 		m.applyCommand(*e.Command)
 	default:
@@ -95,6 +109,8 @@ func (m *memory) applyCommand(c journal.Command) {
 	switch {
 	case c.Name == commandSay:
 		m.spoke = true
+	case c.Name == commandPost:
+		m.posts[c.ID] = true
 	case c.Name == commandFilm:
 		m.film = true
 	case c.Name == commandLeave && m.leave == "":
@@ -120,3 +136,16 @@ func (m *memory) applyEnd(e journal.Entry) {
 // self reports whether a person of that id was ever the bot itself. After a
 // crash the old incarnation may stay in the roster for a while.
 func (m *memory) self(id string) bool { return m.people[id].Self }
+
+// echo reports whether a message of the bot's own, as the page shows it, is one
+// that is in the journal already because the bot posted it.
+func (m *memory) echo(text string) bool {
+	i := slices.Index(m.echoes, plainText(text))
+	if i >= 0 {
+		m.echoes = slices.Delete(m.echoes, i, i+1)
+	}
+	return i >= 0
+}
+
+// plainText is a text without its white space, which pages change.
+func plainText(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -88,6 +88,8 @@ type session struct {
 
 	noFilm bool // the screen engine is not to be had on this machine
 
+	errands chan errand // to the visit
+
 	wishOnce sync.Once
 	wished   chan struct{} // closed when somebody wants the bot to leave
 
@@ -126,6 +128,7 @@ func Run(ctx context.Context, opt Options) error {
 	s := &session{
 		opt: opt, spec: spec, log: log, clock: opt.Clock, limits: opt.Limits.withDefaults(), journal: w,
 		diary: &diary{folder: opt.Folder, log: log, w: w, mem: mem}, wished: make(chan struct{}),
+		errands: make(chan errand),
 	}
 	s.composer = newComposer(opt.Folder, opt.Tools.Composer, log)
 	defer s.composer.stop()
@@ -226,6 +229,9 @@ func (s *session) leave(from string) {
 
 // answer serves the control socket.
 func (s *session) answer(r Request) Reply {
+	if isOrder(r.Command) {
+		return s.order(r)
+	}
 	switch r.Command {
 	case "leave":
 		s.leave(r.From)

@@ -24,7 +24,7 @@ const shotLimit = 2 * time.Second
 func (v *visit) shoot(ctx context.Context, now time.Time) {
 	s := v.s
 	every := s.spec.Screenshots
-	if every <= 0 || s.spec.Mode == bot.AudioOnly || now.Sub(v.lastShot) < every {
+	if every <= 0 || s.spec.Mode == bot.AudioOnly || now.Sub(v.lastShot) < every || s.diary.isPaused() {
 		return
 	}
 	v.lastShot = now

@@ -77,7 +77,9 @@ func (v *visit) greet(ctx context.Context) {
 func (v *visit) takePeople(o platform.Observation, now time.Time) {
 	s := v.s
 	s.diary.roster(o.Roster)
-	if o.Speaking != nil {
+	if s.diary.isPaused() {
+		s.diary.speech([]string{}, "page") // who speaks in a pause is not recorded either
+	} else if o.Speaking != nil {
 		s.diary.speech(o.Speaking, "page")
 	} else {
 		s.diary.speech(v.heard(now), "audio")

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"time"
 
 	"steno/internal/bot"
 	"steno/internal/browser"
@@ -36,6 +37,8 @@ type Recorder interface {
 	Script() string
 	Tracks() []tracks.TrackInfo
 	Activity() tracks.Activity
+	// Pause keeps what arrives from that moment on from the disk, or not any more.
+	Pause(at time.Time, on bool)
 	Err() error
 	Close() error
 }

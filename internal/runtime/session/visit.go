@@ -111,8 +111,14 @@ func (v *visit) engine(ctx context.Context) (err error) {
 	if !o.Listen { // else the film's first picture counts
 		o.FirstFrame = func(at int64) { v.first.CompareAndSwap(0, at) }
 	}
-	if v.rec, err = s.opt.Tools.Record(o); err != nil || !o.Listen {
+	if v.rec, err = s.opt.Tools.Record(o); err != nil {
 		return err
+	}
+	if s.diary.isPaused() { // an earlier process or browser was
+		v.rec.Pause(time.Time{}, true)
+	}
+	if !o.Listen {
+		return nil
 	}
 	return v.raise(ctx)
 }
@@ -170,6 +176,8 @@ func (v *visit) attend(ctx context.Context) (verdict, error) {
 		select {
 		case <-ctx.Done():
 			return verdict{}, context.Cause(ctx)
+		case o := <-v.s.errands:
+			o.reply <- v.obey(ctx, o.Request)
 		case <-time.After(pause):
 		}
 	}

@@ -1,0 +1,76 @@
+package compose
+
+import (
+	"testing"
+
+	"steno/internal/bot"
+	"steno/internal/record/journal"
+)
+
+// without is what is left of a track when a recorder kept a pause from the
+// disk: video goes on with a keyframe.
+func without(units []unit, from, to float64, video bool) (left []unit) {
+	broken := false
+	for _, u := range units {
+		switch {
+		case u.at >= from && u.at < to:
+			broken = video
+		case broken && !u.key:
+		default:
+			broken = false
+			left = append(left, u)
+		}
+	}
+	return left
+}
+
+// Two pauses of which nothing is on disk are cut out of video, audio,
+// diarization and the people's files; what follows them is in its place.
+func TestPausesOfWhichNothingIsOnDiskAreCutOut(t *testing.T) {
+	m := newMade(t)
+	m.person(0, "a", "Ada Lovelace")
+	voice := without(opusUnits(t, voicePCM(14, 150, [][2]float64{{1, 3}, {5, 7}, {9, 10}, {12, 13.5}})), 4, 8, false)
+	m.audio(0, "t1", "a", without(voice, 10.5, 11.5, false), soft)
+	picture := without(videoUnits(t, "VP8", 14, 320, 180, 15, 90), 4, 8, true)
+	m.video(0, "t2", "a", "VP8", without(picture, 10.5, 11.5, true), soft)
+	pause := func(at float64, on bool) {
+		m.say(at+0.04, journal.Entry{Pause: &journal.Pause{On: on, UnixMicro: epoch0.Add(sec(at)).UnixMicro()}})
+	}
+	pause(4, true)
+	pause(8, false)
+	pause(10.5, true)
+	pause(11.5, false)
+	m.end(14)
+	folder := m.all()
+	o := compose(t, folder, bot.SpeakerView)
+	if o.Result.DurationMS != 9000 {
+		t.Errorf("duration %d ms, want 9000", o.Result.DurationMS)
+	}
+	want := []line{{"Ada Lovelace", 1.03, 3.03}, {"Ada Lovelace", 5.03, 6.03}, {"Ada Lovelace", 7.03, 8.53}}
+	if e := der(want, readLines(t, folder)); e > 0.03 {
+		t.Errorf("diarization error rate %.4f: %v", e, readLines(t, folder))
+	}
+	playable(t, folder, 9)
+	codes := timecodes(t, out(folder, "video.mp4"), "")
+	for _, c := range []struct{ at, want float64 }{{3, 3}, {6, 10}, {8, 13}} { // seconds of the video, of the meeting
+		if got := codes[int(c.at*fps)]; got < int(c.want*30)-4 || got > int(c.want*30)+1 {
+			t.Errorf("%g s into the video frame %d is shown, want %g", c.at, got, c.want*30)
+		}
+	}
+}
+
+// A bot that leaves while it is paused recorded up to the pause.
+func TestPauseThatDoesNotEndIsTheEnd(t *testing.T) {
+	m := newMade(t)
+	m.person(0, "a", "Ada Lovelace")
+	m.audio(0, "t1", "a", without(opusUnits(t, voicePCM(6, 150, [][2]float64{{1, 2}, {4, 5}})), 3, 99, false), soft)
+	m.say(3, journal.Entry{Pause: &journal.Pause{On: true}})
+	m.end(6)
+	folder := m.all()
+	if o := compose(t, folder, bot.AudioOnly); o.Result.DurationMS != 3000 {
+		t.Errorf("duration %d ms, want 3000", o.Result.DurationMS)
+	}
+	if e := der([]line{{"Ada Lovelace", 1.03, 2.03}}, readLines(t, folder)); e > 0.03 {
+		t.Errorf("diarization error rate %.4f: %v", e, readLines(t, folder))
+	}
+}

@@ -1,0 +1,138 @@
+package live
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"steno/internal/bot"
+	"steno/internal/record/journal"
+	"steno/internal/record/segment"
+	"steno/internal/runtime/runtimetest"
+)
+
+func (h *host) tell(kind bot.CommandKind, id, text string) {
+	h.t.Helper()
+	h.book.Tell(bot.Command{ID: id, BotID: botID, Kind: kind, Text: text})
+	h.s.Nudge(botID)
+	h.until(string(kind)+" is done", func() bool { return h.book.Told(id) == bot.CommandDone })
+}
+
+// A bot that pauses for a while in a real meeting: no frame of the pause is on
+// disk, the artifacts are shorter by it, and what it posted is in the chat once.
+func TestPausedMeeting(t *testing.T) {
+	h := newHost(t, t.TempDir(), nil)
+	h.start()
+	h.launch(func(s *bot.Spec) { s.Mode = bot.SpeakerView })
+	h.untilState(bot.Recording)
+	h.untilRecorded(3 * time.Second)
+	h.tell(bot.CommandChat, "c1", "Hello from the bot")
+	h.tell(bot.CommandPause, "c2", "We pause.")
+	h.untilState(bot.Paused)
+	h.untilRecorded(4 * time.Second)
+	h.tell(bot.CommandResume, "c3", "")
+	h.untilRecorded(5 * time.Second)
+	var frames []segment.Frame // kept, for the folder goes
+	tracks, _ := filepath.Glob(filepath.Join(h.folder(), segment.Dir, "*"))
+	for _, track := range tracks {
+		files, err := segment.List(h.folder(), filepath.Base(track))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			r, err := segment.Open(f)
+			if err != nil {
+				continue // just begun
+			}
+			for {
+				fr, err := r.Next()
+				if err != nil {
+					break
+				}
+				frames = append(frames, fr)
+			}
+			r.Close()
+		}
+	}
+	entries := h.journal()
+	l := h.finish(bot.EndAPIRequest)
+	from, to := pauseIn(entries)
+	early, late := 0, 0
+	for _, f := range frames {
+		switch {
+		case f.Arrival >= from && f.Arrival < to:
+			t.Fatalf("a frame of %d µs into the pause is on disk", f.Arrival-from)
+		case f.Arrival < from:
+			early++
+		default:
+			late++
+		}
+	}
+	pause := time.Duration(to-from) * time.Microsecond
+	if early < 50 || late < 50 || pause < 4*time.Second {
+		t.Errorf("%d frames before and %d after a pause of %s", early, late, pause)
+	}
+	h.playsAll(l, 6*time.Second)
+	h.isShorter(l, entries, pause)
+	h.chatIs("Hello from the bot", "We pause.")
+	if !slices.Contains(l.States, bot.Resumed) {
+		t.Errorf("states %v", l.States)
+	}
+}
+
+func pauseIn(entries []journal.Entry) (from, to int64) {
+	for _, e := range entries {
+		switch {
+		case e.Pause != nil && e.Pause.On:
+			from = e.Pause.UnixMicro
+		case e.Pause != nil:
+			to = e.Pause.UnixMicro
+		}
+	}
+	return from, to
+}
+
+// isShorter checks that video and audio last as long as the recording without
+// the pause.
+func (h *host) isShorter(l runtimetest.Life, entries []journal.Entry, pause time.Duration) {
+	h.t.Helper()
+	var epoch int64
+	for _, e := range entries {
+		if e.Epoch != nil {
+			epoch = e.Epoch.UnixMicro
+		}
+	}
+	least := entries[len(entries)-1].At.Sub(time.UnixMicro(epoch)) - pause // what came by then
+	for _, a := range l.Artifacts {
+		if a.Kind != "video" && a.Kind != "audio" {
+			continue
+		}
+		if d := h.plays(a.Key); d < least-time.Second || d > least+pause-500*time.Millisecond {
+			h.t.Errorf("%s lasts %s, want %s and a moment (the pause was %s)", a.Kind, d, least, pause)
+		}
+	}
+}
+
+// chatIs checks the texts of the chat artifact.
+func (h *host) chatIs(want ...string) {
+	h.t.Helper()
+	raw, err := os.ReadFile(filepath.Join(h.data, "objects", botID, "chat_messages.json"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var list []struct{ Text string }
+	if err := json.Unmarshal(raw, &list); err != nil {
+		h.t.Fatal(err)
+	}
+	var texts []string
+	for _, m := range list {
+		texts = append(texts, m.Text)
+	}
+	if !slices.Equal(texts, want) {
+		h.t.Errorf("the chat is %q, want %q", strings.Join(texts, "|"), strings.Join(want, "|"))
+	}
+}
