@@ -159,7 +159,7 @@ func (c *webhookReplayCmd) Run(ctx context.Context) error {
 		}
 		err := h.Again(ctx, team, c.ID)
 		if err == nil {
-			fmt.Println("1 message queued")
+			fmt.Println(1, "message queued")
 		}
 		return err
 	})
@@ -193,7 +193,7 @@ func replay(ctx context.Context, h webhook.History, team string, s webhook.Scope
 			return err
 		}
 		if q.Next == "" {
-			fmt.Printf("%d messages queued\n", total)
+			fmt.Println(total, "messages queued")
 			return nil
 		}
 		s.After = q.Next

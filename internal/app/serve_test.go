@@ -127,6 +127,38 @@ func storetestURLs(t *testing.T, test func(t *testing.T, databaseURL string)) {
 	t.Run("postgres", func(t *testing.T) { test(t, storetest.PostgresURL(t)) })
 }
 
+// The admin API is there for operators only, and not at all without a key.
+func TestTheAdminAPIIsOffUntilItHasAKey(t *testing.T) {
+	key, hashed := account.NewAdminKey()
+	with := options(t, t.TempDir(), "")
+	with.AdminKey = []string{hashed}
+	on, off := start(t, with), start(t, options(t, t.TempDir(), ""))
+	status := func(url, key string) int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+key)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	for path, want := range map[string]int{"/admin/v1/teams": 200, "/admin/v1/openapi.json": 200, "/v2/bots": 401} {
+		if got := status(on.url+path, key); got != want {
+			t.Errorf("%s: %d, want %d", path, got, want)
+		}
+		if got := status(off.url+path, key); path != "/v2/bots" && got != http.StatusNotFound {
+			t.Errorf("%s without a configured key: %d", path, got)
+		}
+	}
+	if got := status(on.url+"/admin/v1/teams", key+"x"); got != http.StatusUnauthorized {
+		t.Errorf("a wrong key: %d", got)
+	}
+}
+
 // What an operator gets wrong must be told in a line that says what to do.
 func TestMistakesOfTheOperatorAreExplained(t *testing.T) {
 	dir := t.TempDir()

@@ -30,6 +30,14 @@ var rules = []rule{
 		why: "a handler decodes, calls one domain method and encodes; SQL stays behind the rooms",
 	},
 	{
+		from: []string{"internal/api/admin/..."}, to: []string{"internal/api/v2/...", "internal/api/push/...", "internal/api/artifacts/..."},
+		why: "surfaces do not import each other: what operators see must not change when the API does",
+	},
+	{
+		from: []string{"internal/api/v2/...", "internal/api/push/...", "internal/api/artifacts/..."}, to: []string{"internal/api/admin/..."},
+		why: "surfaces do not import each other: nothing of the API leads to what is for operators only",
+	},
+	{
 		from: []string{"internal/runtime/session/...", "internal/record/...", "internal/browser/...", "internal/platform/..."},
 		to:   []string{"internal/store/...", "internal/job/...", "internal/seal/...", "internal/account/...", "internal/api/..."},
 		why:  "a bot process holds no database handle and no secret but its own; that is why `steno record` works without a server",

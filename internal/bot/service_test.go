@@ -14,10 +14,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"steno/internal/account"
+	"steno/internal/app"
 	"steno/internal/bot"
 	"steno/internal/clock"
 	"steno/internal/fail"
 	"steno/internal/meeting"
+	"steno/internal/quota"
 	"steno/internal/store"
 	"steno/internal/store/storetest"
 	"steno/internal/webhook"
@@ -35,6 +37,7 @@ type house struct {
 	*bot.Service
 	db     *store.DB
 	bots   store.Bots
+	quota  *quota.Service
 	now    time.Time
 	nudged []string
 }
@@ -53,7 +56,8 @@ func newHouse(t *testing.T, db *store.DB) *house {
 	t.Helper()
 	h := &house{db: db, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	clk := clock.Func(func() time.Time { return h.now })
-	h.bots = store.Bots{DB: db, Vault: h}
+	h.quota = app.NewQuota(db, clk)
+	h.bots = store.Bots{DB: db, Vault: h, Requests: h, Quota: app.NewQuotaRoom(h.quota, db)}
 	h.Service = &bot.Service{
 		Store: h.bots, Clock: clk, Signer: h, ValidURL: func(u string) error {
 			if !strings.HasPrefix(u, "https://") {

@@ -19,7 +19,7 @@ const (
 	// rollEvery is how often the window is moved on.
 	rollEvery = 24 * time.Hour
 	// chunk is how many items are applied in one transaction.
-	chunk = 250
+	chunk = 500
 	// maxTouched: more touched series than this are read with one windowed list.
 	maxTouched = 20
 )

@@ -193,7 +193,7 @@ func (s *Sender) collectReady() {
 }
 
 func (s *Sender) collect(r result) {
-	s.lanes.done(r.lane, r.ok)
+	s.lanes.done(r.lane, r.ok, s.Clock.Now())
 	if s.more {
 		s.look = time.Time{} // this lane, or this socket, can take the next
 	}

@@ -15,9 +15,19 @@ const (
 	maxLimit   = 32
 )
 
+// A lane that fails again and again gets a call each restTime and no more, until
+// one succeeds: a receiver that refuses at once would otherwise take as many
+// turns of the sender as a healthy one.
+const (
+	restAfter = 8 // failures in a row
+	restTime  = 100 * time.Millisecond
+)
+
 type lane struct {
 	limit    int
 	inFlight int
+	failed   int       // in a row
+	rest     time.Time // nothing is started before
 }
 
 // lanes divides the sockets among receivers. It is not for concurrent use.
@@ -73,6 +83,10 @@ func (l *lanes) plan(all []store.Lane, now time.Time, most time.Duration) (want 
 			continue
 		}
 		one := l.get(a.Name)
+		if in := one.rest.Sub(now); in > 0 {
+			wait = min(wait, in)
+			continue
+		}
 		if room := one.limit - one.inFlight; room > 0 {
 			want = append(want, store.Want{Lane: a.Name, Limit: room})
 		} else {
@@ -114,14 +128,17 @@ func (l *lanes) claimed(want []store.Want, claims []store.Claim) (more, again bo
 	return more, again
 }
 
-// done counts an attempt that ended.
-func (l *lanes) done(name string, ok bool) {
+// done counts an attempt that ended now.
+func (l *lanes) done(name string, ok bool, now time.Time) {
 	one := l.get(name)
 	one.inFlight--
 	l.inFlight--
 	if ok {
-		one.limit = min(one.limit+1, maxLimit)
-	} else {
-		one.limit = max(one.limit/2, 1)
+		one.limit, one.failed, one.rest = min(one.limit+1, maxLimit), 0, time.Time{}
+		return
+	}
+	one.limit = max(one.limit/2, 1)
+	if one.failed++; one.failed >= restAfter {
+		one.rest = now.Add(restTime)
 	}
 }

@@ -13,9 +13,11 @@ import (
 	"steno/internal/webhook"
 )
 
-// Proves D3 in short form: while 20 receivers hang and hold all they can get,
-// another one is served, and the sockets that hang stay within their limits.
-func TestHangingReceiversDoNotHoldUpOthers(t *testing.T) {
+// Proves D3 in short form: while 20 receivers hang and hold all they can get, and
+// others trickle their answer, reset the connection or flood it, another one is
+// served, and the sockets that hang stay within their limits. The long form with
+// figures is test/bench/webhooks.
+func TestBrokenReceiversDoNotHoldUpOthers(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		b := newBench(db)
 		var hung, most atomic.Int64
@@ -29,10 +31,22 @@ func TestHangingReceiversDoNotHoldUpOthers(t *testing.T) {
 		for range 20 {
 			b.endpoint(hang.URL)
 		}
+		trickle := newSink(t, func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusOK)
+			http.NewResponseController(w).Flush()
+			<-r.Context().Done() // the rest of the body never comes
+		})
+		reset := newSink(t, func(w http.ResponseWriter, _ *http.Request) { hijack(w, "") })
+		flood := newSink(t, endless(500))
+		for range 5 {
+			b.endpoint(trickle.URL)
+			b.endpoint(reset.URL)
+			b.endpoint(flood.URL)
+		}
 		o := b.options()
-		o.MaxSockets = 100
+		o.MaxSockets = 150
 		stop := b.run(t, o)
-		b.emit("bot", 10, 10) // 200 calls that hang
+		b.emit("bot", 10, 10) // 200 calls that hang, and 150 others
 		waitFor(t, "every hanging lane to be full", func() bool { return hung.Load() == 20*firstLimit })
 		healthy := newSink(t, nil)
 		b.endpoint(healthy.URL)
@@ -41,26 +55,40 @@ func TestHangingReceiversDoNotHoldUpOthers(t *testing.T) {
 		if m := most.Load(); m > 20*firstLimit {
 			t.Errorf("%d calls hung at once", m)
 		}
-		hang.CloseClientConnections()
+		for _, s := range []*sink{hang, trickle, flood} {
+			s.CloseClientConnections()
+		}
 		stop()
 	})
 }
 
 func TestALaneGrowsWithSuccessAndShrinksWithFailure(t *testing.T) {
-	l := newLanes(1000)
+	l, now := newLanes(1000), time.Unix(1000, 0)
 	for range 2 * maxLimit {
 		l.inFlight, l.get("a").inFlight = 1, 1
-		l.done("a", true)
+		l.done("a", true, now)
 	}
 	if got := l.get("a").limit; got != maxLimit {
 		t.Errorf("after successes: %d", got)
 	}
 	for range 10 {
 		l.inFlight, l.get("a").inFlight = 1, 1
-		l.done("a", false)
+		l.done("a", false, now)
 	}
 	if got := l.get("a").limit; got != 1 {
 		t.Errorf("after failures: %d", got)
+	}
+	due := []store.Lane{{Name: "a", Next: now}}
+	if want, wait, full := l.plan(due, now, time.Second); len(want) != 0 || wait != restTime || full {
+		t.Errorf("a lane that fails again and again: want %v, wait %s, full %v", want, wait, full)
+	}
+	if want, _, _ := l.plan(due, now.Add(restTime), time.Second); len(want) != 1 || want[0].Limit != 1 {
+		t.Errorf("after its rest: %v", want)
+	}
+	l.inFlight, l.get("a").inFlight = 1, 1
+	l.done("a", true, now)
+	if want, _, _ := l.plan(due, now, time.Second); len(want) != 1 || want[0].Limit != 2 {
+		t.Errorf("after a success: %v", want)
 	}
 }
 

@@ -95,6 +95,9 @@ type Join struct {
 	Name   string
 	Mode   bot.RecordingMode
 	Rejoin bool // the bot was in this call before
+	// Knock is called when all is ready and the next click asks to be let in; it
+	// returns when the time has come, or ctx's error. May be nil.
+	Knock func(ctx context.Context) error
 }
 
 // Adapter is one meeting platform. An Adapter value serves one page.

@@ -259,10 +259,14 @@ func (t calendarTx) UpdateEvent(ctx context.Context, e calendar.Event, d *calend
 }
 
 func (t calendarTx) Unseen(ctx context.Context, c calendar.Connection, w calendar.Window, series string, limit int) ([]calendar.Event, error) {
-	return rowsOf(ctx, t, "SELECT "+eventColumns+` FROM events WHERE team_id = $1 AND calendar_id = $2 AND start_at < $3 AND end_at > $4
-		AND (NOT all_day OR (start_at < $8 AND end_at > $9))
-		AND deleted_at IS NULL AND generation <> $5 AND (series_id = $6 OR $6 = '') ORDER BY start_at, id LIMIT $7`,
-		[]any{c.TeamID, c.ID, w.End.UnixMilli(), w.Start.UnixMilli(), c.Sync.Generation, series, limit,
+	of, id := "calendar_id", c.ID // each has an index
+	if series != "" {
+		of, id = "series_id", series
+	}
+	return rowsOf(ctx, t, "SELECT "+eventColumns+` FROM events WHERE team_id = $1 AND `+of+` = $2 AND start_at < $3 AND end_at > $4
+		AND (NOT all_day OR (start_at < $7 AND end_at > $8))
+		AND deleted_at IS NULL AND generation <> $5 ORDER BY start_at, id LIMIT $6`,
+		[]any{c.TeamID, id, w.End.UnixMilli(), w.Start.UnixMilli(), c.Sync.Generation, limit,
 			w.End.Add(-calendar.Late).UnixMilli(), w.Start.Add(calendar.Early).UnixMilli()}, eventRow)
 }
 

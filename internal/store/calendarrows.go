@@ -9,38 +9,21 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// rowsAtOnce bounds an INSERT: SQLite takes 32,766 values.
-const rowsAtOnce = 50
-
 // insertRows inserts many rows of the same width. columns are their names,
 // separated by commas.
 func (tx *Tx) insertRows(ctx context.Context, table, columns string, rows [][]any) error {
 	if len(rows) == 0 {
 		return nil
 	}
+	tx.step()
 	if tx.db.Shared() {
 		return tx.copyRows(ctx, table, columns, rows)
 	}
-	query := "INSERT INTO " + table + " (" + columns + ") VALUES "
-	for len(rows) > 0 {
-		n := min(rowsAtOnce, len(rows))
-		// The values are counted: SQLite takes $1 for a name.
-		one := ",(?" + strings.Repeat(",?", len(rows[0])-1) + ")"
-		args := make([]any, 0, n*len(rows[0]))
-		for _, r := range rows[:n] {
-			args = append(args, r...)
-		}
-		if _, err := tx.Exec(ctx, query+strings.Repeat(one, n)[1:], args...); err != nil {
-			return err
-		}
-		rows = rows[n:]
-	}
-	return nil
+	return tx.repeatInsert(ctx, table, columns, rows)
 }
 
-// copyRows does so with COPY, which PostgreSQL neither parses nor plans.
+// copyRows uses COPY, which PostgreSQL neither parses nor plans.
 func (tx *Tx) copyRows(ctx context.Context, table, columns string, rows [][]any) error {
-	tx.step()
 	names := strings.Split(columns, ",")
 	for i := range names {
 		names[i] = strings.TrimSpace(names[i])
@@ -53,4 +36,27 @@ func (tx *Tx) copyRows(ctx context.Context, table, columns string, rows [][]any)
 		_, err := c.Conn().CopyFrom(ctx, pgx.Identifier{table}, names, pgx.CopyFromRows(rows))
 		return err
 	})
+}
+
+// repeatInsert has SQLite parse an INSERT of one row once. One of many rows
+// would have to be undone if its last row failed: SQLite then keeps a journal of
+// each such statement, which costs more than the rows.
+func (tx *Tx) repeatInsert(ctx context.Context, table, columns string, rows [][]any) (err error) {
+	query := "INSERT INTO " + table + " (" + columns + ") VALUES (?" + strings.Repeat(",?", len(rows[0])-1) + ")"
+	stmt, err := tx.tx.PrepareContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stmt.Close()) }()
+	// The driver watches a context that can end anew for each row.
+	quiet := context.WithoutCancel(ctx)
+	for _, r := range rows {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := stmt.ExecContext(quiet, r...); err != nil {
+			return err
+		}
+	}
+	return nil
 }

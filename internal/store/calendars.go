@@ -44,7 +44,7 @@ func (s Calendars) InTx(ctx context.Context, fn func(tx calendar.Tx) error) erro
 	return s.DB.InTx(ctx, func(tx *Tx) error {
 		if s.DB.Shared() {
 			// PostgreSQL would go over to a plan that it made while the tables were
-			// empty, and compare every row of a calendar with each of 250 ids.
+			// empty, and compare every row of a calendar with hundreds of ids.
 			if _, err := tx.Exec(ctx, "SET LOCAL plan_cache_mode = force_custom_plan"); err != nil {
 				return err
 			}

@@ -366,12 +366,35 @@ func TestAnEndpointIsDisabledAfterFiveDaysWithoutSuccess(t *testing.T) {
 
 func TestAnEndpointThatIsGoneIsDisabledAtOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		withTeam(t, db, "a", webhook.Endpoint{ID: "e", Enabled: true})
+		withTeam(t, db, "a", webhook.Endpoint{ID: "e", Enabled: true}, webhook.Endpoint{ID: "all", Enabled: true},
+			webhook.Endpoint{ID: "told", Enabled: true, Events: []webhook.EventType{webhook.EndpointDisabled, webhook.DeliveryExhausted}})
 		emit(t, db, event("a"))
 		c := claim(t, db, "e", 1, t0)[0]
 		off := record(t, db, t0, store.Attempt{DeliveryID: c.DeliveryID, EndpointID: "e", N: 1, At: t0, Status: 410, State: webhook.Exhausted, Disable: true})
 		if !slices.Equal(off, []string{"e"}) {
 			t.Errorf("disabled %v", off)
+		}
+		// Who names the events is told of them; "all" means those of bots and calendars.
+		var told []webhook.EventType
+		for _, c := range claim(t, db, "told", 9, t0) {
+			told = append(told, c.Event)
+		}
+		slices.Sort(told)
+		if !slices.Equal(told, []webhook.EventType{webhook.DeliveryExhausted, webhook.EndpointDisabled}) || len(claim(t, db, "all", 9, t0)) != 1 {
+			t.Errorf("told of %v", told)
+		}
+		e, err := db.Webhook(t.Context(), "a", "e")
+		if err != nil || e.DisabledReason != "the receiver answered 410 Gone" || !e.DisabledAt.Equal(t0) {
+			t.Errorf("endpoint %+v, %v", e, err)
+		}
+		// What it misses is kept for some days.
+		for _, after := range []time.Duration{time.Hour, webhook.KeepMissed + time.Hour} {
+			late := event("a")
+			late.At = t0.Add(after)
+			emit(t, db, late)
+		}
+		if n := count(t, db, "SELECT COUNT(*) FROM webhook_deliveries WHERE endpoint_id = 'e' AND state = 'dropped'"); n != 1 {
+			t.Errorf("%d missed messages kept", n)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"steno/internal/bot"
 	"steno/internal/store"
@@ -19,6 +20,9 @@ func TestAnswersSatisfyTheReferenceDocument(t *testing.T) {
 	if err := s.bots.Fail(t.Context(), failed, bot.EndCannotJoin, ""); err != nil {
 		t.Fatal(err)
 	}
+	later := s.schedule(t, everything(s.now.Add(time.Hour)))
+	soon := s.schedule(t, `{"bot_name":"N","meeting_url":"https://meet.google.com/abc-defg-hij","join_at":"2026-03-01T12:03:00Z"}`)
+	timed := strings.Replace(minimal, "{", `{"join_at":"2026-03-01T13:00Z",`, 1)
 	nobody := "00000000-0000-0000-0000-000000000000"
 	s.satisfy(t, []request{
 		{"POST", "/v2/bots", minimal}, {"POST", "/v2/bots", "{}"}, {"POST", "/v2/bots", `{"bot_name":"N","meeting_url":"https://example.com"}`},
@@ -26,6 +30,13 @@ func TestAnswersSatisfyTheReferenceDocument(t *testing.T) {
 		{"GET", "/v2/bots/" + full, ""}, {"GET", "/v2/bots/" + queued, ""}, {"GET", "/v2/bots/" + failed, ""}, {"GET", "/v2/bots/" + nobody, ""}, {"GET", "/v2/bots/x", ""},
 		{"GET", "/v2/bots/" + full + "/status", ""}, {"GET", "/v2/bots/" + nobody + "/status", ""},
 		{"POST", "/v2/bots/" + queued + "/leave", ""}, {"POST", "/v2/bots/" + queued + "/leave", ""}, {"POST", "/v2/bots/" + nobody + "/leave", ""},
+		{"PATCH", "/v2/bots/" + full + "/update-config", `{"extra":{"b":2}}`}, {"PATCH", "/v2/bots/" + nobody + "/update-config", `{"extra":null}`}, {"PATCH", "/v2/bots/" + full + "/update-config", `{}`},
+		{"POST", "/v2/bots/batch", "[" + minimal + ",{}]"}, {"POST", "/v2/bots/batch", "[]"},
+		{"POST", "/v2/bots/scheduled", timed}, {"POST", "/v2/bots/scheduled", minimal},
+		{"POST", "/v2/bots/scheduled/batch", "[" + timed + "," + minimal + "]"}, {"POST", "/v2/bots/scheduled/batch", "{}"},
+		{"GET", "/v2/bots/scheduled?limit=1", ""}, {"GET", "/v2/bots/scheduled?limit=0", ""}, {"GET", "/v2/bots/scheduled/" + later, ""}, {"GET", "/v2/bots/scheduled/" + soon, ""}, {"GET", "/v2/bots/scheduled/" + nobody, ""},
+		{"PATCH", "/v2/bots/scheduled/" + later, `{"bot_name":"M"}`}, {"PATCH", "/v2/bots/scheduled/" + soon, `{"bot_name":"M"}`}, {"PATCH", "/v2/bots/scheduled/" + later, `{"join_at":"x"}`},
+		{"DELETE", "/v2/bots/scheduled/" + soon, ""}, {"DELETE", "/v2/bots/scheduled/" + later, ""}, {"DELETE", "/v2/bots/scheduled/" + later, ""}, {"GET", "/v2/bots/scheduled/" + later, ""},
 		{"DELETE", "/v2/bots/" + full + "/delete-data", ""}, {"DELETE", "/v2/bots/" + nobody + "/delete-data", ""}, {"GET", "/v2/bots/" + full, ""},
 	})
 }

@@ -10,10 +10,11 @@ import (
 	"steno/internal/bot"
 )
 
-// scheduledConfig is a bot and its time.
+// scheduledConfig is a bot and its time. JoinAt has no format of the schema: the
+// contract admits times without seconds, and no zone but Z.
 type scheduledConfig struct {
 	botConfig
-	JoinAt string `json:"join_at" format:"date-time" doc:"When the bot joins, in UTC, as 2026-01-31T12:00:00Z: 1 minute to 90 days from now."`
+	JoinAt string `json:"join_at" doc:"When the bot joins, in UTC, as 2026-01-31T12:00:00Z: 1 minute to 90 days from now."`
 }
 
 func (c scheduledConfig) order() (r bot.Request, at time.Time, err error) {
@@ -256,7 +257,7 @@ type updateScheduledInput struct {
 		BotPatch
 		MeetingURL        *string `json:"meeting_url,omitempty" format:"uri"`
 		AllowMultipleBots *bool   `json:"allow_multiple_bots,omitempty"`
-		JoinAt            *string `json:"join_at,omitempty" format:"date-time" doc:"In UTC; 4 minutes to 90 days from now."`
+		JoinAt            *string `json:"join_at,omitempty" doc:"In UTC; 4 minutes to 90 days from now."`
 	}
 }
 

@@ -59,6 +59,11 @@ func (a *Adapter) Enter(ctx context.Context, page platform.Page, join platform.J
 	if err := a.awaitForm(ctx, page); err != nil {
 		return err
 	}
+	if join.Knock != nil {
+		if err := join.Knock(ctx); err != nil {
+			return err
+		}
+	}
 	if err := a.connect(ctx, page); err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ type Adapter struct {
 	pack pack
 	now  func() time.Time
 	name string
+	join platform.Join
 
 	micOff, camOff bool
 	typed          int       // how often the name was typed
@@ -58,7 +59,7 @@ func (a *Adapter) Scripts(platform.Join) []string { return nil }
 // Enter opens the meeting's page, fills in the name and asks to join. It
 // returns when the page shows the lobby or the call.
 func (a *Adapter) Enter(ctx context.Context, page platform.Page, join platform.Join) error {
-	a.name = join.Name
+	a.name, a.join = join.Name, join
 	if err := page.Navigate(ctx, join.URL); err != nil {
 		return fmt.Errorf("open meeting: %w", err)
 	}
@@ -106,6 +107,10 @@ func (a *Adapter) step(ctx context.Context, page platform.Page, s snapshot) erro
 	case s.Cam != "" && !a.camOff:
 		a.camOff = true
 		return optional(page.Click(ctx, s.Cam))
+	case s.Join != nil && !s.Join.Disabled && a.join.Knock != nil:
+		knock := a.join.Knock
+		a.join.Knock = nil // the page may have changed meanwhile: look again
+		return knock(ctx)
 	case s.Join != nil && !s.Join.Disabled && a.now().Sub(a.asked) > askAgain:
 		a.asked = a.now()
 		return optional(page.Click(ctx, s.Join.Selector))

@@ -39,7 +39,9 @@ func (s *session) attend(ctx context.Context) (verdict, error) {
 	if s.isWished() {
 		return s.told(), nil
 	}
-	s.diary.state(bot.JoiningCall, "")
+	if !s.early() {
+		s.diary.state(bot.JoiningCall, "")
+	}
 	deadline := s.clock.Now().Add(s.limits.Rejoin) // for being back; only if the bot was in
 	for failures := 0; ; {
 		v := s.newVisit(deadline)

@@ -85,6 +85,8 @@ type world struct {
 	stages   int   // opened so far
 	full     bool
 	opened   int
+	openedAt time.Time   // the first one
+	entered  []time.Time // when the bot asked to be let in
 	said     []string
 	left     int
 	browser  *fakeBrowser // the latest
@@ -130,6 +132,9 @@ func (w *world) open() (Browser, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.opened++
+	if w.opened == 1 {
+		w.openedAt = time.Now()
+	}
 	if w.noOpen != nil {
 		return nil, w.noOpen
 	}
@@ -349,9 +354,15 @@ func (b *fakeBrowser) silent() bool { b.mu.Lock(); defer b.mu.Unlock(); return b
 type fakeAdapter struct{ w *world }
 
 func (a fakeAdapter) Scripts(platform.Join) []string { return nil }
-func (a fakeAdapter) Enter(context.Context, platform.Page, platform.Join) error {
+func (a fakeAdapter) Enter(ctx context.Context, _ platform.Page, join platform.Join) error {
+	if join.Knock != nil {
+		if err := join.Knock(ctx); err != nil {
+			return err
+		}
+	}
 	a.w.mu.Lock()
 	defer a.w.mu.Unlock()
+	a.w.entered = append(a.w.entered, time.Now())
 	return a.w.enter
 }
 func (a fakeAdapter) Observe(context.Context, platform.Page) (platform.Observation, error) {

@@ -118,7 +118,11 @@ func (v *visit) engine(ctx context.Context) (err error) {
 }
 
 func (v *visit) join() platform.Join {
-	return platform.Join{URL: v.s.spec.URL, Name: v.s.spec.Name, Mode: v.s.spec.Mode, Rejoin: !v.s.facts.admitted.IsZero()}
+	j := platform.Join{URL: v.s.spec.URL, Name: v.s.spec.Name, Mode: v.s.spec.Mode, Rejoin: !v.s.facts.admitted.IsZero()}
+	if v.s.early() {
+		j.Knock = v.s.knock
+	}
+	return j
 }
 
 func (v *visit) close() {
@@ -137,9 +141,17 @@ func (v *visit) close() {
 
 // attend enters and then looks and decides, again and again.
 func (v *visit) attend(ctx context.Context) (verdict, error) {
-	enter, cancel := context.WithTimeout(ctx, v.s.limits.Enter)
-	err := v.adapter.Enter(enter, v.page, v.join())
+	err := v.s.waitUntil(ctx, v.s.spec.JoinAt.Add(-pageLead))
+	if err != nil {
+		return verdict{}, err
+	}
+	enter, cancel := context.WithTimeout(ctx, v.s.limits.Enter+max(0, v.s.spec.JoinAt.Sub(v.s.clock.Now())))
+	err = v.adapter.Enter(enter, v.page, v.join())
 	cancel()
+	if err != nil && v.s.early() {
+		return verdict{}, fmt.Errorf("enter, before the time: %s", err.Error()) // a no counts from then on
+	}
+	v.s.diary.state(bot.JoiningCall, "")
 	if err != nil {
 		if out, no := refused(err); no {
 			return out, nil

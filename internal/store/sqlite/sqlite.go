@@ -40,7 +40,7 @@ func Open(ctx context.Context, dir string) (Handles, error) {
 	if err := f.Close(); err != nil {
 		return Handles{}, err
 	}
-	write, err := pool(file, 1, "synchronous(FULL)", "journal_mode(WAL)", "cache_size(-16384)")
+	write, err := pool(file, 1, "synchronous(FULL)", "journal_mode(WAL)", "cache_size(-16384)", "wal_autocheckpoint(4000)")
 	if err != nil {
 		return Handles{}, err
 	}
