@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -33,9 +34,40 @@ func (tx *Tx) copyRows(ctx context.Context, table, columns string, rows [][]any)
 		if !ok {
 			return errors.New("store: not a pgx connection")
 		}
-		_, err := c.Conn().CopyFrom(ctx, pgx.Identifier{table}, names, pgx.CopyFromRows(rows))
+		n, err := c.Conn().CopyFrom(ctx, pgx.Identifier{table}, names, pgx.CopyFromRows(rows))
+		if table == "events" {
+			tx.copied += n
+		}
 		return err
 	})
+}
+
+// growth counts the events that this process has copied.
+type growth struct {
+	rows   atomic.Int64
+	lookAt atomic.Int64 // compare with the statistics when there are so many
+}
+
+// firstLook is when statistics begin to matter.
+const firstLook = 1000
+
+// learn has PostgreSQL count its rows when most of them came just now. It does
+// so by itself a minute later; until then it takes a calendar for a handful of
+// rows, and reads all of them rather than those that were asked for. What goes
+// wrong here is not worth an error: it costs time, nothing else.
+func (db *DB) learn(ctx context.Context, copied int64) {
+	if copied == 0 {
+		return
+	}
+	rows, at := db.growth.rows.Add(copied), db.growth.lookAt.Load()
+	if rows < max(at, firstLook) || !db.growth.lookAt.CompareAndSwap(at, 4*rows) {
+		return
+	}
+	var known float64
+	err := db.write.QueryRowContext(ctx, "SELECT reltuples FROM pg_class WHERE oid = to_regclass('events')").Scan(&known)
+	if err == nil && known < float64(rows)/2 {
+		_, _ = db.write.ExecContext(ctx, "ANALYZE event_series, events")
+	}
 }
 
 // repeatInsert has SQLite parse an INSERT of one row once. One of many rows

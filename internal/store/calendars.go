@@ -41,7 +41,9 @@ type Calendars struct {
 
 // InTx runs fn in a write transaction.
 func (s Calendars) InTx(ctx context.Context, fn func(tx calendar.Tx) error) error {
-	return s.DB.InTx(ctx, func(tx *Tx) error {
+	copied := int64(0)
+	err := s.DB.InTx(ctx, func(tx *Tx) error {
+		defer func() { copied = tx.copied }()
 		if s.DB.Shared() {
 			// PostgreSQL would go over to a plan that it made while the tables were
 			// empty, and compare every row of a calendar with hundreds of ids.
@@ -51,6 +53,10 @@ func (s Calendars) InTx(ctx context.Context, fn func(tx calendar.Tx) error) erro
 		}
 		return fn(calendarTx{tx, s})
 	})
+	if err == nil {
+		s.DB.learn(ctx, copied)
+	}
+	return err
 }
 
 // calendarTx implements calendar.Tx.

@@ -40,6 +40,7 @@ type DB struct {
 	step        func(n int)
 	close       func() error
 	onDelivery  atomic.Pointer[func()]
+	growth      growth
 }
 
 // Open opens the database and brings its tables up to date. Several processes

@@ -30,6 +30,7 @@ type Tx struct {
 	after []func()
 	// nudged: the sender of webhooks is already among after
 	nudged bool
+	copied int64 // events
 }
 
 // tries bounds how often a transaction is run when others are in its way.

@@ -6,7 +6,6 @@ import (
 
 	"steno/internal/bot"
 	"steno/internal/calendar"
-	"steno/internal/store/storetest"
 
 	"steno/simulator/service"
 	"steno/simulator/truth"
@@ -59,7 +58,7 @@ func (s *stand) join(t *testing.T, id string) {
 // The same meeting in two calendars of one team has two schedules and one bot;
 // the bot stays until neither wants it (trap 50).
 func TestOneMeetingInTwoCalendarsGetsOneBot(t *testing.T) {
-	s := newStand(t, storetest.SQLite(t), service.Options{Polite: true})
+	s := newStand(t, openQuick(t), service.Options{Polite: true})
 	start := monday.Add(30 * time.Hour)
 	a, calA, idA, eventA := scheduled(t, s, "ada@example.com", once(1, start))
 	b, calB, idB, eventB := scheduled(t, s, "bob@example.com", once(1, start.Add(time.Minute)))
@@ -167,7 +166,7 @@ func TestALateEditKeepsTheOneBot(t *testing.T) {
 
 // Trap 47: moved from the past to the future after its bot had been there.
 func TestAMeetingThatIsHeldAgainGetsANewBot(t *testing.T) {
-	s := newStand(t, storetest.SQLite(t), service.Options{Polite: true})
+	s := newStand(t, openQuick(t), service.Options{Polite: true})
 	start := monday.Add(30 * time.Hour)
 	c, cal, id, _ := scheduled(t, s, "ada@example.com", once(1, start))
 	s.at(t, start)

@@ -191,6 +191,7 @@ func (s *stand) resetCalls() {
 // Proves C5 without its clock: from an edit at the service to the webhook and
 // to the bot's new time, by push.
 func TestAnEditAtTheServiceReachesWebhookAndBot(t *testing.T) {
+	t.Parallel()
 	eachPair(t, func(t *testing.T, db *store.DB, p calendar.Platform) {
 		s := live(t, db, service.Options{Polite: true})
 		s.listen(t)
@@ -227,7 +228,7 @@ func TestAnEditAtTheServiceReachesWebhookAndBot(t *testing.T) {
 func TestAHundredPushesCauseAtMostTwoListCalls(t *testing.T) {
 	for _, p := range []calendar.Platform{calendar.Google, calendar.Microsoft} {
 		t.Run(string(p), func(t *testing.T) {
-			s := live(t, storetest.SQLite(t), service.Options{Polite: true})
+			s := live(t, openQuick(t), service.Options{Polite: true})
 			c, cal := s.connect(t, p, "ada@example.com")
 			eventually(t, "synced and watched", func() bool {
 				c, err := s.rooms.Get(t.Context(), s.team, c.ID)
@@ -265,7 +266,8 @@ func errorsOf(errs ...error) error {
 // Proves C1: fifty calendars under dropped, doubled and reordered pushes end as
 // the service has them; what a lost push was about is found by the poll.
 func TestAPushStormEndsWithWhatTheServiceHas(t *testing.T) {
-	s := live(t, storetest.SQLite(t), service.Options{Polite: true, Faults: service.Faults{service.PushDrop: .05, service.PushDuplicate: .9, service.PushReorder: .2}})
+	t.Parallel()
+	s := live(t, openQuick(t), service.Options{Polite: true, Faults: service.Faults{service.PushDrop: .05, service.PushDuplicate: .9, service.PushReorder: .2}})
 	s.rooms.Options.Poll = 4 * time.Second
 	type one struct {
 		id  string
@@ -353,7 +355,9 @@ func (o childOptions) start(t *testing.T) *exec.Cmd {
 // window is right, and every change was told exactly once: a message that is
 // sent again has the id that it had.
 func TestAKilledSyncIsFinishedByTheNextServer(t *testing.T) {
+	t.Parallel()
 	storetest.EachOptions(t, func(t *testing.T, o store.Options) {
+		t.Parallel()
 		db, err := store.Open(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)

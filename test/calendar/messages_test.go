@@ -6,7 +6,6 @@ import (
 
 	"steno/internal/calendar"
 	"steno/internal/store"
-	"steno/internal/store/storetest"
 	"steno/simulator/service"
 	"steno/simulator/truth"
 	"steno/test/contract"
@@ -15,7 +14,7 @@ import (
 // Each of the seven events is told, in the form of the reference document.
 func TestMessagesHaveTheFormOfTheReference(t *testing.T) {
 	watch := &contract.Watch{Failed: t.Errorf}
-	s := newStand(t, storetest.SQLite(t), service.Options{Polite: true})
+	s := newStand(t, openQuick(t), service.Options{Polite: true})
 	s.listen(t)
 	c, cal := s.connect(t, calendar.Google, "ada@example.com")
 	must[string](t)(cal.Add(standup(1)))

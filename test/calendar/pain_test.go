@@ -8,7 +8,6 @@ import (
 	"steno/internal/calendar"
 	"steno/internal/ident"
 	"steno/internal/store"
-	"steno/internal/store/storetest"
 	"steno/simulator/google"
 	"steno/simulator/service"
 	"steno/simulator/truth"
@@ -73,7 +72,8 @@ func (x *tenant) calls() int { return x.s.google.Calls("* " + x.email) }
 // calendar is kept current with the calls that it takes anyway; each of the
 // connections keeps within a few calls, and is right again afterwards.
 func TestBrokenConnectionsAreNotFeltByAnotherTeam(t *testing.T) {
-	s := live(t, storetest.SQLite(t), service.Options{Polite: true})
+	t.Parallel()
+	s := live(t, openQuick(t), service.Options{Polite: true})
 	s.rooms.Options.Gap = 20 * time.Millisecond
 	good := s.tenant(t, "good")
 	change := func(when string) (calls int) {

@@ -24,11 +24,15 @@ var (
 	seed    = flag.Uint64("seed", 0, "run the one script with this seed")
 )
 
+// scriptsAtOnce: a script waits for its HTTP calls now and then.
+const scriptsAtOnce = 4
+
 // The promise of the whole package: whatever people do to their calendars, and
 // whatever the services and the network do meanwhile, in the end the stored
 // window is what the service's calendar has, and every event has the bot that
 // the rules demand, once.
 func TestRandomEditScriptsEndWithWhatTheCalendarHas(t *testing.T) {
+	t.Parallel()
 	first, n := uint64(time.Now().UnixNano())&0xffffffff, *scripts
 	if testing.Short() {
 		n = min(n, 200)
@@ -38,7 +42,7 @@ func TestRandomEditScriptsEndWithWhatTheCalendarHas(t *testing.T) {
 	}
 	var next, syncs, edits atomic.Int64
 	var workers sync.WaitGroup
-	for range 2 {
+	for range scriptsAtOnce {
 		workers.Go(func() {
 			db := openQuick(t)
 			for {
@@ -203,9 +207,9 @@ func (r *script) settle(ctx context.Context) error {
 		if c.SyncStatus == calendar.SyncSuccess && c.Sync.Failures == 0 && !c.Sync.FullWanted && c.Status == calendar.Active {
 			return nil
 		}
-		if c.Status == calendar.Dead {
-			// The service replaced the refresh token and its answer was lost: nobody
-			// but the user can help.
+		if c.Status == calendar.Dead || c.Sync.At == nil {
+			// The service replaced the refresh token and its answer was lost, also that
+			// to the user's new one: nobody but the user can help.
 			token, _ := r.graph.Grants.Issue(r.cal.Owner.Email, microsoft.ClientID, []string{"Calendars.ReadWrite", "User.Read", "offline_access"})
 			_, err := r.rooms.Reconnect(ctx, r.team, r.id, calendar.CredentialsChange{RefreshToken: &token})
 			r.note("connect again: %v", err)

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -42,7 +43,17 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		child()
 	}
+	flag.Parse()
+	if !parallelSet() {
+		_ = flag.Set("test.parallel", "6") // tests that wait most of the time, on any number of cores
+	}
 	os.Exit(storetest.Main(m))
+}
+
+// parallelSet tells whether somebody has said how many tests run at a time.
+func parallelSet() (set bool) {
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == "test.parallel" })
+	return set
 }
 
 // wall is a clock that tests set, or the machine's.

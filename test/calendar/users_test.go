@@ -165,6 +165,7 @@ func TestStormOfUsersWaitsForTheLeaseOfADeadProcess(t *testing.T) {
 }
 
 func useOneGrant(t *testing.T, leaseOver func(*stand, *testing.T, string)) {
+	t.Parallel()
 	storetest.EachOptions(t, func(t *testing.T, o store.Options) {
 		t.Parallel() // both wait for the second look at a dead grant
 		db, err := store.Open(t.Context(), o)
