@@ -263,6 +263,10 @@ func (s *server) run(ctx context.Context, listener net.Listener, begin time.Time
 		stop := inBackground(s.sender.Run)
 		defer func() { err = errors.Join(err, stop()) }()
 	}
+	if s.sender != nil && s.o.WebhookLogDays > 0 {
+		stop := inBackground(s.trimWebhooks)
+		defer func() { err = errors.Join(err, stop()) }()
+	}
 	s.Log.Info("steno serves", "url", s.o.PublicURL, "listen", listener.Addr().String(), "roles", strings.Join(s.o.Roles, ","),
 		"version", s.version, "ready_after_ms", time.Since(begin).Milliseconds())
 	return s.serveHTTP(ctx, listener)

@@ -46,20 +46,27 @@ func (s *Service) dispatch(ctx context.Context) (n int, err error) {
 		n = len(due)
 		// Every server takes the teams' accounts in the same order.
 		slices.SortStableFunc(due, func(a, b Scheduled) int { return cmp.Compare(a.TeamID, b.TeamID) })
+		var done []string
 		for _, sc := range due {
-			if err := s.launchScheduled(ctx, tx, sc); err != nil {
+			ok, err := s.launchScheduled(ctx, tx, sc)
+			if err != nil {
 				return err
 			}
+			if ok {
+				done = append(done, sc.ID)
+			}
 		}
-		return nil
+		return tx.FinishScheduled(ctx, done, s.Clock.Now())
 	})
 	return n, err
 }
 
-func (s *Service) launchScheduled(ctx context.Context, tx Tx, sc Scheduled) error {
+// launchScheduled reports whether the bot was queued; one that was not is
+// concluded.
+func (s *Service) launchScheduled(ctx context.Context, tx Tx, sc Scheduled) (ok bool, err error) {
 	now := s.Clock.Now()
 	o := Order{ID: sc.ID, TeamID: sc.TeamID, JoinAt: sc.JoinAt, Request: sc.Request}
-	code, err := EndCode(""), error(nil)
+	var code EndCode
 	switch {
 	case sc.Broken != nil:
 		code, err = EndInternalError, s.refuse(ctx, tx, s.unready(o, sc), EndInternalError, "the settings of the bot cannot be read: its secrets were sealed with another key")
@@ -68,14 +75,11 @@ func (s *Service) launchScheduled(ctx context.Context, tx Tx, sc Scheduled) erro
 	default:
 		code, err = s.StartIn(ctx, tx, o)
 	}
-	if err != nil {
-		return err
+	if err != nil || code == "" {
+		return err == nil, err
 	}
-	sc.Status, sc.UpdatedAt = ScheduleDone, now
-	if code != "" {
-		sc.Status, sc.Reason = ScheduleFailed, code
-	}
-	return tx.ConcludeScheduled(ctx, sc)
+	sc.Status, sc.Reason, sc.UpdatedAt = ScheduleFailed, code, now
+	return false, tx.ConcludeScheduled(ctx, sc)
 }
 
 // StartIn queues a bot whose time has come, as part of a transaction. A bot that

@@ -42,11 +42,11 @@ func (s *Service) Launch(ctx context.Context, botID, host string) (spec Spec, er
 		if err := s.mayLaunch(l, host); err != nil {
 			return err
 		}
-		d, err := tx.Details(ctx, l.Bot)
+		config, err := tx.Config(ctx, l.Bot)
 		if err != nil {
 			return err
 		}
-		if spec, err = s.spec(d); err != nil {
+		if spec, err = s.spec(Details{Bot: l.Bot, Config: config}); err != nil {
 			return err
 		}
 		if l.LaunchedAt == nil || l.Host != host {

@@ -70,6 +70,8 @@ type ScheduleTx interface {
 	PutScheduled(ctx context.Context, s Scheduled) error
 	// ConcludeScheduled stores status, reason and times only.
 	ConcludeScheduled(ctx context.Context, s Scheduled) error
+	// FinishScheduled gives all of them the status ScheduleDone.
+	FinishScheduled(ctx context.Context, ids []string, at time.Time) error
 	LockScheduled(ctx context.Context, team, id string) (Scheduled, error)
 	// DueScheduled returns waiting ones that are to join until then, the first
 	// ones first. They are locked; those that somebody else has locked are

@@ -51,6 +51,8 @@ type Tx interface {
 	PutArtifacts(ctx context.Context, b Bot, a []StoredArtifact, at time.Time) error
 	// DropArtifacts has no URL of the bot's files handed out any more.
 	DropArtifacts(ctx context.Context, b Bot, at time.Time) error
+	// Config returns what was asked of a locked bot.
+	Config(ctx context.Context, b Bot) (Config, error)
 	// Details adds what belongs to a locked bot.
 	Details(ctx context.Context, b Bot) (Details, error)
 

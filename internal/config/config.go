@@ -63,7 +63,9 @@ type Serve struct {
 	Roles       []string      `enum:"api,worker,bots" default:"api,worker,bots" help:"What this process does: api, worker, bots."`
 	JoinLead    time.Duration `name:"join-lead" default:"30s" help:"How long before its time a scheduled bot is started, so that its browser is ready when it is to join; at most 3m."`
 	Screenshots time.Duration `name:"screenshot-every" default:"5s" help:"How often a bot takes a screenshot of its meeting, with video only. 0: never."`
-	MaxBots     int           `name:"max-bots" default:"0" help:"Bots at a time on this machine. 0: as many as its cores and memory carry."`
+	// WebhookLogDays: the log of webhooks is what can be replayed, too.
+	WebhookLogDays int `name:"webhook-log-days" default:"30" help:"How many days the log of webhooks is kept. 0: for ever."`
+	MaxBots        int `name:"max-bots" default:"0" help:"Bots at a time on this machine. 0: as many as its cores and memory carry."`
 }
 
 // Providers says where the calendar services are. Other addresses than the
@@ -160,6 +162,9 @@ func (s *Serve) Validate() error {
 	}
 	if s.Screenshots < 0 || s.Screenshots > 0 && s.Screenshots < time.Second {
 		return fmt.Errorf("--screenshot-every: %s is neither 0 nor a second or more", s.Screenshots)
+	}
+	if s.WebhookLogDays < 0 {
+		return fmt.Errorf("--webhook-log-days: %d is less than none", s.WebhookLogDays)
 	}
 	if s.MaxBots < 0 {
 		return fmt.Errorf("--max-bots: %d is less than none", s.MaxBots)

@@ -73,6 +73,14 @@ const (
 	minPause  = 50 * time.Millisecond
 )
 
+// What was sent is recorded together with the next claims, or when there are
+// recordAt results, or after recordWait: a commit for each result would keep the
+// database from what is to be sent.
+const (
+	recordAt   = 64
+	recordWait = 20 * time.Millisecond
+)
+
 // Sender delivers what is in the queue. Make it with New, run it once with Run.
 type Sender struct {
 	Options
@@ -80,6 +88,8 @@ type Sender struct {
 	results chan result
 	lanes   lanes
 	pending []store.Attempt // made, not yet recorded
+	record  *time.Timer     // runs while something is pending
+	overdue bool            // it has run out
 	more    bool            // the last look left due rows behind
 	look    time.Time       // when to look for due rows next
 	metrics metrics
@@ -126,6 +136,8 @@ func (s *Sender) Run(ctx context.Context) error {
 	s.takeOver(ctx)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	s.record = time.NewTimer(recordWait)
+	defer s.record.Stop()
 	pause := minPause
 	for {
 		select {
@@ -135,6 +147,8 @@ func (s *Sender) Run(ctx context.Context) error {
 			s.collect(r)
 		case <-s.nudge:
 			s.look = time.Time{}
+		case <-s.record.C:
+			s.overdue = true
 		case <-timer.C:
 		}
 		s.collectReady()
@@ -200,7 +214,9 @@ func (s *Sender) collect(r result) {
 	if r.aborted {
 		return
 	}
-	s.pending = append(s.pending, r.attempt)
+	if s.pending = append(s.pending, r.attempt); len(s.pending) == 1 {
+		s.record.Reset(recordWait)
+	}
 	if r.attempt.State == webhook.Pending && r.attempt.NextAt.Before(s.look) {
 		s.look = r.attempt.NextAt
 	}
@@ -225,7 +241,7 @@ func (s *Sender) turn(ctx, calls context.Context) error {
 		want, wait, s.more = s.lanes.plan(all, now, pollEvery)
 		s.look = now.Add(wait)
 	}
-	if len(s.pending) == 0 && len(want) == 0 {
+	if len(want) == 0 && !(len(s.pending) >= recordAt || (len(s.pending) > 0 && s.overdue)) {
 		return nil
 	}
 	out, err := s.Queue.DeliveryTurn(ctx, store.Turn{
@@ -235,7 +251,7 @@ func (s *Sender) turn(ctx, calls context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.pending = s.pending[:0]
+	s.pending, s.overdue = s.pending[:0], false
 	for _, id := range out.Disabled {
 		s.metrics.disabled.Inc()
 		s.Log.Warn("webhook endpoint disabled", "endpoint_id", id)

@@ -71,23 +71,33 @@ func (q *Queue) Migrate(ctx context.Context) error {
 	return err
 }
 
-// Insert queues a job within the transaction tx, which runs on conn. The caller
-// calls Wake with the returned queue name after it has committed.
-func (q *Queue) Insert(ctx context.Context, conn *sql.Conn, tx *sql.Tx, args Args, opts Opts) (queue string, err error) {
-	o := opts.river()
+// Insertion is a job to be queued.
+type Insertion struct {
+	Args Args
+	Opts Opts
+}
+
+// Insert queues jobs within the transaction tx, which runs on conn. The caller
+// calls Wake with each of the returned queue names after it has committed.
+func (q *Queue) Insert(ctx context.Context, conn *sql.Conn, tx *sql.Tx, jobs []Insertion) (queues []string, err error) {
+	params := make([]river.InsertManyParams, 0, len(jobs))
+	for _, j := range jobs {
+		o := j.Opts.river()
+		params, queues = append(params, river.InsertManyParams{Args: j.Args, InsertOpts: o}), append(queues, o.Queue)
+	}
 	if q.sqlite != nil {
-		_, err = q.insertSQLite.InsertTx(ctx, tx, args, o)
-		return o.Queue, err
+		_, err = q.insertSQLite.InsertManyTx(ctx, tx, params)
+		return queues, err
 	}
 	err = conn.Raw(func(driverConn any) error {
 		c, ok := driverConn.(*stdlib.Conn)
 		if !ok {
 			return errors.New("job: not a pgx connection")
 		}
-		_, err := q.insertPostgres.InsertTx(ctx, borrowedTx{c.Conn()}, args, o)
+		_, err := q.insertPostgres.InsertManyTx(ctx, borrowedTx{c.Conn()}, params)
 		return err
 	})
-	return o.Queue, err
+	return queues, err
 }
 
 // Wake makes the workers of this process look for new jobs in a queue now.

@@ -273,6 +273,9 @@ func trickle(g *Guard, answer string) {
 		client, server := net.Pipe()
 		go func() {
 			defer server.Close()
+			if _, err := server.Read(make([]byte, 1)); err != nil { // the request comes first
+				return
+			}
 			go io.Copy(io.Discard, server)
 			for _, err := io.WriteString(server, answer); err == nil; _, err = io.WriteString(server, "x") {
 				time.Sleep(time.Second)

@@ -130,6 +130,14 @@ func (t botTx) AddTransition(ctx context.Context, b bot.Bot, tr bot.Transition) 
 	return err
 }
 
+func (t botTx) Config(ctx context.Context, b bot.Bot) (c bot.Config, err error) {
+	var text string
+	if err := t.QueryRow(ctx, "SELECT config FROM bot_configs WHERE bot_id = $1", b.ID).Scan(&text); err != nil {
+		return c, err
+	}
+	return c, json.Unmarshal([]byte(text), &c)
+}
+
 func (t botTx) Details(ctx context.Context, b bot.Bot) (bot.Details, error) {
 	d := bot.Details{Bot: b}
 	var config string

@@ -424,3 +424,33 @@ func TestWebhooksOfAnotherTeamAreNotFound(t *testing.T) {
 		}
 	})
 }
+
+func TestOldMessagesAreTrimmedButNotWhatIsOnItsWay(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		withTeam(t, db, "a", webhook.Endpoint{ID: "e", Enabled: true})
+		old := time.Now().Add(-time.Minute) // ids carry the real time
+		for range 3 {
+			e := event("a")
+			e.At = old
+			emit(t, db, e)
+		}
+		c := claim(t, db, "e", 2, old)
+		for i := range c {
+			record(t, db, old, store.Attempt{DeliveryID: c[i].DeliveryID, EndpointID: "e", N: 1, At: old, Status: 200, State: webhook.Delivered})
+		}
+		if n, err := db.Requeue(t.Context(), "a", "e", []string{c[1].DeliveryID}, false, time.Now().Add(time.Hour)); err != nil || n != 1 {
+			t.Fatalf("%d queued, %v", n, err)
+		}
+		for i, want := range []int{1, 0} { // one is pending, one was replayed
+			if n, err := db.TrimWebhooks(t.Context(), time.Now().Add(time.Minute)); err != nil || n != want {
+				t.Errorf("trim %d removed %d, want %d (%v)", i+1, n, want, err)
+			}
+		}
+		if n, a := count(t, db, "SELECT COUNT(*) FROM webhook_messages"), count(t, db, "SELECT COUNT(*) FROM webhook_attempts"); n != 2 || a != 1 {
+			t.Errorf("%d messages and %d attempts left", n, a)
+		}
+		if n, err := db.TrimWebhooks(t.Context(), old); err != nil || n != 0 {
+			t.Errorf("removed %d that are young, %v", n, err)
+		}
+	})
+}

@@ -2,8 +2,9 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"net/url"
-	"time"
+	"strings"
 
 	"steno/internal/ident"
 	"steno/internal/webhook"
@@ -19,23 +20,55 @@ func (tx *Tx) EmitWebhook(ctx context.Context, e webhook.Event) error {
 	if err != nil {
 		return err
 	}
-	message := ""
+	var now, missed []string
 	for _, to := range all {
-		state := webhook.Pending
-		if to.Misses(e) {
-			state = webhook.Dropped
-		} else if !to.Takes(e) {
-			continue
+		switch {
+		case to.Takes(e):
+			now = append(now, to.ID)
+		case to.Misses(e):
+			missed = append(missed, to.ID)
 		}
-		if message == "" {
-			if message, err = tx.addMessage(ctx, e); err != nil {
-				return err
-			}
+	}
+	if len(now)+len(missed) == 0 {
+		return nil
+	}
+	message, err := tx.addMessage(ctx, e)
+	if err != nil {
+		return err
+	}
+	if err := tx.addDeliveries(ctx, message, e, webhook.Pending, now); err != nil {
+		return err
+	}
+	return tx.addDeliveries(ctx, message, e, webhook.Dropped, missed)
+}
+
+// deliveriesPerInsert bounds one statement on PostgreSQL, where each costs a
+// round trip. On SQLite a statement for each row is the quicker way.
+const deliveriesPerInsert = 50
+
+// addDeliveries queues a message for endpoints, each of which is a lane of its
+// own.
+func (tx *Tx) addDeliveries(ctx context.Context, message string, e webhook.Event, state webhook.State, endpoints []string) error {
+	each := deliveriesPerInsert
+	if tx.db.sqlite {
+		each = 1
+	}
+	for len(endpoints) > 0 {
+		some := endpoints[:min(len(endpoints), each)]
+		endpoints = endpoints[len(some):]
+		values, args := make([]string, len(some)), []any{message, e.TeamID, string(webhook.ToEndpoint), string(state), e.At.UnixMilli()}
+		for i, id := range some {
+			values[i] = fmt.Sprintf("($%d, $1, $2, $3, $%d, $%d, '', '', '', $4, 0, $5, '', $5)", len(args)+1, len(args)+2, len(args)+2)
+			args = append(args, ident.New(), id)
 		}
-		// An endpoint is a lane of its own.
-		d := delivery{message: message, team: e.TeamID, kind: webhook.ToEndpoint, state: state, lane: to.ID, endpoint: to.ID, at: e.At}
-		if err := tx.addDelivery(ctx, d); err != nil {
+		_, err := tx.Exec(ctx, `INSERT INTO webhook_deliveries
+			(id, message_id, team_id, kind, lane, endpoint_id, url, method, secret, state, attempt, next_at, lease_by, created_at)
+			VALUES `+strings.Join(values, ", "), args...)
+		if err != nil {
 			return err
+		}
+		if state == webhook.Pending {
+			tx.nudgeSender()
 		}
 	}
 	return nil
@@ -47,9 +80,14 @@ func (tx *Tx) EmitCallback(ctx context.Context, c webhook.Callback) error {
 	if err != nil {
 		return err
 	}
-	return tx.addDelivery(ctx, delivery{
-		message: message, team: c.TeamID, kind: webhook.ToCallback, state: webhook.Pending, lane: callbackLane(c), url: c.URL, method: c.Method, secret: c.SealedSecret, at: c.At,
-	})
+	_, err = tx.Exec(ctx, `INSERT INTO webhook_deliveries
+		(id, message_id, team_id, kind, lane, endpoint_id, url, method, secret, state, attempt, next_at, lease_by, created_at)
+		VALUES ($1, $2, $3, $4, $5, '', $6, $7, $8, 'pending', 0, $9, '', $9)`,
+		ident.New(), message, c.TeamID, string(webhook.ToCallback), callbackLane(c), c.URL, c.Method, c.SealedSecret, c.At.UnixMilli())
+	if err == nil {
+		tx.nudgeSender()
+	}
+	return err
 }
 
 // callbackLane puts the callbacks of a team to one host into one lane.
@@ -80,24 +118,6 @@ func (tx *Tx) insertMessage(ctx context.Context, e webhook.Event, step int) (str
 			$8 + COALESCE((SELECT MAX(sequence) FROM webhook_messages m WHERE m.bot_id = $3 AND m.bot_id <> ''), 0))`,
 		id, e.TeamID, e.BotID, string(e.Type), string(e.Payload), string(e.PayloadObjects), e.At.UnixMilli(), step)
 	return id, err
-}
-
-type delivery struct {
-	message, team, lane, endpoint, url, method, secret string
-	kind                                               webhook.Kind
-	state                                              webhook.State
-	at                                                 time.Time
-}
-
-func (tx *Tx) addDelivery(ctx context.Context, d delivery) error {
-	_, err := tx.Exec(ctx, `INSERT INTO webhook_deliveries
-		(id, message_id, team_id, kind, lane, endpoint_id, url, method, secret, state, attempt, next_at, lease_by, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, '', $11)`,
-		ident.New(), d.message, d.team, string(d.kind), d.lane, d.endpoint, d.url, d.method, d.secret, string(d.state), d.at.UnixMilli())
-	if err == nil && d.state == webhook.Pending {
-		tx.nudgeSender()
-	}
-	return err
 }
 
 // nudgeSender wakes the sender of this process once after the commit.

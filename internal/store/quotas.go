@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"steno/internal/quota"
@@ -43,16 +45,90 @@ func (s Quotas) Account(ctx context.Context, team string) (a quota.Account, err 
 	return a, err
 }
 
+// quotaBuffer is what a transaction has locked and changed of accounts. Nobody
+// else can change what is in it, so it is read once and written once, however
+// many bots the transaction starts.
+type quotaBuffer struct {
+	accounts map[string]quota.Account
+	changed  map[string]bool
+	entries  []quota.Entry
+}
+
 // Lock reads the account. The insert makes it exist, and the update that changes
 // nothing locks it in words that both databases know.
 func (t quotaTx) Lock(ctx context.Context, team string) (quota.Account, error) {
-	return scanQuota(t.QueryRow(ctx, `INSERT INTO quotas (team_id) VALUES ($1)
+	if a, ok := t.quotas.accounts[team]; ok {
+		return a, nil
+	}
+	a, err := scanQuota(t.QueryRow(ctx, `INSERT INTO quotas (team_id) VALUES ($1)
 		ON CONFLICT (team_id) DO UPDATE SET starts = quotas.starts RETURNING `+quotaColumns, team).Scan)
+	if err != nil {
+		return a, err
+	}
+	if t.quotas.accounts == nil {
+		t.quotas.accounts, t.quotas.changed = map[string]quota.Account{}, map[string]bool{}
+	}
+	t.quotas.accounts[team] = a
+	return a, nil
 }
 
-func (t quotaTx) Update(ctx context.Context, a quota.Account) error {
+// Update keeps the account for the end of the transaction.
+func (t quotaTx) Update(_ context.Context, a quota.Account) error {
+	if _, ok := t.quotas.accounts[a.TeamID]; !ok {
+		return errors.New("store: an account is changed that was not locked")
+	}
+	t.quotas.accounts[a.TeamID], t.quotas.changed[a.TeamID] = a, true
+	return nil
+}
+
+// Append keeps the row for the end of the transaction.
+func (t quotaTx) Append(_ context.Context, e quota.Entry) error {
+	t.quotas.entries = append(t.quotas.entries, e)
+	return nil
+}
+
+func (t quotaTx) StartedAt(ctx context.Context, team string, n int64) (time.Time, bool, error) {
+	for _, e := range t.quotas.entries {
+		if e.TeamID == team && e.Start == n {
+			return e.At, true, nil
+		}
+	}
+	var ms int64
+	err := t.QueryRow(ctx, "SELECT at FROM token_ledger WHERE team_id = $1 AND start_n = $2", team, n).Scan(&ms)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, false, nil
+	}
+	return timeOf(ms), err == nil, err
+}
+
+func (t quotaTx) Held(ctx context.Context, team, bot string) (held quota.Tokens, err error) {
+	err = t.QueryRow(ctx, "SELECT COALESCE(SUM(held), 0) FROM token_ledger WHERE team_id = $1 AND bot_id = $2 AND bot_id <> ''", team, bot).Scan(&held)
+	for _, e := range t.quotas.entries {
+		if e.TeamID == team && e.BotID == bot {
+			held += e.Held
+		}
+	}
+	return held, err
+}
+
+// flushQuotas writes what the transaction has changed.
+func (tx *Tx) flushQuotas(ctx context.Context) error {
+	for team := range tx.quotas.changed {
+		if err := tx.updateQuota(ctx, tx.quotas.accounts[team]); err != nil {
+			return err
+		}
+	}
+	for part := range slices.Chunk(tx.quotas.entries, entriesPerInsert) {
+		if err := tx.insertEntries(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) updateQuota(ctx context.Context, a quota.Account) error {
 	c := a.Custom
-	_, err := t.Exec(ctx, `UPDATE quotas SET requests_per_second = $1, bots_per_day = $2, calendars = $3, retention_days = $4, byok = $5,
+	_, err := tx.Exec(ctx, `UPDATE quotas SET requests_per_second = $1, bots_per_day = $2, calendars = $3, retention_days = $4, byok = $5,
 		limited = $6, balance = $7, reserved = $8, starts = $9, entries = $10 WHERE team_id = $11`,
 		orNil(c.RequestsPerSecond), orNil(c.BotsPerDay), orNil(c.Calendars), orNil(c.RetentionDays), orNil(c.BYOK),
 		a.Limited, int64(a.Balance), int64(a.Reserved), a.Starts, a.Entries, a.TeamID)
@@ -66,29 +142,23 @@ func orNil[T any](p *T) any {
 	return *p
 }
 
-func (t quotaTx) StartedAt(ctx context.Context, team string, n int64) (time.Time, bool, error) {
-	var ms int64
-	err := t.QueryRow(ctx, "SELECT at FROM token_ledger WHERE team_id = $1 AND start_n = $2", team, n).Scan(&ms)
-	if errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, false, nil
-	}
-	return timeOf(ms), err == nil, err
-}
+// entriesPerInsert bounds one statement's parameters.
+const entriesPerInsert = 100
 
-func (t quotaTx) Held(ctx context.Context, team, bot string) (held quota.Tokens, err error) {
-	err = t.QueryRow(ctx, "SELECT COALESCE(SUM(held), 0) FROM token_ledger WHERE team_id = $1 AND bot_id = $2 AND bot_id <> ''", team, bot).Scan(&held)
-	return held, err
-}
-
-func (t quotaTx) Append(ctx context.Context, e quota.Entry) error {
-	var start any
-	if e.Start > 0 {
-		start = e.Start
+func (tx *Tx) insertEntries(ctx context.Context, all []quota.Entry) error {
+	const columns = 17
+	values, args := make([]string, len(all)), make([]any, 0, columns*len(all))
+	for i, e := range all {
+		var start any
+		if e.Start > 0 {
+			start = e.Start
+		}
+		values[i] = "(" + placeholders(columns*i+1, columns) + ")"
+		args = append(args, e.TeamID, e.N, e.At.UnixMilli(), string(e.Kind), e.BotID, int64(e.Amount), int64(e.Held),
+			int64(e.Charge.Recording), int64(e.Charge.Transcription), int64(e.Charge.BYOKTranscription), int64(e.Charge.StreamingInput), int64(e.Charge.StreamingOutput),
+			int64(e.Balance), int64(e.Reserved), e.Limited, e.Note, start)
 	}
-	_, err := t.Exec(ctx, `INSERT INTO token_ledger (`+entryColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
-		e.TeamID, e.N, e.At.UnixMilli(), string(e.Kind), e.BotID, int64(e.Amount), int64(e.Held),
-		int64(e.Charge.Recording), int64(e.Charge.Transcription), int64(e.Charge.BYOKTranscription), int64(e.Charge.StreamingInput), int64(e.Charge.StreamingOutput),
-		int64(e.Balance), int64(e.Reserved), e.Limited, e.Note, start)
+	_, err := tx.Exec(ctx, "INSERT INTO token_ledger ("+entryColumns+") VALUES "+strings.Join(values, ", "), args...)
 	return err
 }
 

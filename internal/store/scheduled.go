@@ -140,6 +140,15 @@ func (t botTx) ConcludeScheduled(ctx context.Context, s bot.Scheduled) error {
 	return err
 }
 
+func (t botTx) FinishScheduled(ctx context.Context, ids []string, at time.Time) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := t.Exec(ctx, "UPDATE scheduled_bots SET status = 'completed', updated_at = $1 WHERE id IN ("+placeholders(2, len(ids))+")",
+		texts([]any{at.UnixMilli()}, ids)...)
+	return err
+}
+
 func (t botTx) LockScheduled(ctx context.Context, team, id string) (bot.Scheduled, error) {
 	s, err := t.s.scanFull(t.QueryRow(ctx, "UPDATE scheduled_bots SET status = status WHERE id = $1 AND team_id = $2 RETURNING "+scheduledColumns+", request", id, team).Scan)
 	return s, scheduledNotFound(err, id)

@@ -31,6 +31,9 @@ type Tx struct {
 	// nudged: the sender of webhooks is already among after
 	nudged bool
 	copied int64 // events
+	// What is written in one go before the commit.
+	jobs   []job.Insertion
+	quotas quotaBuffer
 }
 
 // tries bounds how often a transaction is run when others are in its way.
@@ -72,6 +75,9 @@ func (db *DB) tryTx(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := fn(tx); err != nil {
 		return err
 	}
+	if err := tx.flush(ctx); err != nil {
+		return err
+	}
 	tx.step()
 	if err := sqlTx.Commit(); err != nil {
 		return err
@@ -111,17 +117,30 @@ func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row 
 	return tx.tx.QueryRowContext(ctx, query, args...)
 }
 
-// Enqueue queues a job that starts after the commit.
-func (tx *Tx) Enqueue(ctx context.Context, args job.Args, opts job.Opts) error {
+// Enqueue queues a job that starts after the commit. Jobs are written together
+// just before it.
+func (tx *Tx) Enqueue(_ context.Context, args job.Args, opts job.Opts) error {
+	tx.jobs = append(tx.jobs, job.Insertion{Args: args, Opts: opts})
+	return nil
+}
+
+// flush writes what was kept for the end of the transaction.
+func (tx *Tx) flush(ctx context.Context) error {
+	if err := tx.flushQuotas(ctx); err != nil {
+		return err
+	}
+	if len(tx.jobs) == 0 {
+		return nil
+	}
 	tx.step()
-	queue, err := tx.db.jobs.Insert(ctx, tx.conn, tx.tx, args, opts)
+	queues, err := tx.db.jobs.Insert(ctx, tx.conn, tx.tx, tx.jobs)
 	if err != nil {
 		return err
 	}
-	if tx.wake == nil {
-		tx.wake = map[string]struct{}{}
+	tx.wake = map[string]struct{}{}
+	for _, queue := range queues {
+		tx.wake[queue] = struct{}{}
 	}
-	tx.wake[queue] = struct{}{}
 	return nil
 }
 

@@ -41,9 +41,11 @@ func scanDelivery(scan func(...any) error, more ...any) (d webhook.Delivery, err
 func (db *DB) Deliveries(ctx context.Context, team string, q webhook.Query) ([]webhook.Delivery, error) {
 	w := where{sqlite: db.sqlite}
 	w.add("d.team_id = ? AND d.endpoint_id = ?", team, q.EndpointID)
-	for term, text := range map[string]string{"d.state = ?": string(q.State), "m.event = ?": string(q.Event), "m.bot_id = ?": q.BotID, "d.id < ?": q.Before} {
-		if text != "" {
-			w.add(term, text)
+	for _, f := range []struct{ term, text string }{
+		{"d.state = ?", string(q.State)}, {"m.event = ?", string(q.Event)}, {"m.bot_id = ?", q.BotID}, {"d.id < ?", q.Before},
+	} {
+		if f.text != "" {
+			w.add(f.term, f.text)
 		}
 	}
 	w.between("d.created_at", q.Since, q.Until)
@@ -179,5 +181,39 @@ func (tx *Tx) requeue(ctx context.Context, team, id string, failedOnly bool, now
 	if err == nil && n > 0 {
 		tx.nudgeSender()
 	}
+	return n, err
+}
+
+// trimStep is how many messages are removed in one transaction.
+const trimStep = 100
+
+// TrimWebhooks removes messages that came about before the given time, with
+// their deliveries and attempts, some at a time, and returns how many. What is
+// still to be sent stays, and so does what was replayed since.
+func (db *DB) TrimWebhooks(ctx context.Context, before time.Time) (n int, err error) {
+	err = db.InTx(ctx, func(tx *Tx) error {
+		// Ids begin with the time at which they were made, and are in its order.
+		ids, err := rowsOf(ctx, tx, `SELECT m.id FROM webhook_messages m WHERE m.id < $1 AND m.created_at < $2 AND NOT EXISTS (
+				SELECT 1 FROM webhook_deliveries d WHERE d.message_id = m.id AND (d.state = 'pending' OR d.created_at >= $2))
+			ORDER BY m.id LIMIT $3`, tx.db.planned(webhook.FirstMessageID(before), before.UnixMilli(), trimStep), func(rows *sql.Rows) (id any, err error) {
+			var text string
+			err = rows.Scan(&text)
+			return text, err
+		})
+		if n = len(ids); err != nil || n == 0 {
+			return err
+		}
+		in := "(" + placeholders(1, n) + ")"
+		for _, statement := range []string{
+			"DELETE FROM webhook_attempts WHERE delivery_id IN (SELECT id FROM webhook_deliveries WHERE message_id IN " + in + ")",
+			"DELETE FROM webhook_deliveries WHERE message_id IN " + in,
+			"DELETE FROM webhook_messages WHERE id IN " + in,
+		} {
+			if _, err := tx.Exec(ctx, statement, tx.db.planned(ids...)...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	return n, err
 }

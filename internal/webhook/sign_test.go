@@ -61,6 +61,14 @@ func TestSecretsAreLongAndRecognisable(t *testing.T) {
 	}
 }
 
+func TestMessageIDsSortByTime(t *testing.T) {
+	before := time.Now()
+	id := NewMessageID()
+	if after := time.Now().Add(2 * time.Millisecond); FirstMessageID(before) > id || FirstMessageID(after) < id {
+		t.Errorf("%s is not between %s and %s", id, FirstMessageID(before), FirstMessageID(after))
+	}
+}
+
 func TestErrorsDoNotRepeatTheSecret(t *testing.T) {
 	_, err := Sign("msg_1", time.Now(), nil, "whsec_canary!")
 	if err == nil || strings.Contains(err.Error(), "canary") {

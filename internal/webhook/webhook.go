@@ -7,6 +7,7 @@
 package webhook
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -135,4 +136,14 @@ type Callback struct {
 
 // NewMessageID returns the id of a new message. Every retry carries the same
 // id, so that a receiver can drop repetitions.
-func NewMessageID() string { return "msg_" + ident.New() }
+func NewMessageID() string { return messagePrefix + ident.New() }
+
+const messagePrefix = "msg_"
+
+// FirstMessageID returns a text that sorts before all ids that are made at the
+// given time or later, and after those before: an id begins with 48 bits of Unix
+// milliseconds (RFC 9562, section 5.7).
+func FirstMessageID(at time.Time) string {
+	ms := at.UnixMilli()
+	return fmt.Sprintf("%s%08x-%04x", messagePrefix, ms>>16, ms&0xffff)
+}

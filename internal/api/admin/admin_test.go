@@ -19,6 +19,7 @@ import (
 	"steno/internal/api/httpx"
 	"steno/internal/clock"
 	"steno/internal/netguard"
+	"steno/internal/netguard/netguardtest"
 	"steno/internal/seal"
 	"steno/internal/store"
 	"steno/internal/store/storetest"
@@ -372,5 +373,24 @@ func TestTheDocumentDescribesOurErrors(t *testing.T) {
 		if strings.Contains(text, other) {
 			t.Errorf("%s is in the document", other)
 		}
+	}
+}
+
+// Proves S4 for endpoints: none can be given a forbidden address, when it is
+// added or later.
+func TestNoEndpointTakesAForbiddenAddress(t *testing.T) {
+	s := newStand(t, storetest.SQLite(t))
+	team := "/teams/" + str(s.do(t, 201, "POST", "/teams", `{"name":"red"}`), "team_id")
+	path := team + "/webhooks/" + str(s.do(t, 201, "POST", team+"/webhooks", `{"url":"https://example.com/"}`), "webhook_id")
+	for _, host := range netguardtest.ForbiddenHosts {
+		body := toJSON(t, map[string]string{"url": "https://" + host + "/hook"})
+		for method, to := range map[string]string{"POST": team + "/webhooks", "PATCH": path} {
+			if status, text := s.call(t, s.key, method, "/admin/v1"+to, body); status != 400 {
+				t.Fatalf("%s %s: %d %s", method, host, status, text)
+			}
+		}
+	}
+	if got := s.do(t, 200, "GET", path, "")["url"]; got != "https://example.com/" {
+		t.Errorf("the address is %v", got)
 	}
 }

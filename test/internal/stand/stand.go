@@ -39,6 +39,10 @@ func (outside) URL(_ context.Context, key string) (string, error) {
 // SealBot stands for package seal, which has tests of its own.
 func (outside) SealBot(_, _, _, _ string) (string, error) { return "sealed", nil }
 
+// SealRequest and OpenRequest keep requests as they are.
+func (outside) SealRequest(_, _ string, plain []byte) (string, error) { return string(plain), nil }
+func (outside) OpenRequest(_, _, sealed string) ([]byte, error)       { return []byte(sealed), nil }
+
 // New returns a Stand on the database. Every answer is held against the
 // reference.
 func New(t testing.TB, db *store.DB) *Stand {
@@ -63,7 +67,7 @@ func Build(ctx context.Context, db *store.DB) (*Stand, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stand{DB: db, Store: store.Bots{DB: db, Vault: outside{}}, Team: team.ID, Key: key}
+	s := &Stand{DB: db, Store: store.Bots{DB: db, Vault: outside{}, Requests: outside{}}, Team: team.ID, Key: key}
 	s.Bots = &bot.Service{Store: s.Store, Clock: clock.System{}, Signer: outside{}, ValidURL: func(string) error { return nil }}
 	surface := &v2.Surface{Bots: s.Bots, Accounts: accounts, Clock: clock.System{}, Log: log, Version: "test"}
 	r := chi.NewRouter()
