@@ -298,7 +298,7 @@ func inBackground(f func(ctx context.Context) error) (stop func() error) {
 func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
 	web := httpx.Server(s.handler(), s.Log)
 	ended := make(chan error, 1)
-	go func() { ended <- web.Serve(listener) }()
+	go func() { ended <- web.Serve(httpx.Refuse(listener, v2.Refusal)) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve HTTP: %w", err)

@@ -47,6 +47,8 @@ func Server(h http.Handler, log *slog.Logger) *http.Server {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what broken clients do
+		// OPTIONS * is answered like all that there is not, not with an empty 200.
+		DisableGeneralOptionsHandler: true,
 	}
 }
 

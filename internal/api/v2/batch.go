@@ -139,9 +139,10 @@ func (s *Surface) batch(ctx context.Context, list batchItems, create func(raw js
 			out.Body.Data = append(out.Body.Data, batchDone{i, id, extra})
 			continue
 		}
-		if ctx.Err() != nil {
+		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil, err // nobody listens any more
 		}
+		// When the time is up, the client must still hear what was created.
 		p := s.itemProblem(ctx, err)
 		p.Index, p.Extra = i, extra
 		out.Body.Errors = append(out.Body.Errors, p)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-chi/chi/v5"
 
 	"steno/internal/api/httpx"
 	"steno/internal/bot"
@@ -45,13 +46,15 @@ func (p *Problem) GetHeaders() http.Header {
 
 // The codes that only this surface knows.
 const (
-	codeInternal   = "FST_ERR_INTERNAL_SERVER_ERROR"
-	codeNotFound   = "FST_ERR_NOT_FOUND"
-	codeMethod     = "FST_ERR_METHOD_NOT_ALLOWED"
-	codeTooLarge   = "FST_ERR_CTP_BODY_TOO_LARGE"
-	codeMediaType  = "FST_ERR_CTP_INVALID_MEDIA_TYPE"
-	codeTimeout    = "FST_ERR_REQUEST_TIMEOUT"
-	internalPhrase = "something went wrong on our side; the request id helps to find it in the log"
+	codeInternal    = "FST_ERR_INTERNAL_SERVER_ERROR"
+	codeNotFound    = "FST_ERR_NOT_FOUND"
+	codeMethod      = "FST_ERR_METHOD_NOT_ALLOWED"
+	codeTooLarge    = "FST_ERR_CTP_BODY_TOO_LARGE"
+	codeMediaType   = "FST_ERR_CTP_INVALID_MEDIA_TYPE"
+	codeTimeout     = "FST_ERR_REQUEST_TIMEOUT"
+	codeHTTP        = "FST_ERR_BAD_REQUEST" // not what HTTP allows
+	codeUnavailable = "FST_ERR_SERVICE_UNAVAILABLE"
+	internalPhrase  = "something went wrong on our side; the request id helps to find it in the log"
 )
 
 var statusOf = map[fail.Kind]int{
@@ -75,7 +78,11 @@ func (s *Surface) problem(ctx context.Context, err error) *Problem {
 		return ready
 	}
 	f := fail.As(err)
-	if f == nil {
+	switch {
+	case f != nil:
+	case errors.Is(err, context.DeadlineExceeded): // of a handler
+		f = fail.Wrap(err, fail.Unavailable, codeUnavailable, "this took too long; try again in a moment")
+	default:
 		f = fail.Wrap(err, fail.Internal, codeInternal, "unexpected error")
 	}
 	status, ok := statusOf[f.Kind]
@@ -206,9 +213,27 @@ func (s *Surface) NotFound(w http.ResponseWriter, r *http.Request) {
 	answer(w, newProblem(http.StatusNotFound, codeNotFound, "there is nothing at "+r.Method+" "+r.URL.Path, ""))
 }
 
-// MethodNotAllowed answers a path that exists for other methods.
+// MethodNotAllowed answers a path that exists for other methods, and names them.
 func (s *Surface) MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	if c := chi.RouteContext(r.Context()); c != nil && c.Routes != nil {
+		for _, m := range []string{http.MethodDelete, http.MethodGet, http.MethodPatch, http.MethodPost, http.MethodPut} {
+			if c.Routes.Match(chi.NewRouteContext(), m, r.URL.Path) {
+				allowed = append(allowed, m)
+			}
+		}
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	answer(w, newProblem(http.StatusMethodNotAllowed, codeMethod, r.Method+" is not possible at "+r.URL.Path, ""))
+}
+
+// Refusal is the answer to what is no request at all, see httpx.Refuse.
+func Refusal(status int, reason string) []byte {
+	text, err := json.Marshal(newProblem(status, codeHTTP, "this is no HTTP request that can be answered: "+reason, ""))
+	if err != nil {
+		panic("v2: refusal: " + err.Error()) // texts only
+	}
+	return text
 }
 
 // Panicked answers a request whose handler panicked.

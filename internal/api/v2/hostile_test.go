@@ -172,7 +172,7 @@ type attack struct {
 	slow    string
 }
 
-func (a *attack) send(name string, c request) {
+func (a *attack) send(name string, c request) reply {
 	a.t.Helper()
 	r, err := http.NewRequestWithContext(a.t.Context(), c.method, "http://steno.example"+c.path, strings.NewReader(c.body))
 	if err != nil {
@@ -193,6 +193,7 @@ func (a *attack) send(name string, c request) {
 	if w.Body.Len() > 64<<10 && w.Code >= 400 {
 		a.t.Errorf("%s: the refusal has %d bytes", name, w.Body.Len())
 	}
+	return reply{w.Code, w.Header(), w.Body.String()}
 }
 
 // chosen says whether this run tries a value: a sample of them, or all in the

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -94,6 +95,8 @@ type Surface struct {
 	Clock     clock.Clock
 	Log       *slog.Logger
 	Version   string // of the program, for the OpenAPI document
+	// Patience is how long a handler may take; 0: 20 seconds.
+	Patience time.Duration
 
 	schemas huma.Registry // of the bodies
 }
@@ -107,7 +110,7 @@ const KeyHeader = "x-meeting-baas-api-key"
 func (s *Surface) Mount(r chi.Router) huma.API {
 	huma.DefaultArrayNullable = false
 	huma.NewError = humaError
-	api := humachi.New(r, s.config())
+	api := jsonOnly{humachi.New(r, s.config())}
 	api.UseMiddleware(s.authenticate(api))
 	for _, rt := range routes {
 		rt.register(s, api, huma.Operation{
@@ -123,6 +126,13 @@ func (s *Surface) Mount(r chi.Router) huma.API {
 	r.MethodNotAllowed(s.MethodNotAllowed)
 	return api
 }
+
+// jsonOnly answers JSON whatever the client would rather have: a header Accept
+// that is beyond understanding is no reason to fail.
+type jsonOnly struct{ huma.API }
+
+// Negotiate picks JSON.
+func (jsonOnly) Negotiate(string) (string, error) { return "application/json", nil }
 
 func (s *Surface) config() huma.Config {
 	c := huma.DefaultConfig("Steno API v2", s.Version)
@@ -165,12 +175,34 @@ func (s *Surface) authenticate(api huma.API) func(huma.Context, func(huma.Contex
 		if err == nil {
 			err = s.limit(ctx, caller)
 		}
+		if err == nil {
+			err = readable(ctx.URL().RawQuery)
+		}
 		if err != nil {
 			s.writeError(ctx, s.problem(ctx.Context(), err))
 			return
 		}
-		next(huma.WithValue(ctx, callerKey{}, caller))
+		bounded, cancel := context.WithTimeout(ctx.Context(), s.patience())
+		defer cancel()
+		next(huma.WithContext(ctx, context.WithValue(bounded, callerKey{}, caller)))
 	}
+}
+
+// readable refuses a query of which a part would be passed over in silence.
+func readable(query string) error {
+	if _, err := url.ParseQuery(query); err != nil {
+		return bot.Invalid(bot.Issue{Pointer: "/", Rule: "the query cannot be read: " + err.Error()})
+	}
+	return nil
+}
+
+// patience is how long a handler may take. It is shorter than the server's own
+// limits, behind which a client gets no answer at all.
+func (s *Surface) patience() time.Duration {
+	if s.Patience > 0 {
+		return s.Patience
+	}
+	return 20 * time.Second
 }
 
 // do makes a route of a handler. The caller is an argument, so that no handler
