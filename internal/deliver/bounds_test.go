@@ -28,7 +28,7 @@ func TestPayloadsOfAnySizeArriveWhole(t *testing.T) {
 		s := newSink(t, nil)
 		b.endpoint(s.URL)
 		b.run(t, b.options())
-		for i, size := range []int{1, 1 << 10, 64 << 10, 1 << 20, 5 << 20} {
+		for i, size := range []int{1, 64 << 10, 5 << 20} {
 			payload := bytes.Repeat([]byte("é"), size/2+1)[:size]
 			payload = []byte(strings.ToValidUTF8(string(payload), "x"))
 			e := webhook.Event{TeamID: team, Type: webhook.BotCompleted, BotID: "bot", Payload: payload, At: time.Now()}

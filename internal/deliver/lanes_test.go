@@ -46,12 +46,12 @@ func TestBrokenReceiversDoNotHoldUpOthers(t *testing.T) {
 		o := b.options()
 		o.MaxSockets = 150
 		stop := b.run(t, o)
-		b.emit("bot", 10, 10) // 200 calls that hang, and 150 others
+		b.emit("bot", 5, 5) // 100 calls that hang, and 75 others
 		waitFor(t, "every hanging lane to be full", func() bool { return hung.Load() == 20*firstLimit })
 		healthy := newSink(t, nil)
 		b.endpoint(healthy.URL)
-		b.emit("bot", 50, 1)
-		waitFor(t, "the healthy receiver", func() bool { n, _ := healthy.distinct(); return n == 50 })
+		b.emit("bot", 20, 1)
+		waitFor(t, "the healthy receiver", func() bool { n, _ := healthy.distinct(); return n == 20 })
 		if m := most.Load(); m > 20*firstLimit {
 			t.Errorf("%d calls hung at once", m)
 		}
