@@ -92,9 +92,9 @@ func newStand(t *testing.T, db *store.DB) *stand {
 }
 
 func newCalendars(db *store.DB, clk clock.Clock, s *stand) *calendar.Service {
-	items := agenda(s.now)
+	items, keep := agenda(s.now), store.Bots{DB: db, Vault: files{}, Quota: app.NewQuotaRoom(s.quota, db)}
 	return &calendar.Service{
-		Store:  store.Calendars{DB: db, Vault: files{}, Bots: app.BotRoom{Bots: s.bots, Store: store.Bots{DB: db, Vault: files{}}}},
+		Store:  store.Calendars{DB: db, Vault: files{}, Bots: app.BotRoom{Bots: s.bots, Store: keep}, Quota: app.NewQuotaRoom(s.quota, db)},
 		Tokens: &store.Grants{DB: db, Vault: files{}, Clock: clk}, Clock: clk, Detect: app.Detector(meeting.Hosts{}),
 		Log: slog.New(slog.NewTextHandler(&s.log, nil)), Options: calendar.Options{PushURL: "https://steno.example"},
 		Random: func() float64 { return 0.5 },
