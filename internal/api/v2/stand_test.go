@@ -120,9 +120,9 @@ func (files) SealZoom(_, _ string, plain []byte) (string, error) { return string
 func (files) OpenZoom(_, _, sealed string) ([]byte, error)       { return []byte(sealed), nil }
 
 func newCalendars(db *store.DB, clk clock.Clock, s *stand) *calendar.Service {
-	items := agenda(s.now)
+	items, keep := agenda(s.now), store.Bots{DB: db, Vault: files{}, Quota: app.NewQuotaRoom(s.quota, db)}
 	return &calendar.Service{
-		Store:  store.Calendars{DB: db, Vault: files{}, Bots: app.BotRoom{Bots: s.bots, Store: store.Bots{DB: db, Vault: files{}}}},
+		Store:  store.Calendars{DB: db, Vault: files{}, Bots: app.BotRoom{Bots: s.bots, Store: keep}, Quota: app.NewQuotaRoom(s.quota, db)},
 		Tokens: &store.Grants{DB: db, Vault: files{}, Clock: clk}, Clock: clk, Detect: app.Detector(meeting.Hosts{}),
 		Log: slog.New(slog.NewTextHandler(&s.log, nil)), Options: calendar.Options{PushURL: "https://steno.example"},
 		Random: func() float64 { return 0.5 },
