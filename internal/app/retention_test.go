@@ -254,12 +254,12 @@ func TestRetentionSurvivesKills(t *testing.T) {
 			return err != nil
 		}
 		killed := 0
-		for _, at := range [][2]int{{1, 0}, {3, 0}, {6, 0}, {11, 0}, {0, 1}, {0, 2}, {22, 0}, {0, 5}} {
+		for _, at := range [][2]int{{1, 0}, {6, 0}, {0, 1}, {0, 5}} {
 			if run(at[0], at[1]) {
 				killed++
 			}
 		}
-		if killed < 6 {
+		if killed < 4 {
 			t.Errorf("killed %d times only", killed)
 		}
 		run(0, 0)
