@@ -7,6 +7,7 @@ import (
 
 	"steno/internal/artifact"
 	"steno/internal/job"
+	"steno/internal/quota"
 	"steno/internal/store"
 )
 
@@ -79,13 +80,20 @@ func (d deleter) run(ctx context.Context, j job.Job[store.DeleteData]) error {
 // registerRetention says how retention is run.
 func (s *server) registerRetention(workers *job.Workers) {
 	r := &artifact.Retention{
-		Store: store.Retention{DB: s.DB}, Policy: s.retentionPolicy(), Window: days(s.o.CalendarPastDays), Clock: s.Clock, Log: s.Log,
+		Store: store.Retention{DB: s.DB}, Policy: keeping{s.Quota}, Window: days(s.o.CalendarPastDays), Clock: s.Clock, Log: s.Log,
 	}
 	job.Register(workers, retainTime, func(ctx context.Context, _ job.Job[store.Retain]) error { return r.Run(ctx) })
 }
 
-// retentionPolicy says how long teams keep what they recorded.
-func (s *server) retentionPolicy() artifact.Policy { return artifact.Days(s.o.RetentionDays) }
+// keeping says how long teams keep what they recorded: it is one of their
+// limits.
+type keeping struct{ quota *quota.Service }
+
+// RetentionDays implements artifact.Policy.
+func (k keeping) RetentionDays(ctx context.Context, team string) (int, error) {
+	l, err := k.quota.Limits(ctx, team)
+	return l.RetentionDays, err
+}
 
 // queueRetention queues a run now and then, until ctx ends. Several servers
 // queue one run together.

@@ -16,12 +16,6 @@ type Policy interface {
 	RetentionDays(ctx context.Context, team string) (int, error)
 }
 
-// Days is the same number of days for every team.
-type Days int
-
-// RetentionDays returns the number.
-func (d Days) RetentionDays(context.Context, string) (int, error) { return int(d), nil }
-
 // Expirer is the database as retention sees it. Every call does a bounded piece
 // of work in a transaction of its own, so that a run may end anywhere, and the
 // next goes on.

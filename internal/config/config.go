@@ -65,7 +65,6 @@ type Serve struct {
 	Screenshots time.Duration `name:"screenshot-every" default:"5s" help:"How often a bot takes a screenshot of its meeting, with video only. 0: never."`
 	// WebhookLogDays: the log of webhooks is what can be replayed, too.
 	WebhookLogDays int `name:"webhook-log-days" default:"30" help:"How many days the log of webhooks is kept. 0: for ever."`
-	RetentionDays  int `name:"retention-days" default:"0" help:"Days after a bot's end, or an event's, after which what was recorded is deleted. 0: never."`
 	MaxBots        int `name:"max-bots" default:"0" help:"Bots at a time on this machine. 0: as many as its cores and memory carry."`
 }
 
@@ -166,9 +165,6 @@ func (s *Serve) Validate() error {
 	}
 	if s.WebhookLogDays < 0 {
 		return fmt.Errorf("--webhook-log-days: %d is less than none", s.WebhookLogDays)
-	}
-	if s.RetentionDays < 0 {
-		return fmt.Errorf("--retention-days: %d is less than none", s.RetentionDays)
 	}
 	if s.MaxBots < 0 {
 		return fmt.Errorf("--max-bots: %d is less than none", s.MaxBots)

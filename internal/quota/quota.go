@@ -62,6 +62,9 @@ func (c Change) check() error {
 			return fail.New(fail.Invalid, CodeValidation, "/%s: must be 0 or more, or %d for no limit", name, NoLimit)
 		}
 	}
+	if c.RetentionDays != nil && *c.RetentionDays == 0 {
+		return fail.New(fail.Invalid, CodeValidation, "/retention_days: must be 1 or more, or %d to keep recordings for ever", NoLimit)
+	}
 	return nil
 }
 

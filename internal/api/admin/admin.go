@@ -1,4 +1,4 @@
-// Package admin is the surface for those who run the server: teams, API keys,
+// Package admin is the surface for those who run the server: teams, API keys, limits,
 // webhook endpoints and what became of their deliveries. The original keeps
 // these in its dashboard; nothing of the API v2 is here.
 //
@@ -69,6 +69,7 @@ type Surface struct {
 	Teams      Teams
 	Webhooks   Webhooks
 	Deliveries Deliveries
+	Quota      Quota
 	Log        *slog.Logger
 	Version    string
 }
@@ -87,7 +88,7 @@ type route struct {
 // routes lists all operations. Each file of handlers has its own part.
 func routes() []route {
 	var all []route
-	for _, part := range [][]route{teamRoutes, keyRoutes, webhookRoutes, deliveryRoutes} {
+	for _, part := range [][]route{teamRoutes, keyRoutes, quotaRoutes, webhookRoutes, deliveryRoutes} {
 		all = append(all, part...)
 	}
 	return all
@@ -124,7 +125,7 @@ func (s *Surface) config() huma.Config {
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"AdminKey": {Type: "http", Scheme: "bearer"}}
 	c.Security = []map[string][]string{{"AdminKey": {}}}
-	c.Info.Description = "For those who run the server: teams, API keys, webhook endpoints and their delivery log."
+	c.Info.Description = "For those who run the server: teams, API keys, limits, tokens, webhook endpoints and their delivery log."
 	return c
 }
 

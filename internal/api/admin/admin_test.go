@@ -20,6 +20,7 @@ import (
 	"steno/internal/clock"
 	"steno/internal/netguard"
 	"steno/internal/netguard/netguardtest"
+	"steno/internal/quota"
 	"steno/internal/seal"
 	"steno/internal/store"
 	"steno/internal/store/storetest"
@@ -55,7 +56,7 @@ func newStand(t *testing.T, db *store.DB) *stand {
 	}
 	s.key, s.accounts = key, account.New(store.Accounts{DB: db}, clk, log)
 	(&admin.Surface{
-		Operators: operators, Teams: s.accounts, Deliveries: webhook.History{Store: db, Clock: clk}, Log: log, Version: "test",
+		Operators: operators, Teams: s.accounts, Deliveries: webhook.History{Store: db, Clock: clk}, Quota: &quota.Service{Store: store.Quotas{DB: db}, Clock: clk}, Log: log, Version: "test",
 		Webhooks: webhook.Service{Store: db, Vault: seal.Webhooks{Sealer: sealer}, Clock: clk, Validate: netguard.New(netguard.Options{}).Validate},
 	}).Mount(s.api)
 	s.Server = httptest.NewServer(httpx.Wrap(s.api, httpx.Options{Log: log, Clock: clk, Panic: http.NotFound}))
@@ -168,6 +169,52 @@ func TestTeamsAndKeysAreManaged(t *testing.T) {
 func str(m map[string]any, key string) string {
 	text, _ := m[key].(string)
 	return text
+}
+
+func TestLimitsAndTokensAreManaged(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newStand(t, db)
+		red := "/teams/" + str(s.do(t, 201, "POST", "/teams", `{"name":"red"}`), "team_id")
+		blue := "/teams/" + str(s.do(t, 201, "POST", "/teams", `{"name":"blue"}`), "team_id")
+		got := s.do(t, 200, "PATCH", red+"/limits", `{"plan":"pro","bots_per_day":-1}`)
+		if got["bots_per_day"] != -1.0 || got["calendars"] != 10.0 || got["byok"] != true {
+			t.Errorf("limits %v", got)
+		}
+		if got := s.do(t, 200, "GET", blue+"/limits", ""); got["bots_per_day"] != 3000.0 || got["retention_days"] != 30.0 {
+			t.Errorf("limits of the other team %v", got)
+		}
+		for _, body := range []string{`{}`, `{"plan":"gold"}`, `{"calendars":-2}`, `{"retention_days":0}`, `{"byok":1}`, `[]`} {
+			if got := s.do(t, 400, "PATCH", red+"/limits", body)["code"]; got != account.CodeBadInput {
+				t.Errorf("%s: %v", body, got)
+			}
+		}
+		if got := s.do(t, 200, "GET", red+"/tokens", ""); got["unlimited"] != true {
+			t.Errorf("tokens %v", got)
+		}
+		for _, body := range []string{`{}`, `{"amount":0.0001}`, `{"amount":1e30}`, `{"amount":"1"}`} {
+			s.do(t, 400, "POST", red+"/tokens", body)
+		}
+		s.do(t, 200, "POST", red+"/tokens", `{"amount":100.025,"note":"invoice 7"}`)
+		if got := s.do(t, 200, "POST", red+"/tokens", `{"amount":-0.5}`); got["balance"] != 99.525 || got["unlimited"] != false {
+			t.Errorf("tokens %v", got)
+		}
+		page := s.do(t, 200, "GET", red+"/ledger?limit=1", "")
+		newest := page["list"].([]any)[0].(map[string]any)
+		rest := s.do(t, 200, "GET", red+"/ledger?limit=1&cursor="+str(page, "cursor"), "")
+		oldest := rest["list"].([]any)[0].(map[string]any)
+		if newest["amount"] != -0.5 || oldest["amount"] != 100.025 || oldest["note"] != "invoice 7" || oldest["bot_id"] != nil || rest["cursor"] != nil {
+			t.Errorf("ledger %v, then %v", page, rest)
+		}
+		if got := s.do(t, 200, "DELETE", red+"/tokens?note=gift", ""); got["unlimited"] != true || got["balance"] != 0.0 {
+			t.Errorf("freed: %v", got)
+		}
+		if n := len(s.do(t, 200, "GET", blue+"/ledger", "")["list"].([]any)); n != 0 {
+			t.Errorf("the other team's ledger has %d rows", n)
+		}
+		for _, path := range []string{"/limits", "/tokens", "/ledger"} {
+			s.do(t, 404, "GET", "/teams/0198c0de-0000-7000-8000-000000000000"+path, "")
+		}
+	})
 }
 
 func TestEndpointsAreManaged(t *testing.T) {
@@ -323,11 +370,12 @@ func TestNobodyButOperatorsGetsIn(t *testing.T) {
 	}
 	bodies := map[string]string{
 		"createTeam": `{"name":"x"}`, "renameTeam": `{"name":"red"}`, "createKey": `{"name":"x"}`, "createWebhook": `{"url":"https://example.com/"}`,
-		"updateWebhook": `{}`, "replayWebhook": `{"since":"2026-01-01T00:00:00Z"}`, "recoverWebhook": `{"since":"2026-01-01T00:00:00Z"}`,
+		"updateWebhook": `{}`, "setLimits": `{"calendars":7}`, "giveTokens": `{"amount":1}`, "replayWebhook": `{"since":"2026-01-01T00:00:00Z"}`, "recoverWebhook": `{"since":"2026-01-01T00:00:00Z"}`,
 	}
 	// Of another team there is nothing; these make or show something of their own.
 	own := map[string]int{"listTeams": 200, "createTeam": 201, "getTeam": 200, "renameTeam": 409, "listKeys": 200, "createKey": 201, "listWebhooks": 200,
-		"createWebhook": 201, "listDeliveries": 200, "listCallbacks": 200}
+		"createWebhook": 201, "listDeliveries": 200, "listCallbacks": 200,
+		"getLimits": 200, "setLimits": 200, "getTokens": 200, "giveTokens": 200, "freeTokens": 200, "listLedger": 200}
 	seen := 0
 	for path, operations := range doc.Paths {
 		for method, op := range operations {
@@ -355,7 +403,7 @@ func TestNobodyButOperatorsGetsIn(t *testing.T) {
 			}
 		}
 	}
-	if seen != 19 {
+	if seen != 25 {
 		t.Errorf("%d operations in the document", seen)
 	}
 }
