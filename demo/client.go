@@ -14,6 +14,8 @@ import (
 type Client struct {
 	Base string
 	Key  string
+	// HTTP makes the calls to the API; nil: the default client.
+	HTTP *http.Client
 }
 
 // APIError is an answer that is not 2xx.
@@ -68,7 +70,11 @@ func (c Client) Do(ctx context.Context, method, path string, body, out any) erro
 	}
 	req.Header.Set("x-meeting-baas-api-key", c.Key)
 	req.Header.Set("content-type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	client := c.HTTP
+	if client == nil {
+		client = http.DefaultClient
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return err
 	}

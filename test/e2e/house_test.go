@@ -6,6 +6,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"steno/internal/record/journal"
 	"steno/lab"
 	"steno/lab/measure"
+	"steno/test/contract"
 )
 
 // binary is the program under test: the one that the build made, else one
@@ -51,6 +53,8 @@ type house struct {
 	hooks *demo.Receiver
 	lab   *lab.Server
 	data  string
+
+	reference *contract.Watch // of every answer and webhook
 
 	mu     sync.Mutex
 	events []demo.Event
@@ -88,6 +92,8 @@ func openIn(t *testing.T, data string, env, args []string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.reference = &contract.Watch{Failed: t.Errorf}
+	h.HTTP = &http.Client{Transport: h.reference.Transport(http.DefaultTransport)}
 	secret, err := h.Command(t.Context(), "webhook", "add", h.hooks.URL())
 	if err != nil {
 		t.Fatal(err)
@@ -109,6 +115,9 @@ func (h *house) listen(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case e := <-h.hooks.Events():
+			if strings.HasPrefix(e.Type, "bot.") || strings.HasPrefix(e.Type, "calendar.") {
+				h.reference.Message(e.Type, e.Body)
+			}
 			h.mu.Lock()
 			h.events = append(h.events, e)
 			h.mu.Unlock()
