@@ -22,6 +22,9 @@ func FuzzCreateBot(f *testing.F)                { fuzzBody(f, "createBot") }
 func FuzzBatchCreateBots(f *testing.F)          { fuzzBody(f, "batchCreateBots") }
 func FuzzUpdateBotConfig(f *testing.F)          { fuzzBody(f, "updateBotConfig") }
 func FuzzRetryCallback(f *testing.F)            { fuzzBody(f, "retryCallback") }
+func FuzzSendChatMessage(f *testing.F)          { fuzzBody(f, "sendChatMessage") }
+func FuzzPauseBotRecording(f *testing.F)        { fuzzBody(f, "pauseBotRecording") }
+func FuzzResumeBotRecording(f *testing.F)       { fuzzBody(f, "resumeBotRecording") }
 func FuzzCreateScheduledBot(f *testing.F)       { fuzzBody(f, "createScheduledBot") }
 func FuzzBatchCreateScheduledBots(f *testing.F) { fuzzBody(f, "batchCreateScheduledBots") }
 func FuzzUpdateScheduledBot(f *testing.F)       { fuzzBody(f, "updateScheduledBot") }
@@ -40,7 +43,7 @@ func FuzzListFilters(f *testing.F) {
 	for i := range paths {
 		f.Add(i, "limit=1&extra=a:b&status=queued&bot_name=n&created_after=2026-02-01T00:00:00Z&cursor=AAAA")
 	}
-	w := newWorld(f, storetest.SQLite(f))
+	w := newWorld(f, storetest.SQLite(f)).hangUp()
 	f.Fuzz(func(t *testing.T, i int, query string) {
 		r := httptest.NewRequest(http.MethodGet, paths[uint(i)%uint(len(paths))], nil)
 		r.URL.RawQuery = query
@@ -50,7 +53,7 @@ func FuzzListFilters(f *testing.F) {
 
 func fuzzBody(f *testing.F, id string) {
 	f.Helper()
-	w := newWorld(f, storetest.SQLite(f))
+	w := newWorld(f, storetest.SQLite(f)).hangUp()
 	for _, o := range w.operations(f) {
 		if o.id != id {
 			continue

@@ -14,7 +14,7 @@ import (
 )
 
 // inCall brings a bot into its call.
-func (s *stand) inCall(t *testing.T, statuses ...bot.Status) string {
+func (s *stand) inCall(t testing.TB, statuses ...bot.Status) string {
 	t.Helper()
 	id := s.create(t, minimal)
 	if _, err := s.bots.Launch(t.Context(), id, "host"); err != nil {
@@ -32,7 +32,7 @@ func (s *stand) inCall(t *testing.T, statuses ...bot.Status) string {
 
 // host plays the host of a bot: it takes the next command and says what came of
 // it, and tells the bot's new status.
-func (s *stand) host(t *testing.T, db *store.DB, id string, seq int64, state bot.CommandState, message string, status bot.Status) <-chan bot.Command {
+func (s *stand) host(t testing.TB, db *store.DB, id string, seq int64, state bot.CommandState, message string, status bot.Status) <-chan bot.Command {
 	t.Helper()
 	told := make(chan bot.Command, 1)
 	bots := store.Bots{DB: db}

@@ -15,6 +15,7 @@ import (
 
 	"steno/internal/api/httpx"
 	v2 "steno/internal/api/v2"
+	"steno/internal/bot"
 	"steno/internal/calendar"
 	"steno/internal/clock"
 	"steno/internal/ident"
@@ -31,7 +32,7 @@ type world struct {
 }
 
 // ids are ids by kind: bot, done (a completed bot), calendar, event, series,
-// credential, scheduled (a bot).
+// credential, scheduled (a bot), calling and paused (bots in a call).
 type ids map[string]string
 
 func newWorld(t testing.TB, db *store.DB) *world {
@@ -64,6 +65,22 @@ func (w *world) fill(t testing.TB) {
 	}
 	decode(t, w.call(t, w.key, "POST", "/v2/bots/scheduled", inTwoHours), &made)
 	w.ids["scheduled"] = made.Data.ID
+	w.ids["calling"], w.ids["paused"] = w.inCall(t, bot.Recording), w.inCall(t, bot.Recording, bot.Paused)
+}
+
+// hangUp puts a bot that is in no call in the place of those that are: nobody
+// runs them, so that requests would wait for an answer.
+func (w *world) hangUp() *world {
+	w.ids["calling"], w.ids["paused"] = w.ids["bot"], w.ids["bot"]
+	return w
+}
+
+// obeying is the state in which a bot does what it is told, or says why not.
+func obeying(kind string, answer bot.CommandState, then bot.Status) state {
+	return state{prepare: func(t testing.TB, w *world) {
+		w.bots.CommandWait = 20 * time.Second
+		w.host(t, w.db, w.ids[kind], 2, answer, "no", then)
+	}}
 }
 
 // fill puts ids in the place of their kinds in braces.
@@ -136,6 +153,22 @@ var samples = map[string]sample{
 	},
 	"getBotScreenshots": {path: map[string]string{"bot_id": "done"}, query: "?limit=2"},
 
+	"sendChatMessage": {
+		path: map[string]string{"bot_id": "calling"}, body: `{"message":"m"}`,
+		more: map[int]state{
+			200: obeying("calling", bot.CommandDone, ""), 422: obeying("calling", bot.CommandDisabled, ""),
+			409: {request: request{"POST", "/v2/bots/{bot}/send-chat-message", `{"message":"m"}`}},
+		},
+	},
+	"pauseBotRecording": {
+		path: map[string]string{"bot_id": "calling"}, body: `{"chat_message":"m"}`,
+		more: map[int]state{200: obeying("calling", bot.CommandDone, bot.Paused), 409: {request: request{"POST", "/v2/bots/{bot}/pause-recording", ""}}},
+	},
+	"resumeBotRecording": {
+		path: map[string]string{"bot_id": "paused"}, body: `{"chat_message":"m"}`,
+		more: map[int]state{200: obeying("paused", bot.CommandDone, bot.Resumed), 409: {request: request{"POST", "/v2/bots/{calling}/resume-recording", ""}}},
+	},
+
 	"createScheduledBot":       {body: inTwoHours, bad: request{body: `{"bot_name":"N"}`}},
 	"batchCreateScheduledBots": {body: "[" + inTwoHours + "]", bad: request{body: "[]"}},
 	"listScheduledBots":        {query: "?limit=2", bad: request{path: "?limit=101"}},
@@ -172,11 +205,6 @@ var samples = map[string]sample{
 	"getZoomCredential":    {},
 	"updateZoomCredential": {body: `{"name":"Other"}`},
 	"deleteZoomCredential": {},
-}
-
-// later are operations that do not exist yet.
-var later = map[string]bool{
-	"pauseBotRecording": true, "resumeBotRecording": true, "sendChatMessage": true,
 }
 
 // refusing is the state in which the calendar services refuse every call.

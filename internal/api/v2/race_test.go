@@ -1,0 +1,5 @@
+//go:build race
+
+package v2_test
+
+const raced = true
