@@ -42,7 +42,7 @@ func main() {
 	flag.StringVar(&o.events, "events", "1000,10000,100000", "sizes of calendars")
 	flag.StringVar(&o.providers, "provider", strings.Join(platforms(), ","), "services")
 	flag.StringVar(&o.databases, "database", "SQLite,PostgreSQL", "databases")
-	flag.IntVar(&o.changes, "changes", 20, "changes measured after the first sync")
+	flag.IntVar(&o.changes, "changes", 15, "changes measured after the first sync")
 	flag.StringVar(&o.profile, "cpuprofile", "", "file to write a CPU profile to")
 	flag.IntVar(&o.pushes, "pushes", 120, "changes that are pushed; 0: leave that part out")
 	flag.StringVar(&o.simulate, "simulate", "", "be the fake service (started by the benchmark itself)")
