@@ -2,9 +2,7 @@ package calendar
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"time"
 )
 
 // applyPage applies a page of a round.
@@ -280,76 +278,4 @@ func (r *run) settleLone(ctx context.Context) error {
 		delete(r.waiting, id)
 	}
 	return nil
-}
-
-// inherit carries rules over to series that continue others: a service that
-// cuts a series in two gives the second part a new id.
-func (r *run) inherit(ctx context.Context) error {
-	if !r.conn.Sync.Announced {
-		return nil
-	}
-	for _, s := range r.heirs {
-		if err := r.s.Store.InTx(ctx, func(tx Tx) error { return r.inheritTo(ctx, tx, s) }); err != nil {
-			return fmt.Errorf("carry rules over: %w", err)
-		}
-	}
-	return nil
-}
-
-func (r *run) inheritTo(ctx context.Context, tx Tx, heir Series) error {
-	now := r.s.Clock.Now()
-	if err := r.guard(ctx, tx, now); err != nil {
-		return err
-	}
-	kin, err := tx.Kin(ctx, heir)
-	if err != nil || len(kin) == 0 {
-		return err
-	}
-	events, err := tx.EventsIn(ctx, heir.TeamID, heir.ID)
-	if err != nil {
-		return err
-	}
-	first := firstStart(events)
-	if first.IsZero() {
-		first = heir.Fields.When.Start
-	}
-	for _, old := range kin {
-		rules, err := tx.Rules(ctx, old.TeamID, []string{old.ID}, nil)
-		if err != nil {
-			return err
-		}
-		whole, ok := seriesRule(rules, old.ID)
-		if !ok {
-			continue
-		}
-		rest, err := tx.EventsIn(ctx, old.TeamID, old.ID)
-		if err != nil {
-			return err
-		}
-		if goesOn(rest, first, r.window) || !continues(old, heir, rest, first) {
-			continue // another meeting of the same people
-		}
-		return r.s.copyRule(ctx, tx, r.conn, whole, heir, events, now)
-	}
-	return nil
-}
-
-func firstStart(events []Event) (first time.Time) {
-	for _, e := range events {
-		if e.Live() && (first.IsZero() || e.When.Start.Before(first)) {
-			first = e.When.Start
-		}
-	}
-	return first
-}
-
-// goesOn reports whether a series has live slots at or after a time, as far as
-// the window tells: what lies outside of it may be out of date.
-func goesOn(events []Event, from time.Time, w Window) bool {
-	for _, e := range events {
-		if e.Live() && e.When.surely(w) && !slotOf(e).Before(from) {
-			return true
-		}
-	}
-	return false
 }

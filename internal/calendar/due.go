@@ -30,11 +30,16 @@ func (s *Service) want(ctx context.Context, tx Tx, c *Connection, now time.Time)
 }
 
 // soon brings the next sync of a connection forward: now, or when the gap after
-// the last one is over. It reports whether that changes anything.
+// the last one is over. A sync that began in the future, by a clock that was
+// ahead, puts it off by no more than the gap. It reports whether that changes
+// anything.
 func (s *Service) soon(c *Connection, now time.Time) bool {
 	at := now
 	if next := c.Sync.StartedAt.Add(s.gap()); next.After(at) {
 		at = next
+	}
+	if latest := now.Add(s.gap()); at.After(latest) {
+		at = latest
 	}
 	if c.Sync.At == nil || !c.Sync.At.After(at) {
 		return false // never, or soon enough

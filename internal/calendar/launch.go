@@ -14,6 +14,9 @@ const dueAtOnce = 200
 // next thing is due; ok is false if there is none.
 func (s *Service) RunDue(ctx context.Context) (next time.Time, ok bool, err error) {
 	now := s.Clock.Now()
+	if err := s.strays(ctx, now); err != nil {
+		return next, false, err
+	}
 	bots, err := s.Store.DueBots(ctx, now.Add(s.Options.Lead), dueAtOnce)
 	if err != nil {
 		return next, false, err

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -63,40 +62,6 @@ func hashOf(parts ...any) string {
 		_ = enc.Encode(p) // our own types
 	}
 	return hex.EncodeToString(h.Sum(nil)[:12])
-}
-
-// splitMark is what Google puts behind the id of a series when it cuts it in
-// two: base_R20261112T090000.
-var splitMark = regexp.MustCompile(`_R[0-9]{8}(T[0-9]{6}Z?)?`)
-
-// family is the UID without the mark of a split: equal for the parts.
-func family(uid string) string { return splitMark.ReplaceAllString(uid, "") }
-
-// lineage is equal for two series that may be parts of one: the same person
-// invites to the same place of meeting.
-func lineage(f Fields, l Link) string {
-	if l.Key == "" {
-		return ""
-	}
-	return hashOf(strings.ToLower(f.Organizer.Email), l.Key)
-}
-
-// splitWithin is how far apart a service may show the two halves of a cut.
-const splitWithin = 24 * time.Hour
-
-// continues reports whether a new series can be what an old one, which it is
-// kin to, was cut down to make place for. That the place of meeting is the same
-// is not enough: some people have one room for all their meetings.
-func continues(old, heir Series, rest []Event, first time.Time) bool {
-	if (old.UID != "" && old.UID == heir.UID) || strings.EqualFold(old.Fields.Title, heir.Fields.Title) {
-		return true
-	}
-	for _, e := range rest {
-		if e.DeletedAt != nil && !slotOf(e).Before(first) && heir.CreatedAt.Sub(*e.DeletedAt) < splitWithin {
-			return true
-		}
-	}
-	return heir.CreatedAt.Sub(old.UpdatedAt) < splitWithin
 }
 
 // slotOf is where an event stands in its series.

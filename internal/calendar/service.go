@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"steno/internal/clock"
@@ -48,6 +49,8 @@ type Service struct {
 	Nudge func()
 	// Random returns numbers from 0 to 1 for jitter; nil: math/rand.
 	Random func() float64
+
+	lastSeen atomic.Int64 // the time at which strays were looked for, or later; 0: never
 }
 
 func (s *Service) ahead() time.Duration { return orElse(s.Options.Ahead, 30*24*time.Hour) }

@@ -25,6 +25,9 @@ type Agenda interface {
 	// Channel finds a push channel and when its calendar's next sync is due.
 	Channel(ctx context.Context, id string) (PushChannel, *time.Time, error)
 	DueSyncs(ctx context.Context, now time.Time, limit int) ([]string, error)
+	// StraySyncs returns calendars that are polled and whose last sync began, or
+	// was queued, after the given time.
+	StraySyncs(ctx context.Context, after time.Time, limit int) ([]string, error)
 	DueWatches(ctx context.Context, now time.Time, limit int) ([]string, error)
 	// DueBots returns the events whose bots are to be launched.
 	DueBots(ctx context.Context, now time.Time, limit int) ([]string, error)

@@ -330,6 +330,12 @@ func scanText(rows *sql.Rows) (text string, err error) {
 	return text, err
 }
 
+// StraySyncs returns calendars with a sync in the future. It reads all of them.
+func (s Calendars) StraySyncs(ctx context.Context, after time.Time, limit int) ([]string, error) {
+	return list(ctx, s.DB, `SELECT id FROM calendars WHERE deleted_at IS NULL AND sync_at IS NOT NULL
+		AND (sync_started_at > $1 OR sync_queued_at > $1) ORDER BY id LIMIT $2`, []any{after.UnixMilli(), limit}, scanText)
+}
+
 // DueWatches returns the calendars whose channel is to be renewed.
 func (s Calendars) DueWatches(ctx context.Context, now time.Time, limit int) ([]string, error) {
 	return list(ctx, s.DB, "SELECT id FROM calendars WHERE deleted_at IS NULL AND watch_at IS NOT NULL AND watch_at <= $1 ORDER BY watch_at LIMIT $2",

@@ -1,6 +1,8 @@
 package calendar_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -145,5 +147,63 @@ func TestASeriesKeepsItsHourThroughSummerTime(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Somebody sets the clock back by a day, which it was ahead: pushes count at
+// once and polls within their time, not when the old day comes again.
+func TestACalendarIsSyncedAlthoughItsLastSyncLiesInTheFuture(t *testing.T) {
+	for _, pushed := range []bool{true, false} {
+		t.Run(fmt.Sprintf("pushed=%v", pushed), func(t *testing.T) {
+			s := newStand(t, openQuick(t), service.Options{Polite: true})
+			c, cal := s.connect(t, calendar.Google, "ada@example.com")
+			s.sync(t, c.ID)
+			if err := s.rooms.Watch(t.Context(), c.ID); err != nil {
+				t.Fatal(err)
+			}
+			s.at(t, s.clock.Now().Add(time.Second))
+			s.clock.add(-24 * time.Hour)
+			must[string](t)(cal.Add(once(1, monday.Add(50*time.Hour))))
+			wait := 2 * time.Second // the gap
+			if pushed {
+				if err := s.google.Settle(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				wait = 20 * time.Minute // a poll, at the latest
+			}
+			if !pushed {
+				s.at(t, s.clock.Now())
+			}
+			s.at(t, s.clock.Now().Add(wait))
+			s.sync(t, c.ID)
+			if n := len(s.events(t, c.ID, false)); n != 1 {
+				t.Errorf("%d events", n)
+			}
+		})
+	}
+}
+
+// A server dies in the middle of a sync, and the clock is set back before the
+// next one starts: the lease of the dead counts from now on.
+func TestTheLeaseOfADeadSyncIsNotPutOffByTheClock(t *testing.T) {
+	s := newStand(t, openQuick(t), service.Options{Polite: true})
+	c, cal := s.connect(t, calendar.Google, "ada@example.com")
+	ctx, die := context.WithCancel(t.Context())
+	s.google.Inject(service.Injection{Account: "ada@example.com", Kind: service.Slow, Delay: time.Hour, Times: 1})
+	done := make(chan error)
+	go func() { done <- s.rooms.Sync(ctx, c.ID, "the dead") }()
+	eventually(t, "the sync is under way", func() bool { return s.google.Calls("events.list") > 0 })
+	die()
+	if err := <-done; err == nil {
+		t.Fatal("the sync did not die")
+	}
+	s.clock.add(-24 * time.Hour)
+	must[string](t)(cal.Add(once(1, monday.Add(30*time.Hour))))
+	s.at(t, s.clock.Now())
+	s.at(t, s.clock.Now().Add(4*time.Minute))
+	s.sync(t, c.ID)
+	if n := len(s.events(t, c.ID, false)); n != 1 {
+		t.Errorf("%d events", n)
 	}
 }

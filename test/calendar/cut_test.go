@@ -1,0 +1,129 @@
+package calendar_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"steno/internal/calendar"
+	"steno/simulator/service"
+	"steno/simulator/truth"
+)
+
+// eachService runs a test at both services, after an incremental round and
+// after a full one.
+func eachService(t *testing.T, run func(t *testing.T, p calendar.Platform, forget bool)) {
+	for _, p := range []calendar.Platform{calendar.Google, calendar.Microsoft} {
+		for _, forget := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/full=%v", p, forget), func(t *testing.T) {
+				t.Parallel()
+				run(t, p, forget)
+			})
+		}
+	}
+}
+
+// booked connects a calendar with one series whose occurrences all have a bot.
+func booked(t *testing.T, p calendar.Platform) (s *stand, c calendar.Connection, cal *truth.Calendar, id string) {
+	t.Helper()
+	s = newStand(t, openQuick(t), service.Options{Polite: true})
+	c, cal = s.connect(t, p, "ada@example.com")
+	e := standup(1)
+	e.Start, e.End, e.Rule.Count = e.Start.AddDate(0, 0, 7), e.End.AddDate(0, 0, 7), 4
+	id = must[string](t)(cal.Add(e))
+	s.sync(t, c.ID)
+	list := s.events(t, c.ID, false)
+	if _, err := s.rooms.ScheduleBots(t.Context(), s.team, c.ID, calendar.Target{SeriesID: list[0].SeriesID, All: true}, settings); err != nil {
+		t.Fatal(err)
+	}
+	return s, c, cal, id
+}
+
+// A series is cut in two, and the second half is changed on the way, while
+// nobody looks: neither UID nor title nor hour say that it is the same meeting.
+func TestTheSecondHalfOfACutSeriesKeepsItsBots(t *testing.T) {
+	eachService(t, func(t *testing.T, p calendar.Platform, forget bool) {
+		for _, one := range []struct {
+			at   int // the slot at which it is cut, of four
+			gone bool
+		}{{1, false}, {1, true}, {3, false}, {3, true}} {
+			s, c, cal, id := booked(t, p)
+			slots := cal.Slots(id, monday, monday.AddDate(0, 0, 30))
+			half := must[string](t)(cal.Split(id, slots[one.at].Slot, func(x *truth.Content) {
+				x.Title, x.Start, x.End = "New name", x.Start.Add(time.Hour), x.End.Add(time.Hour)
+			}))
+			if one.gone {
+				if err := cal.Delete(id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if forget {
+				cal.Expire()
+			}
+			s.clock.add(25 * time.Hour) // longer ago than the first half was stored
+			s.sync(t, c.ID)
+			n := 0
+			for _, e := range s.events(t, c.ID, false) {
+				if e.Title == "New name" {
+					n++
+				}
+				if !e.BotScheduled {
+					t.Errorf("%+v: %s at %v of %s has lost its bot", one, e.Title, e.When.Start, half)
+				}
+			}
+			if n != 4-one.at {
+				t.Errorf("%+v: %d events of the second half", one, n)
+			}
+		}
+	})
+}
+
+// Some people have one room for all their meetings. A new series that they plan
+// there is another meeting, also when they have just deleted one with a bot.
+func TestAnotherSeriesInTheSameRoomGetsNoBotByItself(t *testing.T) {
+	eachService(t, func(t *testing.T, p calendar.Platform, forget bool) {
+		for _, other := range []struct {
+			name   string
+			delete bool
+			change func(e *truth.Event)
+		}{
+			{"beside the old one", false, func(e *truth.Event) { e.Start, e.End = e.Start.Add(time.Hour), e.End.Add(time.Hour) }},
+			{"on another day", true, func(e *truth.Event) {
+				e.Start, e.End = e.Start.AddDate(0, 0, 2), e.End.AddDate(0, 0, 2)
+				e.Rule = &truth.Rule{Freq: truth.Weekly, Days: []time.Weekday{time.Wednesday}}
+			}},
+			{"in another rhythm", true, func(e *truth.Event) { e.Rule = &truth.Rule{Freq: truth.Daily, Interval: 1} }},
+			{"every other week", true, func(e *truth.Event) {
+				e.Rule = &truth.Rule{Freq: truth.Weekly, Interval: 2, Days: []time.Weekday{time.Monday}}
+			}},
+		} {
+			s, c, cal, id := booked(t, p)
+			if other.delete {
+				if err := cal.Delete(id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e := standup(1)
+			e.Title, e.Start, e.End = "Interviews", e.Start.AddDate(0, 0, 7), e.End.AddDate(0, 0, 7)
+			other.change(&e)
+			must[string](t)(cal.Add(e))
+			if forget {
+				cal.Expire()
+			}
+			s.poll(t, c.ID)
+			n := 0
+			for _, e := range s.events(t, c.ID, false) {
+				if e.Title == "Interviews" {
+					n++
+					if e.BotScheduled {
+						t.Errorf("%s: %v has a bot that nobody asked for", other.name, e.When.Start)
+						break
+					}
+				}
+			}
+			if n == 0 {
+				t.Errorf("%s: the new series is not there", other.name)
+			}
+		}
+	})
+}
