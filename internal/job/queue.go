@@ -22,6 +22,7 @@ type Queue struct {
 	sqlite   *sql.DB
 	postgres *pgxpool.Pool
 	hub      *hub
+	bell     *bell // nil on SQLite
 
 	insertSQLite   *river.Client[*sql.Tx]
 	insertPostgres *river.Client[pgx.Tx]
@@ -38,7 +39,7 @@ func OnSQLite(db *sql.DB) (*Queue, error) {
 
 // OnPostgres returns the queue in a PostgreSQL database.
 func OnPostgres(pool *pgxpool.Pool) (*Queue, error) {
-	q := &Queue{postgres: pool, hub: newHub()}
+	q := &Queue{postgres: pool, hub: newHub(), bell: &bell{pool: pool}}
 	c, err := river.NewClient(riverpgxv5.New(pool), insertConfig())
 	q.insertPostgres = c
 	return q, err
@@ -100,6 +101,12 @@ func (q *Queue) Insert(ctx context.Context, conn *sql.Conn, tx *sql.Tx, jobs []I
 	return queues, err
 }
 
-// Wake makes the workers of this process look for new jobs in a queue now.
-// Other processes hear of them from PostgreSQL, or at their next poll.
-func (q *Queue) Wake(queue string) { q.hub.wake(queue) }
+// Wake makes the workers look for new jobs in a queue now: those of this
+// process, and on PostgreSQL those of all others.
+func (q *Queue) Wake(queue string) {
+	if q.bell != nil {
+		q.bell.ring(queue)
+		return
+	}
+	q.hub.wake(queue)
+}
