@@ -16,7 +16,13 @@ import (
 // for it comes about at least once, as documented. What cannot come about has a
 // reason in the table. With STENO_CONTRACT_TABLE set, the table of what was seen
 // is written to that file.
+//
+// Its requests come one after the other: scripts/test makes them without the race
+// detector.
 func TestEveryOperationAnswersWithEveryDocumentedStatus(t *testing.T) {
+	if raced {
+		t.Skip("runs without the race detector")
+	}
 	seen := &contract.Watch{}
 	ref, there := contract.Load(), map[string]bool{}
 	shared := newWorld(t, storetest.SQLite(t)) // for requests that change nothing

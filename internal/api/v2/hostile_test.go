@@ -203,7 +203,7 @@ func chosen(place, value string, of uint32) bool {
 		return true
 	}
 	if raced {
-		of *= 6
+		of *= 20
 	}
 	h := fnv.New32a()
 	h.Write([]byte(place + "\x00" + value))
