@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"steno/internal/alarm"
@@ -24,6 +26,12 @@ const (
 	// syncsAtOnce is how many calendars are synced at a time: they wait for their
 	// services most of the time.
 	syncsAtOnce = 32
+	// Of these a team may have half and a service three quarters: when a service
+	// hangs, or one team's part of it, the others go on.
+	syncsOfTeam    = syncsAtOnce / 2
+	syncsOfService = syncsAtOnce * 3 / 4
+	// busyPause, and up to twice as long, is what a sync waits that finds no place.
+	busyPause = 500 * time.Millisecond
 	// refreshWait is how long a request for a sync is kept open; the server cuts
 	// requests off after 30 seconds.
 	refreshWait = 20 * time.Second
@@ -49,6 +57,7 @@ func (s *server) buildCalendars() error {
 		},
 	}
 	if s.o.Has("worker") {
+		s.calendars.Share = (&shares{ofTeam: syncsOfTeam, ofService: syncsOfService}).enter
 		s.alarm = alarm.New(s.calendars.RunDue, s.Clock, s.Log)
 		s.calendars.Nudge = s.alarm.Nudge
 	}
@@ -62,7 +71,11 @@ func (s *server) registerCalendarJobs(workers *job.Workers) {
 	job.Register(workers, syncTime, func(ctx context.Context, j job.Job[store.SyncCalendar]) error {
 		// A job that is run again after a crash has the same name, and goes on at
 		// once with what it had begun.
-		return s.calendars.Sync(ctx, j.Args.CalendarID, fmt.Sprintf("job %d", j.ID))
+		err := s.calendars.Sync(ctx, j.Args.CalendarID, fmt.Sprintf("job %d", j.ID))
+		if errors.Is(err, calendar.ErrBusy) {
+			return job.Snooze(busyPause + rand.N(busyPause))
+		}
+		return err
 	})
 	job.Register(workers, 2*time.Minute, func(ctx context.Context, j job.Job[store.WatchCalendar]) error {
 		return s.calendars.Watch(ctx, j.Args.CalendarID)

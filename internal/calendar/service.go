@@ -47,6 +47,10 @@ type Service struct {
 	Options   Options
 	// Nudge wakes whoever runs what is due in this process; may be nil.
 	Nudge func()
+	// Share gives a sync a place among those under way in this process, so that a
+	// team or a service that hangs does not take them all. leave gives it back; it
+	// may be called more than once. nil: there is room for everybody.
+	Share func(team string, p Platform) (leave func(), ok bool)
 	// Random returns numbers from 0 to 1 for jitter; nil: math/rand.
 	Random func() float64
 

@@ -27,6 +27,10 @@ const (
 // errLost ends a sync whose connection was deleted or taken over by another.
 var errLost = errors.New("the sync has lost its connection")
 
+// ErrBusy is returned by Sync when the connection's team or service has its share
+// of the syncs already. Nothing was done; ask again a little later.
+var ErrBusy = errors.New("enough syncs of that team or service are under way")
+
 // Sync brings a calendar up to date, if that is due. owner names the caller: a
 // caller that died may come again under the same name and goes on at once.
 // What fails is written to the connection, which is tried again later; the
@@ -36,6 +40,7 @@ func (s *Service) Sync(ctx context.Context, id, owner string) error {
 	if err != nil || r == nil {
 		return err
 	}
+	defer r.leave()
 	err = r.round(ctx)
 	if IsKind(err, CursorLost) && !r.full {
 		r.restart()
@@ -56,6 +61,7 @@ func (s *Service) Sync(ctx context.Context, id, owner string) error {
 // run is one sync.
 type run struct {
 	s      *Service
+	leave  func() // gives back its place among the syncs
 	conn   Connection
 	owner  string
 	acc    Account
@@ -79,8 +85,16 @@ type run struct {
 // begin takes the lease of a connection. It returns nil if nothing is due, or
 // if somebody else is at it.
 func (s *Service) begin(ctx context.Context, id, owner string) (r *run, err error) {
+	leave := func() {}
+	defer func() {
+		if err != nil || r == nil {
+			leave()
+		}
+	}()
 	err = s.Store.InTx(ctx, func(tx Tx) error {
 		r = nil
+		leave() // of a transaction that is run again
+		leave = func() {}
 		c, err := tx.LockConnection(ctx, "", id)
 		if fail.Is(err, fail.NotFound) {
 			return nil
@@ -95,10 +109,17 @@ func (s *Service) begin(ctx context.Context, id, owner string) (r *run, err erro
 			c.Sync.QueuedAt = nil
 			return tx.UpdateConnection(ctx, c)
 		}
+		if s.Share != nil {
+			enter, ok := s.Share(c.TeamID, c.Platform)
+			if !ok {
+				return ErrBusy
+			}
+			leave = enter
+		}
 		next := now.Add(s.jitter(s.poll()))
 		c.Sync.By, c.Sync.Until, c.Sync.StartedAt, c.Sync.QueuedAt, c.Sync.At = owner, now.Add(leaseFor), now, nil, &next
 		c.Sync.Generation++
-		r = &run{s: s, conn: c, owner: owner, first: c.Sync.Generation == 1}
+		r = &run{s: s, leave: leave, conn: c, owner: owner, first: c.Sync.Generation == 1}
 		return tx.UpdateConnection(ctx, c)
 	})
 	if err != nil || r == nil {

@@ -71,6 +71,7 @@ func pains(ctx context.Context, o options, p calendar.Platform, engine string) e
 		{"none", nil},
 		{"8 broken in 7 ways", kinds},
 		{"24 hang", slices.Repeat([]service.Kind{service.Slow}, 24)},
+		{"64 hang", slices.Repeat([]service.Kind{service.Slow}, 64)},
 	} {
 		times, err := painful(ctx, o, p, engine, c.broken)
 		if err != nil {
