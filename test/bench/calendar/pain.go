@@ -143,6 +143,9 @@ func (s *server) connectBroken(ctx context.Context, p calendar.Platform, f *fake
 	if err := f.ask(command{Op: "fill", Account: account, Events: 100}, nil); err != nil {
 		return err
 	}
+	key := s.key
+	s.key = s.others // another team's
+	defer func() { s.key = key }()
 	path, err := s.connectOne(ctx, p, a.Creds)
 	if err != nil {
 		return err
