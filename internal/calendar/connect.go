@@ -87,7 +87,8 @@ func (s *Service) Connect(ctx context.Context, team string, r ConnectRequest) (C
 }
 
 // Reconnect gives a connection new credentials. If they do not work, the
-// connection becomes failing and the old ones are kept.
+// connection becomes failing, and the old ones are kept and tried from time to
+// time: that of a revoked connection, too.
 func (s *Service) Reconnect(ctx context.Context, team, id string, ch CredentialsChange) (Connection, error) {
 	c, err := s.Store.Connection(ctx, team, id)
 	if err != nil {
@@ -150,14 +151,19 @@ func (s *Service) noteRefusal(ctx context.Context, team, id string, cause error)
 		if err != nil {
 			return err
 		}
-		status := Failing
+		status, again, now := Failing, failingAgain, s.Clock.Now()
 		switch e.Kind {
 		case PermissionDenied, Unlicensed:
-			status = NoAccess
+			status, again = NoAccess, deniedAgain
 		}
-		if err := s.setStatus(ctx, tx, &c, status, said(cause), s.Clock.Now()); err != nil {
+		if err := s.setStatus(ctx, tx, &c, status, said(cause), now); err != nil {
 			return err
 		}
+		if c.Sync.At == nil { // it was revoked, which is no longer what it says
+			at := now.Add(s.jitter(again))
+			c.Sync.At = &at
+		}
+		tx.AfterCommit(s.nudge)
 		return tx.UpdateConnection(ctx, c)
 	})
 	if err != nil {

@@ -33,6 +33,9 @@ func (r *run) finish(ctx context.Context) error {
 		if r.partial != "" {
 			c.SyncStatus, c.SyncError = SyncPartial, r.partial
 		}
+		if c.Status != Active && c.Watch.RenewAt == nil && s.Options.PushURL != "" {
+			c.Watch.RenewAt = &now // it was given up with the credentials
+		}
 		if err := s.setStatus(ctx, tx, &c, Active, "", now); err != nil {
 			return err
 		}
@@ -50,6 +53,13 @@ type verdict struct {
 // patience is how many transient failures in a row make a connection failing.
 const patience = 10
 
+// How long it takes until a connection is tried again that needs somebody to do
+// something: to correct the application or the calendar, or to grant access.
+const (
+	failingAgain = time.Hour
+	deniedAgain  = 6 * time.Hour
+)
+
 func (s *Service) judge(err error, failures int) verdict {
 	backoff := s.jitter(min(5*time.Second<<min(failures, 8), s.poll()))
 	e := AsError(err)
@@ -60,9 +70,9 @@ func (s *Service) judge(err error, failures int) verdict {
 	case Revoked:
 		return verdict{status: Dead}
 	case PermissionDenied, Unlicensed:
-		return verdict{status: NoAccess, again: s.jitter(6 * time.Hour)}
+		return verdict{status: NoAccess, again: s.jitter(deniedAgain)}
 	case BadClient, NotFound, Refused, Unsupported:
-		return verdict{status: Failing, again: s.jitter(time.Hour)}
+		return verdict{status: Failing, again: s.jitter(failingAgain)}
 	}
 	v := verdict{again: max(backoff, min(e.RetryAfter, time.Hour))}
 	if failures >= patience {

@@ -207,9 +207,12 @@ func (r *script) settle(ctx context.Context) error {
 		if c.SyncStatus == calendar.SyncSuccess && c.Sync.Failures == 0 && !c.Sync.FullWanted && c.Status == calendar.Active {
 			return nil
 		}
-		if c.Status == calendar.Dead || c.Sync.At == nil {
-			// The service replaced the refresh token and its answer was lost, also that
-			// to the user's new one: nobody but the user can help.
+		if c.Sync.At == nil && c.Status != calendar.Dead {
+			return fmt.Errorf("the connection is %s, and will never be tried again: %s", c.Status, c.StatusMessage)
+		}
+		if c.Status == calendar.Dead {
+			// The service replaced the refresh token and its answer was lost: nobody
+			// but the user can help.
 			token, _ := r.graph.Grants.Issue(r.cal.Owner.Email, microsoft.ClientID, []string{"Calendars.ReadWrite", "User.Read", "offline_access"})
 			_, err := r.rooms.Reconnect(ctx, r.team, r.id, calendar.CredentialsChange{RefreshToken: &token})
 			r.note("connect again: %v", err)
