@@ -32,6 +32,7 @@ type Event struct {
 	ID   string
 	Type string
 	Body json.RawMessage // the data object
+	Text json.RawMessage // the whole message
 }
 
 // NewReceiver listens on a free loopback port. Close ends it.
@@ -115,5 +116,5 @@ func (r *Receiver) accept(header http.Header, body []byte) (Event, bool, bool) {
 	}
 	r.good++
 	r.ids[id]++
-	return Event{ID: id, Type: envelope.Event, Body: envelope.Data}, r.ids[id] == 1, true
+	return Event{ID: id, Type: envelope.Event, Body: envelope.Data, Text: body}, r.ids[id] == 1, true
 }

@@ -116,7 +116,7 @@ func (h *house) listen(ctx context.Context) {
 			return
 		case e := <-h.hooks.Events():
 			if strings.HasPrefix(e.Type, "bot.") || strings.HasPrefix(e.Type, "calendar.") {
-				h.reference.Message(e.Type, e.Body)
+				h.reference.Message(e.Type, e.Text)
 			}
 			h.mu.Lock()
 			h.events = append(h.events, e)
