@@ -129,7 +129,7 @@ func (s *Service) command(ctx context.Context, team, id string, kind CommandKind
 			return err
 		}
 		if !slices.Contains(in, l.Status) {
-			return fail.New(fail.Conflict, CodeStatus, "Status of bot '%s' is: %s. Operation not permitted in this state.", id, l.Status)
+			return wrongStatus(id, l.Status)
 		}
 		if s.Nudge != nil {
 			tx.AfterCommit(func() { s.Nudge(id) })

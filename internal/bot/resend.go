@@ -59,7 +59,7 @@ func (s *Service) ended(ctx context.Context, tx Tx, team, id string) (d Details,
 		return d, m, err
 	}
 	if !l.Status.Terminal() {
-		return d, m, fail.New(fail.Conflict, CodeStatus, "Status of bot '%s' is: %s. Operation not permitted in this state.", id, l.Status)
+		return d, m, wrongStatus(id, l.Status)
 	}
 	if d, err = tx.Details(ctx, l.Bot); err != nil {
 		return d, m, err

@@ -82,6 +82,9 @@ type ScheduleTx interface {
 // Schedule has a bot join at a time and returns its id. Cap, tokens and
 // deduplication are looked at when it is queued (digest 2.3).
 func (s *Service) Schedule(ctx context.Context, team string, r Request, joinAt time.Time) (string, error) {
+	if err := s.CheckZoom(ctx, team, r.Zoom); err != nil {
+		return "", err
+	}
 	now := s.Clock.Now()
 	if err := checkJoinAt(joinAt, now, minNotice); err != nil {
 		return "", err
@@ -193,7 +196,7 @@ func (s *Service) leaveScheduled(ctx context.Context, tx Tx, team, id string, mi
 	case err != nil:
 		return err
 	case sc.Status != ScheduleWaiting:
-		return sc.wrongStatus()
+		return wrongStatus(sc.ID, sc.Status)
 	}
 	return s.cancel(ctx, tx, sc)
 }
@@ -201,13 +204,9 @@ func (s *Service) leaveScheduled(ctx context.Context, tx Tx, team, id string, mi
 // open says whether the bot may still be changed.
 func (sc Scheduled) open(now time.Time) error {
 	if sc.Status != ScheduleWaiting {
-		return sc.wrongStatus()
+		return wrongStatus(sc.ID, sc.Status)
 	}
 	return sc.locked(now)
-}
-
-func (sc Scheduled) wrongStatus() error {
-	return fail.New(fail.Conflict, CodeStatus, "Status of bot '%s' is: %s. Operation not permitted in this state.", sc.ID, sc.Status)
 }
 
 func (sc Scheduled) locked(now time.Time) error {

@@ -267,7 +267,7 @@ func (s *Service) LeaveIn(ctx context.Context, tx Tx, team, id string) error {
 		return err
 	}
 	if b.Status.Terminal() {
-		return fail.New(fail.Conflict, CodeStatus, "Status of bot '%s' is: %s. Operation not permitted in this state.", id, b.Status)
+		return wrongStatus(id, b.Status)
 	}
 	if b.LeaveRequestedAt != nil {
 		return nil
@@ -281,6 +281,12 @@ func (s *Service) LeaveIn(ctx context.Context, tx Tx, team, id string) error {
 		tx.AfterCommit(func() { s.Nudge(id) })
 	}
 	return tx.Update(ctx, b.Bot, b.Seq)
+}
+
+// wrongStatus refuses what the status of a bot, or of its schedule, does not
+// allow (digest 1.5).
+func wrongStatus[S ~string](id string, status S) error {
+	return fail.New(fail.Conflict, CodeStatus, "Status of bot '%s' is: %s. Operation not permitted in this state.", id, status)
 }
 
 const leftEarly = "the bot was asked to leave before it joined"

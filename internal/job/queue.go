@@ -21,7 +21,7 @@ import (
 type Queue struct {
 	sqlite   *sql.DB
 	postgres *pgxpool.Pool
-	hub      *hub
+	hub      *hub  // nil on PostgreSQL
 	bell     *bell // nil on SQLite
 
 	insertSQLite   *river.Client[*sql.Tx]
@@ -39,7 +39,7 @@ func OnSQLite(db *sql.DB) (*Queue, error) {
 
 // OnPostgres returns the queue in a PostgreSQL database.
 func OnPostgres(pool *pgxpool.Pool) (*Queue, error) {
-	q := &Queue{postgres: pool, hub: newHub(), bell: &bell{pool: pool}}
+	q := &Queue{postgres: pool, bell: &bell{pool: pool}}
 	c, err := river.NewClient(riverpgxv5.New(pool), insertConfig())
 	q.insertPostgres = c
 	return q, err

@@ -62,13 +62,9 @@ func (s Bots) Commands(ctx context.Context, ids []string, now time.Time) ([]bot.
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	args := []any{now.UnixMilli()}
-	for _, id := range ids {
-		args = append(args, id)
-	}
 	query := "SELECT " + commandColumns + ` FROM bot_commands WHERE state IN ('open', 'taken') AND expires_at > $1
 		AND bot_id IN (` + placeholders(2, len(ids)) + ") ORDER BY id"
-	return list(ctx, s.DB, query, args, func(rows *sql.Rows) (bot.Command, error) { return scanCommand(rows.Scan) })
+	return list(ctx, s.DB, query, texts([]any{now.UnixMilli()}, ids), func(rows *sql.Rows) (bot.Command, error) { return scanCommand(rows.Scan) })
 }
 
 // TakeCommand notes that a bot is told now, unless nobody waits any more.

@@ -3,6 +3,7 @@ package store
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"steno/internal/bot"
 )
@@ -47,17 +48,20 @@ func (w *where) filter(f bot.Filter) {
 	}
 	in(w, "platform", f.Platforms)
 	in(w, "status", f.Statuses)
-	if !f.CreatedAfter.IsZero() {
-		w.add("created_at >= ?", f.CreatedAfter.UnixMilli())
-	}
-	if !f.CreatedBefore.IsZero() {
-		w.add("created_at < ?", f.CreatedBefore.UnixMilli())
-	}
-	if !f.EndedAfter.IsZero() {
-		w.add("ended_at >= ?", f.EndedAfter.UnixMilli())
-	}
+	w.between("created_at", f.CreatedAfter, f.CreatedBefore)
+	w.between("ended_at", f.EndedAfter, time.Time{})
 	for _, p := range f.Extra {
 		w.extra(p)
+	}
+}
+
+// between adds the bounds that are set: from is inclusive, to is not.
+func (w *where) between(column string, from, to time.Time) {
+	if !from.IsZero() {
+		w.add(column+" >= ?", from.UnixMilli())
+	}
+	if !to.IsZero() {
+		w.add(column+" < ?", to.UnixMilli())
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"strings"
 	"time"
 
 	"steno/internal/bot"
@@ -120,7 +119,7 @@ func (s Bots) List(ctx context.Context, team string, q bot.Query) ([]bot.Bot, er
 		w.add("(created_at, id) "+sign+" (?, ?)", q.From.At.UnixMilli(), q.From.ID)
 	}
 	w.args = append(w.args, q.Limit)
-	query := w.number("SELECT " + botColumns + " FROM bots WHERE " + strings.Join(w.terms, " AND ") +
+	query := w.number("SELECT " + botColumns + " FROM bots WHERE " + w.all() +
 		" ORDER BY created_at " + order + ", id " + order + " LIMIT ?")
 	return list(ctx, s.DB, query, w.args, func(rows *sql.Rows) (bot.Bot, error) { return scanBot(rows.Scan) })
 }

@@ -169,7 +169,7 @@ func (w *where) page(query, column string, newestFirst bool, p calendar.Span) st
 		w.add("("+column+", id) "+sign+" (?, ?)", p.From.At.UnixMilli(), p.From.ID)
 	}
 	w.args = append(w.args, p.Limit)
-	return w.number(query + " WHERE " + strings.Join(w.terms, " AND ") + " ORDER BY " + column + " " + order + ", id " + order + " LIMIT ?")
+	return w.number(query + " WHERE " + w.all() + " ORDER BY " + column + " " + order + ", id " + order + " LIMIT ?")
 }
 
 func (t calendarTx) LockConnection(ctx context.Context, team, id string) (calendar.Connection, error) {

@@ -94,10 +94,7 @@ func (s Retention) ExpireEvents(ctx context.Context, team string, before time.Ti
 		if n = len(ids); err != nil || n == 0 {
 			return err
 		}
-		args := []any{team}
-		for _, id := range ids {
-			args = append(args, id)
-		}
+		args := texts([]any{team}, ids)
 		in := placeholders(2, n) + ")"
 		alone, err := rowsOf(ctx, tx, "SELECT DISTINCT series_id FROM events WHERE team_id = $1 AND recurring = FALSE AND id IN ("+in, args, scanText)
 		if err != nil {
@@ -129,11 +126,7 @@ func (s Bots) DataDeleted(ctx context.Context, ids []string) ([]string, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	args := make([]any, 0, len(ids))
-	for _, id := range ids {
-		args = append(args, id)
-	}
-	return list(ctx, s.DB, "SELECT id FROM bots WHERE artifacts_deleted = TRUE AND id IN ("+placeholders(1, len(ids))+")", args, scanText)
+	return list(ctx, s.DB, "SELECT id FROM bots WHERE artifacts_deleted = TRUE AND id IN ("+placeholders(1, len(ids))+")", texts(nil, ids), scanText)
 }
 
 // Ended reports whether a bot has ended and none of its files may be kept.
@@ -150,12 +143,8 @@ func (s Bots) ForgetArtifacts(ctx context.Context, botID string, keys []string) 
 	if len(keys) == 0 {
 		return nil
 	}
-	args := []any{botID}
-	for _, key := range keys {
-		args = append(args, key)
-	}
 	return s.DB.InTx(ctx, func(tx *Tx) error {
-		_, err := tx.Exec(ctx, "DELETE FROM artifacts WHERE bot_id = $1 AND deleted_at IS NOT NULL AND key IN ("+placeholders(2, len(keys))+")", args...)
+		_, err := tx.Exec(ctx, "DELETE FROM artifacts WHERE bot_id = $1 AND deleted_at IS NOT NULL AND key IN ("+placeholders(2, len(keys))+")", texts([]any{botID}, keys)...)
 		return err
 	})
 }

@@ -83,12 +83,7 @@ func (s Bots) ScheduledBots(ctx context.Context, team string, q bot.ScheduledQue
 	w.contains("LOWER(meeting_url)", strings.ToLower(q.MeetingURL))
 	in(&w, "platform", q.Platforms)
 	in(&w, "status", q.Statuses)
-	if !q.After.IsZero() {
-		w.add("join_at >= ?", q.After.UnixMilli())
-	}
-	if !q.Before.IsZero() {
-		w.add("join_at < ?", q.Before.UnixMilli())
-	}
+	w.between("join_at", q.After, q.Before)
 	for _, p := range q.Extra {
 		w.extra(p)
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"strings"
 	"time"
 
 	"steno/internal/fail"
@@ -50,18 +49,8 @@ func (db *DB) Deliveries(ctx context.Context, team string, q webhook.Query) ([]w
 	}
 	w.between("d.created_at", q.Since, q.Until)
 	w.args = append(w.args, q.Limit)
-	query := w.number("SELECT " + deliveryColumns + fromDeliveries + "WHERE " + strings.Join(w.terms, " AND ") + " ORDER BY d.id DESC LIMIT ?")
+	query := w.number("SELECT " + deliveryColumns + fromDeliveries + "WHERE " + w.all() + " ORDER BY d.id DESC LIMIT ?")
 	return list(ctx, db, query, db.planned(w.args...), func(rows *sql.Rows) (webhook.Delivery, error) { return scanDelivery(rows.Scan) })
-}
-
-// between adds the bounds that are set: from is inclusive, to is not.
-func (w *where) between(column string, from, to time.Time) {
-	if !from.IsZero() {
-		w.add(column+" >= ?", from.UnixMilli())
-	}
-	if !to.IsZero() {
-		w.add(column+" < ?", to.UnixMilli())
-	}
 }
 
 func noDelivery(id string) error {
@@ -119,11 +108,8 @@ func (db *DB) Replayable(ctx context.Context, team string, s webhook.Scope) ([]s
 	}
 	w.add(notOnItsWay("d", s.FailedOnly))
 	w.args = append(w.args, s.Limit)
-	query := w.number("SELECT d.id FROM webhook_deliveries d WHERE " + strings.Join(w.terms, " AND ") + " ORDER BY d.id LIMIT ?")
-	return list(ctx, db, query, db.planned(w.args...), func(rows *sql.Rows) (id string, err error) {
-		err = rows.Scan(&id)
-		return id, err
-	})
+	query := w.number("SELECT d.id FROM webhook_deliveries d WHERE " + w.all() + " ORDER BY d.id LIMIT ?")
+	return list(ctx, db, query, db.planned(w.args...), scanText)
 }
 
 // notOnItsWay is a condition on a delivery: no delivery of its message to its

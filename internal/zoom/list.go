@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -73,5 +72,3 @@ func asText(raw json.RawMessage) string {
 	}
 	return string(raw)
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -295,11 +296,11 @@ func length(pointer, text string, low, high int) error {
 		return require(false, pointer, "must not contain the character U+0000")
 	}
 	if low > 0 {
-		return require(n >= low && n <= high, pointer, "must have 1 to "+itoa(high)+" characters")
+		return require(n >= low && n <= high, pointer, "must have 1 to "+strconv.Itoa(high)+" characters")
 	}
-	return require(n <= high, pointer, "must have at most "+itoa(high)+" characters")
+	return require(n <= high, pointer, "must have at most "+strconv.Itoa(high)+" characters")
 }
 
 func small(extra json.RawMessage) error {
-	return require(len(bytes.TrimSpace(extra)) <= maxExtra, "/extra", "must have at most "+itoa(maxExtra)+" bytes as JSON")
+	return require(len(bytes.TrimSpace(extra)) <= maxExtra, "/extra", "must have at most "+strconv.Itoa(maxExtra)+" bytes as JSON")
 }

@@ -112,7 +112,7 @@ func (in *listInput) filter(now time.Time) (f bot.Filter, err error) {
 		Participant:  p.text("/participant_name", in.ParticipantName),
 		CreatedAfter: p.recent("/created_after", in.CreatedAfter), CreatedBefore: p.recent("/created_before", in.CreatedBefore),
 		EndedAfter: p.time("/ended_after", in.EndedAfter),
-		Platforms:  p.platforms(in.MeetingPlatform + "," + in.Platform), Statuses: p.statuses(in.Status), Extra: p.extra(in.Extra),
+		Platforms:  oneOf(&p, "/meeting_platform", in.MeetingPlatform+","+in.Platform, platforms), Statuses: p.statuses(in.Status), Extra: p.extra(in.Extra),
 	}
 	if len(p.issues) > 0 {
 		return f, bot.Invalid(p.issues...)
@@ -199,13 +199,18 @@ func (p *filterParser) items(pointer, v string) (out []string) {
 
 var platforms = []meeting.Platform{meeting.Zoom, meeting.Meet, meeting.Teams, meeting.Galene}
 
-func (p *filterParser) platforms(v string) (out []meeting.Platform) {
-	for _, item := range p.items("/meeting_platform", v) {
-		if !slices.Contains(platforms, meeting.Platform(item)) {
-			p.broke("/meeting_platform", "must be zoom, meet, teams or galene", item)
+// oneOf reads a list with commas of which every item is one of two or more words.
+func oneOf[T ~string](p *filterParser, pointer, v string, words []T) (out []T) {
+	for _, item := range p.items(pointer, v) {
+		if !slices.Contains(words, T(item)) {
+			rule := "must be " + string(words[0])
+			for _, w := range words[1 : len(words)-1] {
+				rule += ", " + string(w)
+			}
+			p.broke(pointer, rule+" or "+string(words[len(words)-1]), item)
 			continue
 		}
-		out = append(out, meeting.Platform(item))
+		out = append(out, T(item))
 	}
 	return out
 }

@@ -3,7 +3,6 @@ package v2
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"time"
 
 	"steno/internal/account"
@@ -48,9 +47,6 @@ func (s *Surface) createScheduledBot(ctx context.Context, c account.Caller, in *
 func (s *Surface) schedule(ctx context.Context, c account.Caller, config scheduledConfig) (string, error) {
 	r, at, err := config.order()
 	if err != nil {
-		return "", err
-	}
-	if err := s.Bots.CheckZoom(ctx, c.TeamID, r.Zoom); err != nil {
 		return "", err
 	}
 	return s.Bots.Schedule(ctx, c.TeamID, r, at)
@@ -126,15 +122,9 @@ func (in *listScheduledInput) filter(now time.Time) (f bot.ScheduledFilter, err 
 	p := filterParser{now: now}
 	f = bot.ScheduledFilter{
 		Name: p.text("/bot_name", in.BotName), ID: p.text("/bot_id", in.BotID), MeetingURL: p.text("/meeting_url", in.MeetingURL),
-		Platforms: p.platforms(in.MeetingPlatform + "," + in.Platform), Extra: p.extra(in.Extra),
+		Platforms: oneOf(&p, "/meeting_platform", in.MeetingPlatform+","+in.Platform, platforms), Extra: p.extra(in.Extra),
 		After: p.near("/scheduled_after", in.ScheduledAfter), Before: p.near("/scheduled_before", in.ScheduledBefore),
-	}
-	for _, item := range p.items("/status", in.Status) {
-		if !slices.Contains(bot.ScheduleStatuses, bot.ScheduleStatus(item)) {
-			p.broke("/status", "must be scheduled, cancelled, completed or failed", item)
-			continue
-		}
-		f.Statuses = append(f.Statuses, bot.ScheduleStatus(item))
+		Statuses: oneOf(&p, "/status", in.Status, bot.ScheduleStatuses),
 	}
 	if len(p.issues) > 0 {
 		return f, bot.Invalid(p.issues...)

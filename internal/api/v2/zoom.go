@@ -3,7 +3,6 @@ package v2
 import (
 	"context"
 	"encoding/json"
-	"slices"
 
 	"steno/internal/account"
 	"steno/internal/bot"
@@ -99,8 +98,8 @@ func (in *listZoomInput) filter() (zoom.Filter, error) {
 	f := zoom.Filter{
 		Name: p.text("/name", in.Name), Email: p.text("/zoom_email", in.ZoomEmail),
 		DisplayName: p.text("/zoom_display_name", in.ZoomDisplayName), UserID: p.text("/zoom_user_id", in.ZoomUserID),
-		Kinds:  oneOf(&p, "/credential_type", in.CredentialType, zoom.App, zoom.User),
-		States: oneOf(&p, "/state", in.State, zoom.Active, zoom.Invalid),
+		Kinds:  oneOf(&p, "/credential_type", in.CredentialType, []zoom.Kind{zoom.App, zoom.User}),
+		States: oneOf(&p, "/state", in.State, []zoom.State{zoom.Active, zoom.Invalid}),
 	}
 	for _, pair := range p.extra(in.Extra) {
 		f.Extra = append(f.Extra, zoom.Pair(pair))
@@ -109,17 +108,6 @@ func (in *listZoomInput) filter() (zoom.Filter, error) {
 		return f, bot.Invalid(p.issues...)
 	}
 	return f, nil
-}
-
-func oneOf[T ~string](p *filterParser, pointer, v string, first, second T) (out []T) {
-	for _, item := range p.items(pointer, v) {
-		if !slices.Contains([]T{first, second}, T(item)) {
-			p.broke(pointer, "must be "+string(first)+" or "+string(second), item)
-			continue
-		}
-		out = append(out, T(item))
-	}
-	return out
 }
 
 type listZoomOutput struct {
