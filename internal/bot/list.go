@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"steno/internal/meeting"
+	"steno/internal/page"
 )
 
 // Filter narrows a list. Zero fields do not filter. Texts match anywhere and
@@ -29,7 +30,7 @@ type Pair struct{ Key, Value string }
 // oldest first when Backward.
 type Query struct {
 	Filter
-	Span
+	page.Span
 }
 
 // Page is a part of a list of bots.
@@ -59,6 +60,6 @@ func (s *Service) List(ctx context.Context, team string, f Filter, limit int, cu
 	if err != nil {
 		return Page{}, err
 	}
-	bots, next, prev := pageOf(rows, span, tag, func(b Bot) Position { return Position{b.CreatedAt, b.ID} })
+	bots, next, prev := pageOf(rows, span, tag, func(b Bot) page.Position { return page.Position{At: b.CreatedAt, ID: b.ID} })
 	return Page{bots, next, prev}, nil
 }

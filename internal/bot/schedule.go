@@ -8,6 +8,7 @@ import (
 	"steno/internal/fail"
 	"steno/internal/ident"
 	"steno/internal/meeting"
+	"steno/internal/page"
 )
 
 // ScheduleStatus is how far a scheduled bot is (digest 5.2).
@@ -233,7 +234,7 @@ type ScheduledFilter struct {
 // which they join, the first ones first, or the last ones first when Backward.
 type ScheduledQuery struct {
 	ScheduledFilter
-	Span
+	page.Span
 }
 
 // ScheduledPage is a part of a list of scheduled bots.
@@ -253,7 +254,7 @@ func (s *Service) ListScheduled(ctx context.Context, team string, f ScheduledFil
 	if err != nil {
 		return ScheduledPage{}, err
 	}
-	bots, next, prev := pageOf(rows, span, tag, func(sc Scheduled) Position { return Position{sc.JoinAt, sc.ID} })
+	bots, next, prev := pageOf(rows, span, tag, func(sc Scheduled) page.Position { return page.Position{At: sc.JoinAt, ID: sc.ID} })
 	return ScheduledPage{bots, next, prev}, nil
 }
 

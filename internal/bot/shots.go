@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"steno/internal/page"
 )
 
 // KindScreenshot is the tag of a StoredArtifact that shows what the bot's page
@@ -42,7 +44,7 @@ func (s *Service) Screenshots(ctx context.Context, team, id string, limit int, c
 	if _, err := s.Store.Bot(ctx, team, id); err != nil {
 		return p, err
 	}
-	q := ShotQuery{Limit: min(limit, maxPage) + 1} // one more tells whether another page follows
+	q := ShotQuery{Limit: page.Limit(limit)}
 	if cursor != "" {
 		if q.From, q.Backward, err = readShotCursor(cursor); err != nil {
 			return p, err
@@ -52,10 +54,9 @@ func (s *Service) Screenshots(ctx context.Context, team, id string, limit int, c
 	if err != nil {
 		return p, err
 	}
-	more := len(found) == q.Limit
-	if more {
-		found = found[:q.Limit-1]
-	}
+	found, p.Next, p.Prev = page.Turn(found, q.Limit, q.Backward, q.From > 0, func(a StoredArtifact, backward bool) string {
+		return shotCursor(a.Name, backward)
+	})
 	for _, a := range found {
 		n, err := strconv.Atoi(a.Name)
 		if err != nil {
@@ -67,31 +68,18 @@ func (s *Service) Screenshots(ctx context.Context, team, id string, limit int, c
 		}
 		p.Shots = append(p.Shots, Shot{n, u})
 	}
-	p.turn(q, more)
 	return p, nil
-}
-
-// turn puts a page into its order and says where it goes on.
-func (p *ShotPage) turn(q ShotQuery, more bool) {
-	if q.Backward {
-		for i, j := 0, len(p.Shots)-1; i < j; i, j = i+1, j-1 {
-			p.Shots[i], p.Shots[j] = p.Shots[j], p.Shots[i]
-		}
-	}
-	if len(p.Shots) == 0 {
-		return
-	}
-	if more || q.Backward {
-		p.Next = shotCursor(p.Shots[len(p.Shots)-1].ID)
-	}
-	if more && q.Backward || !q.Backward && q.From > 0 {
-		p.Prev = "-" + shotCursor(p.Shots[0].ID)
-	}
 }
 
 // A cursor is base64 of the number, with a minus sign in front when it leads
 // backward. The reference shows the minus sign inside, too (digest 1.6, C3).
-func shotCursor(n int) string { return base64.StdEncoding.EncodeToString([]byte(strconv.Itoa(n))) }
+func shotCursor(name string, backward bool) string {
+	c := base64.StdEncoding.EncodeToString([]byte(strings.TrimLeft(name, "0")))
+	if backward {
+		return "-" + c
+	}
+	return c
+}
 
 func readShotCursor(text string) (n int, backward bool, err error) {
 	text, backward = strings.CutPrefix(text, "-")

@@ -3,6 +3,8 @@ package calendar
 import (
 	"context"
 	"time"
+
+	"steno/internal/page"
 )
 
 const (
@@ -16,7 +18,7 @@ const (
 // It goes from series to series, so that its cost grows with their number.
 func (r *run) announce(ctx context.Context, tx Tx, now time.Time) error {
 	p := parts{r: r, tx: tx, now: now}
-	var from *Position
+	var from *page.Position
 	for {
 		series, err := tx.SeriesFrom(ctx, r.conn.TeamID, r.conn.ID, from, walk)
 		if err != nil {
@@ -29,7 +31,7 @@ func (r *run) announce(ctx context.Context, tx Tx, now time.Time) error {
 			break
 		}
 		last := series[len(series)-1]
-		from = &Position{At: last.CreatedAt, ID: last.ID}
+		from = &page.Position{At: last.CreatedAt, ID: last.ID}
 	}
 	if p.n > 0 || !p.sent { // that there are none is worth telling
 		return p.send(ctx)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"steno/internal/page"
 )
 
 // shelf is a stored calendar: how many live events each series has.
@@ -16,7 +18,7 @@ type shelf struct {
 	sent []Message
 }
 
-func (s *shelf) SeriesFrom(_ context.Context, _, _ string, from *Position, limit int) (out []Series, _ error) {
+func (s *shelf) SeriesFrom(_ context.Context, _, _ string, from *page.Position, limit int) (out []Series, _ error) {
 	for i := range s.live {
 		id := fmt.Sprintf("%06d", i)
 		if (from == nil || id > from.ID) && len(out) < limit {

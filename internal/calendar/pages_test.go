@@ -18,7 +18,7 @@ func (b book) read(_ context.Context, token string) (Page, error) {
 	return p, nil
 }
 
-func page(next string, ids ...string) Page {
+func pageOf(next string, ids ...string) Page {
 	p := Page{Next: next}
 	for _, id := range ids {
 		p.Items = append(p.Items, Item{ID: id})
@@ -27,7 +27,7 @@ func page(next string, ids ...string) Page {
 }
 
 func TestPagesAreAppliedInTheirOrderAndOnce(t *testing.T) {
-	b := book{"": page("1", "a", "b"), "1": page("2"), "2": page("", "c")}
+	b := book{"": pageOf("1", "a", "b"), "1": pageOf("2"), "2": pageOf("", "c")}
 	var got []string
 	err := eachPage(t.Context(), b.read, func(p Page) error {
 		for _, it := range p.Items {
@@ -41,7 +41,7 @@ func TestPagesAreAppliedInTheirOrderAndOnce(t *testing.T) {
 }
 
 func TestWhatCameBeforeAPageThatFailsIsApplied(t *testing.T) {
-	b := book{"": page("1", "a"), "1": page("lost", "b")}
+	b := book{"": pageOf("1", "a"), "1": pageOf("lost", "b")}
 	n := 0
 	err := eachPage(t.Context(), b.read, func(Page) error { n++; return nil })
 	if err == nil || n != 2 {
@@ -54,7 +54,7 @@ func TestNoCallIsUnderWayWhenAPageCouldNotBeApplied(t *testing.T) {
 	wrong := errors.New("the database is away")
 	err := eachPage(t.Context(), func(ctx context.Context, token string) (Page, error) {
 		if token == "" {
-			return page("1", "a"), nil
+			return pageOf("1", "a"), nil
 		}
 		close(asked)
 		<-ctx.Done() // a service that takes its time

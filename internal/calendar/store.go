@@ -3,6 +3,8 @@ package calendar
 import (
 	"context"
 	"time"
+
+	"steno/internal/page"
 )
 
 // Store keeps connections and events. Reads name the team first and find
@@ -102,7 +104,7 @@ type EventTx interface {
 	Unseen(ctx context.Context, c Connection, w Window, series string, limit int) ([]Event, error)
 	// SeriesFrom returns series behind the given position, oldest first, without
 	// their fields.
-	SeriesFrom(ctx context.Context, team, calendar string, from *Position, limit int) ([]Series, error)
+	SeriesFrom(ctx context.Context, team, calendar string, from *page.Position, limit int) ([]Series, error)
 	// Upcoming returns live events of the series that overlap the window, by
 	// start.
 	Upcoming(ctx context.Context, c Connection, w Window, series []string) ([]Event, error)

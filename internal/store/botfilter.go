@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"steno/internal/bot"
+	"steno/internal/page"
 )
 
 // where collects the terms of a WHERE clause, written with question marks that
@@ -35,6 +36,19 @@ func (w *where) number(query string) string {
 		b.WriteString("$" + strconv.Itoa(n))
 	}
 	return b.String()
+}
+
+// page completes a query with its terms, the keyset of the span and the order.
+func (w *where) page(query, column string, newestFirst bool, p page.Span) string {
+	order, sign := "ASC", ">"
+	if newestFirst != p.Backward {
+		order, sign = "DESC", "<"
+	}
+	if p.From != nil {
+		w.add("("+column+", id) "+sign+" (?, ?)", p.From.At.UnixMilli(), p.From.ID)
+	}
+	w.args = append(w.args, p.Limit)
+	return w.number(query + " WHERE " + w.all() + " ORDER BY " + column + " " + order + ", id " + order + " LIMIT ?")
 }
 
 func (w *where) filter(f bot.Filter) {

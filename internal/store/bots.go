@@ -107,20 +107,7 @@ func (s Bots) List(ctx context.Context, team string, q bot.Query) ([]bot.Bot, er
 	w := where{sqlite: s.DB.sqlite}
 	w.add("team_id = ?", team)
 	w.filter(q.Filter)
-	order := "DESC"
-	if q.Backward {
-		order = "ASC"
-	}
-	if q.From != nil {
-		sign := "<"
-		if q.Backward {
-			sign = ">"
-		}
-		w.add("(created_at, id) "+sign+" (?, ?)", q.From.At.UnixMilli(), q.From.ID)
-	}
-	w.args = append(w.args, q.Limit)
-	query := w.number("SELECT " + botColumns + " FROM bots WHERE " + w.all() +
-		" ORDER BY created_at " + order + ", id " + order + " LIMIT ?")
+	query := w.page("SELECT "+botColumns+" FROM bots", "created_at", true, q.Span)
 	return list(ctx, s.DB, query, w.args, func(rows *sql.Rows) (bot.Bot, error) { return scanBot(rows.Scan) })
 }
 

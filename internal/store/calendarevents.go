@@ -9,6 +9,7 @@ import (
 
 	"steno/internal/calendar"
 	"steno/internal/fail"
+	"steno/internal/page"
 )
 
 const seriesColumns = `id, team_id, calendar_id, provider_id, recurring, uid, lineage, fields, hash, bot_scheduled, generation, created_at, updated_at, deleted_at`
@@ -76,11 +77,11 @@ func (t calendarTx) SeriesByID(ctx context.Context, team, id string, ids []strin
 	return out, err
 }
 
-func (t calendarTx) SeriesFrom(ctx context.Context, team, id string, from *calendar.Position, limit int) ([]calendar.Series, error) {
+func (t calendarTx) SeriesFrom(ctx context.Context, team, id string, from *page.Position, limit int) ([]calendar.Series, error) {
 	w := where{sqlite: t.s.DB.sqlite}
 	w.add("team_id = ?", team)
 	w.add("calendar_id = ?", id)
-	query := w.page("SELECT id, recurring, bot_scheduled, created_at FROM event_series", "created_at", false, calendar.Span{From: from, Limit: limit})
+	query := w.page("SELECT id, recurring, bot_scheduled, created_at FROM event_series", "created_at", false, page.Span{From: from, Limit: limit})
 	return rowsOf(ctx, t, query, w.args, func(rows *sql.Rows) (s calendar.Series, err error) {
 		var created int64
 		err = rows.Scan(&s.ID, &s.Recurring, &s.BotScheduled, &created)

@@ -159,19 +159,6 @@ func (s Calendars) Connections(ctx context.Context, team string, q calendar.Conn
 	return list(ctx, s.DB, query, w.args, func(rows *sql.Rows) (calendar.Connection, error) { return scanConnection(rows.Scan) })
 }
 
-// page completes a query with its terms, the keyset of the span and the order.
-func (w *where) page(query, column string, newestFirst bool, p calendar.Span) string {
-	order, sign := "ASC", ">"
-	if newestFirst != p.Backward {
-		order, sign = "DESC", "<"
-	}
-	if p.From != nil {
-		w.add("("+column+", id) "+sign+" (?, ?)", p.From.At.UnixMilli(), p.From.ID)
-	}
-	w.args = append(w.args, p.Limit)
-	return w.number(query + " WHERE " + w.all() + " ORDER BY " + column + " " + order + ", id " + order + " LIMIT ?")
-}
-
 func (t calendarTx) LockConnection(ctx context.Context, team, id string) (calendar.Connection, error) {
 	// The update that changes nothing is what locks the row in words that both
 	// databases know.

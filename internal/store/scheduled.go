@@ -87,15 +87,8 @@ func (s Bots) ScheduledBots(ctx context.Context, team string, q bot.ScheduledQue
 	for _, p := range q.Extra {
 		w.extra(p)
 	}
-	order, sign := "ASC", ">"
-	if q.Backward {
-		order, sign = "DESC", "<"
-	}
-	if q.From != nil {
-		w.add("(join_at, id) "+sign+" (?, ?)", q.From.At.UnixMilli(), q.From.ID)
-	}
-	query := w.number("SELECT " + scheduledColumns + " FROM scheduled_bots WHERE " + w.all() + " ORDER BY join_at " + order + ", id " + order + " LIMIT ?")
-	return list(ctx, s.DB, query, append(w.args, q.Limit), func(rows *sql.Rows) (bot.Scheduled, error) { return scanScheduled(rows.Scan) })
+	query := w.page("SELECT "+scheduledColumns+" FROM scheduled_bots", "join_at", false, q.Span)
+	return list(ctx, s.DB, query, w.args, func(rows *sql.Rows) (bot.Scheduled, error) { return scanScheduled(rows.Scan) })
 }
 
 // NextJoin returns when the first waiting bot is to join.
