@@ -10,8 +10,8 @@ import (
 )
 
 var deliveryRoutes = []route{
-	{"listDeliveries", http.MethodGet, "/teams/{team_id}/webhooks/{webhook_id}/deliveries", http.StatusOK, "Deliveries", "The delivery log of an endpoint, newest first", do((*Surface).listDeliveries)},
-	{"listCallbacks", http.MethodGet, "/teams/{team_id}/callbacks", http.StatusOK, "Deliveries", "The delivery log of the callbacks of a team's bots, newest first", do((*Surface).listCallbacks)},
+	{"listDeliveries", http.MethodGet, "/teams/{team_id}/webhooks/{webhook_id}/deliveries", http.StatusOK, "Deliveries", "The delivery log of an endpoint, newest first", do(ofTeam((*Surface).listDeliveries))},
+	{"listCallbacks", http.MethodGet, "/teams/{team_id}/callbacks", http.StatusOK, "Deliveries", "The delivery log of the callbacks of a team's bots, newest first", do(ofTeam((*Surface).listCallbacks))},
 	{"getDelivery", http.MethodGet, "/teams/{team_id}/deliveries/{delivery_id}", http.StatusOK, "Deliveries", "Show a delivery with its attempts", do((*Surface).getDelivery)},
 	{"replayDelivery", http.MethodPost, "/teams/{team_id}/deliveries/{delivery_id}/replay", http.StatusOK, "Deliveries", "Send one message again", do((*Surface).replayDelivery)},
 	{"replayWebhook", http.MethodPost, "/teams/{team_id}/webhooks/{webhook_id}/replay", http.StatusOK, "Deliveries", "Send all messages of a time range again", do((*Surface).replayWebhook)},
@@ -85,9 +85,6 @@ func (s *Surface) listCallbacks(ctx context.Context, in *LogQuery) (*many[Delive
 
 // log asks for one more than the page holds: if it comes, there is a next page.
 func (s *Surface) log(ctx context.Context, in LogQuery, endpoint string) (*many[Delivery], error) {
-	if _, err := s.Teams.Team(ctx, in.TeamID); err != nil {
-		return nil, err
-	}
 	found, err := s.Deliveries.List(ctx, in.TeamID, webhook.Query{
 		EndpointID: endpoint, State: webhook.State(in.State), Event: webhook.EventType(in.Event), BotID: in.BotID,
 		Since: in.Since, Until: in.Until, Before: in.Cursor, Limit: in.Limit + 1,

@@ -34,16 +34,6 @@ func (p *AdminError) GetStatus() int { return p.StatusCode }
 
 const codeInternal = "FST_ERR_INTERNAL_SERVER_ERROR"
 
-var statusOf = map[fail.Kind]int{
-	fail.Invalid:      http.StatusBadRequest,
-	fail.Unauthorized: http.StatusUnauthorized,
-	fail.Forbidden:    http.StatusForbidden,
-	fail.NotFound:     http.StatusNotFound,
-	fail.Conflict:     http.StatusConflict,
-	fail.Limited:      http.StatusTooManyRequests,
-	fail.Unavailable:  http.StatusServiceUnavailable,
-}
-
 // problem is the one function that turns an error into an answer. What is not
 // the caller's fault goes to the log with its cause; the answer never shows it.
 func (s *Surface) problem(ctx context.Context, err error) *AdminError {
@@ -51,7 +41,7 @@ func (s *Surface) problem(ctx context.Context, err error) *AdminError {
 	if f == nil {
 		f = fail.Wrap(err, fail.Internal, codeInternal, "unexpected error")
 	}
-	status, known := statusOf[f.Kind]
+	status, known := httpx.StatusOf[f.Kind]
 	if !known {
 		status = http.StatusInternalServerError
 	}

@@ -20,18 +20,15 @@ type Quota interface {
 }
 
 var quotaRoutes = []route{
-	{"getLimits", http.MethodGet, "/teams/{team_id}/limits", http.StatusOK, "Limits", "Show what a team may have", do((*Surface).getLimits)},
-	{"setLimits", http.MethodPatch, "/teams/{team_id}/limits", http.StatusOK, "Limits", "Change what a team may have", do((*Surface).setLimits)},
-	{"getTokens", http.MethodGet, "/teams/{team_id}/tokens", http.StatusOK, "Tokens", "Show a team's balance", do((*Surface).getTokens)},
-	{"giveTokens", http.MethodPost, "/teams/{team_id}/tokens", http.StatusOK, "Tokens", "Give a team tokens; the first time, this ends its unlimited use", do((*Surface).giveTokens)},
-	{"freeTokens", http.MethodDelete, "/teams/{team_id}/tokens", http.StatusOK, "Tokens", "Make a team's tokens unlimited again", do((*Surface).freeTokens)},
-	{"listLedger", http.MethodGet, "/teams/{team_id}/ledger", http.StatusOK, "Tokens", "List where a team's tokens went, newest first", do((*Surface).listLedger)},
+	{"getLimits", http.MethodGet, "/teams/{team_id}/limits", http.StatusOK, "Limits", "Show what a team may have", do(ofTeam((*Surface).getLimits))},
+	{"setLimits", http.MethodPatch, "/teams/{team_id}/limits", http.StatusOK, "Limits", "Change what a team may have", do(ofTeam((*Surface).setLimits))},
+	{"getTokens", http.MethodGet, "/teams/{team_id}/tokens", http.StatusOK, "Tokens", "Show a team's balance", do(ofTeam((*Surface).getTokens))},
+	{"giveTokens", http.MethodPost, "/teams/{team_id}/tokens", http.StatusOK, "Tokens", "Give a team tokens; the first time, this ends its unlimited use", do(ofTeam((*Surface).giveTokens))},
+	{"freeTokens", http.MethodDelete, "/teams/{team_id}/tokens", http.StatusOK, "Tokens", "Make a team's tokens unlimited again", do(ofTeam((*Surface).freeTokens))},
+	{"listLedger", http.MethodGet, "/teams/{team_id}/ledger", http.StatusOK, "Tokens", "List where a team's tokens went, newest first", do(ofTeam((*Surface).listLedger))},
 }
 
 func (s *Surface) getLimits(ctx context.Context, in *TeamInput) (*one[quota.Limits], error) {
-	if _, err := s.Teams.Team(ctx, in.TeamID); err != nil {
-		return nil, err
-	}
 	l, err := s.Quota.Limits(ctx, in.TeamID)
 	if err != nil {
 		return nil, err
@@ -48,9 +45,6 @@ type limitsInput struct {
 }
 
 func (s *Surface) setLimits(ctx context.Context, in *limitsInput) (*one[quota.Limits], error) {
-	if _, err := s.Teams.Team(ctx, in.TeamID); err != nil {
-		return nil, err
-	}
 	change := in.Body.Change
 	if in.Body.Plan != "" {
 		change = quota.Plans[in.Body.Plan].All().With(change)
@@ -80,9 +74,6 @@ func wireTokens(a quota.Account) Tokens {
 func number(t quota.Tokens) float64 { return float64(t) / float64(quota.Token) }
 
 func (s *Surface) getTokens(ctx context.Context, in *TeamInput) (*one[Tokens], error) {
-	if _, err := s.Teams.Team(ctx, in.TeamID); err != nil {
-		return nil, err
-	}
 	return answerTokens(s.Quota.Account(ctx, in.TeamID))
 }
 
@@ -102,9 +93,6 @@ type giveInput struct {
 }
 
 func (s *Surface) giveTokens(ctx context.Context, in *giveInput) (*one[Tokens], error) {
-	if _, err := s.Teams.Team(ctx, in.TeamID); err != nil {
-		return nil, err
-	}
 	amount, err := quota.ParseTokens(strconv.FormatFloat(in.Body.Amount, 'f', -1, 64))
 	if err != nil {
 		return nil, err
@@ -118,9 +106,6 @@ type freeInput struct {
 }
 
 func (s *Surface) freeTokens(ctx context.Context, in *freeInput) (*one[Tokens], error) {
-	if _, err := s.Teams.Team(ctx, in.TeamID); err != nil {
-		return nil, err
-	}
 	return answerTokens(s.Quota.Free(ctx, in.TeamID, in.Note))
 }
 
@@ -156,9 +141,6 @@ type ledgerInput struct {
 }
 
 func (s *Surface) listLedger(ctx context.Context, in *ledgerInput) (*many[Entry], error) {
-	if _, err := s.Teams.Team(ctx, in.TeamID); err != nil {
-		return nil, err
-	}
 	rows, err := s.Quota.Ledger(ctx, in.TeamID, quota.LedgerQuery{BotID: in.BotID, Before: in.Cursor, Limit: in.Limit + 1})
 	if err != nil {
 		return nil, err

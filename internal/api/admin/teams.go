@@ -16,8 +16,8 @@ var teamRoutes = []route{
 }
 
 var keyRoutes = []route{
-	{"listKeys", http.MethodGet, "/teams/{team_id}/keys", http.StatusOK, "API keys", "List a team's API keys, oldest first", do((*Surface).listKeys)},
-	{"createKey", http.MethodPost, "/teams/{team_id}/keys", http.StatusCreated, "API keys", "Make an API key; it is shown only now", do((*Surface).createKey)},
+	{"listKeys", http.MethodGet, "/teams/{team_id}/keys", http.StatusOK, "API keys", "List a team's API keys, oldest first", do(ofTeam((*Surface).listKeys))},
+	{"createKey", http.MethodPost, "/teams/{team_id}/keys", http.StatusCreated, "API keys", "Make an API key; it is shown only now", do(ofTeam((*Surface).createKey))},
 	{"revokeKey", http.MethodDelete, "/teams/{team_id}/keys/{key_id}", http.StatusOK, "API keys", "Make an API key useless", do((*Surface).revokeKey)},
 }
 
@@ -25,6 +25,20 @@ var keyRoutes = []route{
 // not seen by the package that reads requests.
 type TeamInput struct {
 	TeamID string `path:"team_id" doc:"The id of the team."`
+}
+
+func (in TeamInput) team() string { return in.TeamID }
+
+// ofTeam has a handler called for teams that exist only. It is for lists, and
+// for what makes something: what is looked up by an id of its own is not found
+// in a team that does not exist.
+func ofTeam[I interface{ team() string }, O any](handler func(*Surface, context.Context, I) (O, error)) func(*Surface, context.Context, I) (O, error) {
+	return func(s *Surface, ctx context.Context, in I) (out O, err error) {
+		if _, err := s.Teams.Team(ctx, in.team()); err != nil {
+			return out, err
+		}
+		return handler(s, ctx, in)
+	}
 }
 
 type team struct {
@@ -107,9 +121,6 @@ type newKey struct {
 }
 
 func (s *Surface) listKeys(ctx context.Context, in *TeamInput) (*many[Key], error) {
-	if _, err := s.Teams.Team(ctx, in.TeamID); err != nil {
-		return nil, err
-	}
 	all, err := s.Teams.Keys(ctx, in.TeamID)
 	if err != nil {
 		return nil, err
@@ -126,9 +137,6 @@ type newKeyInput struct {
 }
 
 func (s *Surface) createKey(ctx context.Context, in *newKeyInput) (*one[newKey], error) {
-	if _, err := s.Teams.Team(ctx, in.TeamID); err != nil {
-		return nil, err
-	}
 	plain, k, err := s.Teams.CreateKey(ctx, in.TeamID, in.Body.Name, account.Permission(in.Body.Permission))
 	if err != nil {
 		return nil, err

@@ -8,8 +8,8 @@ import (
 )
 
 var webhookRoutes = []route{
-	{"listWebhooks", http.MethodGet, "/teams/{team_id}/webhooks", http.StatusOK, "Webhooks", "List a team's endpoints, oldest first", do((*Surface).listWebhooks)},
-	{"createWebhook", http.MethodPost, "/teams/{team_id}/webhooks", http.StatusCreated, "Webhooks", "Add an endpoint; its secret is shown only now", do((*Surface).createWebhook)},
+	{"listWebhooks", http.MethodGet, "/teams/{team_id}/webhooks", http.StatusOK, "Webhooks", "List a team's endpoints, oldest first", do(ofTeam((*Surface).listWebhooks))},
+	{"createWebhook", http.MethodPost, "/teams/{team_id}/webhooks", http.StatusCreated, "Webhooks", "Add an endpoint; its secret is shown only now", do(ofTeam((*Surface).createWebhook))},
 	{"getWebhook", http.MethodGet, "/teams/{team_id}/webhooks/{webhook_id}", http.StatusOK, "Webhooks", "Show an endpoint", do((*Surface).getWebhook)},
 	{"updateWebhook", http.MethodPatch, "/teams/{team_id}/webhooks/{webhook_id}", http.StatusOK, "Webhooks", "Change, enable or disable an endpoint", do((*Surface).updateWebhook)},
 	{"deleteWebhook", http.MethodDelete, "/teams/{team_id}/webhooks/{webhook_id}", http.StatusOK, "Webhooks", "Remove an endpoint and drop what was still to be sent to it", do((*Surface).deleteWebhook)},
@@ -54,9 +54,6 @@ type newEndpoint struct {
 }
 
 func (s *Surface) listWebhooks(ctx context.Context, in *TeamInput) (*many[Endpoint], error) {
-	if _, err := s.Teams.Team(ctx, in.TeamID); err != nil {
-		return nil, err
-	}
 	all, err := s.Webhooks.List(ctx, in.TeamID)
 	if err != nil {
 		return nil, err
@@ -75,9 +72,6 @@ type newEndpointInput struct {
 }
 
 func (s *Surface) createWebhook(ctx context.Context, in *newEndpointInput) (*one[newEndpoint], error) {
-	if _, err := s.Teams.Team(ctx, in.TeamID); err != nil {
-		return nil, err
-	}
 	e, secret, err := s.Webhooks.Add(ctx, webhook.New{
 		TeamID: in.TeamID, Name: in.Body.Name, URL: in.Body.URL, Events: in.Body.Events, Participants: webhook.Format(in.Body.Participants),
 	})

@@ -57,19 +57,6 @@ const (
 	internalPhrase  = "something went wrong on our side; the request id helps to find it in the log"
 )
 
-var statusOf = map[fail.Kind]int{
-	fail.Invalid:       http.StatusBadRequest,
-	fail.Unauthorized:  http.StatusUnauthorized,
-	fail.Forbidden:     http.StatusForbidden,
-	fail.NotFound:      http.StatusNotFound,
-	fail.Conflict:      http.StatusConflict,
-	fail.Limited:       http.StatusTooManyRequests,
-	fail.Payment:       http.StatusPaymentRequired,
-	fail.Unavailable:   http.StatusServiceUnavailable,
-	fail.Unprocessable: http.StatusUnprocessableEntity,
-	fail.Undelivered:   http.StatusInternalServerError,
-}
-
 // problem is the one function that turns an error into an answer. What is not
 // the caller's fault goes to the log with its cause; the answer never shows it.
 func (s *Surface) problem(ctx context.Context, err error) *Problem {
@@ -85,7 +72,7 @@ func (s *Surface) problem(ctx context.Context, err error) *Problem {
 	default:
 		f = fail.Wrap(err, fail.Internal, codeInternal, "unexpected error")
 	}
-	status, ok := statusOf[f.Kind]
+	status, ok := httpx.StatusOf[f.Kind]
 	if !ok {
 		status = http.StatusInternalServerError
 	}
