@@ -17,13 +17,12 @@ import (
 	"sync"
 	"time"
 
-	"steno/internal/account"
 	"steno/internal/app"
 	"steno/internal/calendar"
 	"steno/internal/clock"
 	"steno/internal/config"
-	"steno/internal/quota"
 	"steno/internal/webhook"
+	"steno/test/internal/stand"
 )
 
 // pushed is a message of the fake on its way to the server.
@@ -288,23 +287,14 @@ func (s *server) prepare(ctx context.Context, o config.Storage, receiver string)
 		return err
 	}
 	defer house.Close()
-	var team account.Team
-	for name, key := range map[string]*string{"others": &s.others, "bench": &s.key} {
-		made, err := house.Accounts.CreateTeam(ctx, name)
-		if err != nil {
-			return err
-		}
-		none := quota.NoLimit // a team's requests are not what is measured
-		if _, err := house.Quota.SetLimits(ctx, made.ID, quota.Change{RequestsPerSecond: &none}); err != nil {
-			return err
-		}
-		if *key, _, err = house.Accounts.CreateKey(ctx, made.ID, "bench", account.Full); err != nil {
-			return err
-		}
-		if key == &s.key {
-			team = made
-		}
+	if _, s.others, err = stand.Team(ctx, house, "others"); err != nil {
+		return err
 	}
+	team, key, err := stand.Team(ctx, house, "bench")
+	if err != nil {
+		return err
+	}
+	s.key = key
 	hooks := webhook.Service{Store: house.DB, Vault: house.Vault, Clock: clock.System{}, Validate: func(string) error { return nil }}
 	_, _, err = hooks.Add(ctx, webhook.New{TeamID: team.ID, Name: "bench", URL: receiver, Participants: "names"})
 	return err

@@ -21,8 +21,8 @@ import (
 	"steno/internal/bot"
 	"steno/internal/config"
 	"steno/internal/meeting"
-	"steno/internal/quota"
 	"steno/internal/store"
+	"steno/test/internal/stand"
 )
 
 // server is a server process with finished bots.
@@ -95,18 +95,11 @@ func (s *server) fill(o config.Storage, n int) error {
 		return err
 	}
 	defer func() { _ = house.Close() }()
-	team, err := house.Accounts.CreateTeam(ctx, "bench-"+strconv.FormatInt(time.Now().UnixNano(), 36))
+	team, key, err := stand.Team(ctx, house, "bench-"+strconv.FormatInt(time.Now().UnixNano(), 36))
 	if err != nil {
 		return err
 	}
-	s.team = team.ID
-	none := quota.NoLimit // what is measured is the sender
-	if _, err := house.Quota.SetLimits(ctx, team.ID, quota.Change{RequestsPerSecond: &none}); err != nil {
-		return err
-	}
-	if s.key, _, err = house.Accounts.CreateKey(ctx, team.ID, "bench", account.Full); err != nil {
-		return err
-	}
+	s.team, s.key = team.ID, key
 	bots := &bot.Service{
 		Store: store.Bots{DB: house.DB, Vault: house.Vault}, Clock: house.Clock, Signer: noURLs{}, Hosts: meeting.Hosts{}, ValidURL: func(string) error { return nil },
 	}
