@@ -56,7 +56,7 @@ type Options struct {
 	Body reflect.Type
 	// Rate limits requests that change something; nil: no limit.
 	Rate Rater
-	// Patience is how long a handler may take; 0: 20 seconds. It is shorter than
+	// Patience is how long a request may take; 0: 20 seconds. It is shorter than
 	// the server's own limits, behind which a client gets no answer at all.
 	Patience time.Duration
 }
@@ -118,8 +118,11 @@ func Handle[I, O any](d *Door, op huma.Operation, scope account.Scope, handler f
 }
 
 // enter recognises the caller and checks the scope of the route before anything
-// else of the request is looked at.
+// else of the request is looked at. All of it, and the handler, has the same time.
 func (d *Door) enter(ctx huma.Context, next func(huma.Context)) {
+	bounded, cancel := context.WithTimeout(ctx.Context(), d.o.Patience)
+	defer cancel()
+	ctx = huma.WithContext(ctx, bounded)
 	caller, err := d.o.Identify(ctx)
 	if err == nil {
 		scope, _ := ctx.Operation().Metadata[scopeKey].(account.Scope)
@@ -132,11 +135,9 @@ func (d *Door) enter(ctx huma.Context, next func(huma.Context)) {
 		err = readable(ctx.URL().RawQuery)
 	}
 	if err != nil {
-		d.write(ctx, d.o.Problem(ctx.Context(), err))
+		d.write(ctx, d.o.Problem(bounded, err))
 		return
 	}
-	bounded, cancel := context.WithTimeout(ctx.Context(), d.o.Patience)
-	defer cancel()
 	next(huma.WithContext(ctx, context.WithValue(bounded, callerKey{}, caller)))
 }
 
