@@ -79,7 +79,7 @@ func (o operation) refuseStrangers(t *testing.T, red *world) (cells int) {
 		"unknown, bearer": {"Authorization": {"Bearer " + unknown}}, "basic": {"Authorization": {"Basic " + red.key}}, "bare": {"Authorization": {red.key}},
 		"a key and more": {v1.KeyHeader: {red.key + "x"}}, "upper case": {v1.KeyHeader: {strings.ToUpper(red.key)}},
 		"the first header counts": {v1.KeyHeader: {unknown}, v1.OldKeyHeader: {red.key}},
-		"revoked": {v1.KeyHeader: {red.revoked(t)}},
+		"revoked":                 {v1.KeyHeader: {red.revoked(t)}},
 	} {
 		first := ""
 		for sort, i := range red.sorts() {
