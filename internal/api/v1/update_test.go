@@ -127,6 +127,9 @@ func TestABotInAMeetingOutlivesAnUpdate(t *testing.T) {
 			id := w.ids["calendar"]
 			ok[made](t, w.stand, "PATCH", "/calendars/"+id, credentials(to, "fresh"))
 			w.sync(t, id)
+			for _, items := range [][]calendar.Item{w.google.Items, w.microsoft.Items} {
+				items[3].Title = "Standup, with cake" // so that it is looked at once more
+			}
 			w.again(t, id)
 			if b := w.live(t); b.LeaveRequestedAt != nil || b.EndedAt != nil {
 				t.Errorf("the bot was told to leave: %+v", b)
@@ -139,7 +142,7 @@ func TestABotInAMeetingOutlivesAnUpdate(t *testing.T) {
 				t.Errorf("%+v", k)
 			}
 			// Another bot on the same meeting would be one too many.
-			e := named(list, "Standup")[0]
+			e := named(list, "Standup, with cake")[0]
 			if r := w.call(t, "POST", "/calendar_events/"+e.UUID+"/bot", nameOnly); r.status == 200 {
 				if _, _, err := w.calendars.RunDue(t.Context()); err != nil {
 					t.Fatal(err)
