@@ -248,3 +248,29 @@ func TestACustomerOfV1MovesACalendarToTheOtherService(t *testing.T) {
 		}
 	})
 }
+
+// Two calendars with the same meeting share a bot, unless their bots have
+// different keys (C68).
+func TestBotsWithDifferentKeysDoNotShareAMeeting(t *testing.T) {
+	for keys, want := range map[[2]string]int{{"", ""}: 1, {"a", "a"}: 1, {"a", "b"}: 2, {"a", ""}: 2} {
+		s := newStand(t, openQuick(t), service.Options{Polite: true})
+		c, start := s.customer(t), monday.Add(30*time.Hour)
+		for i, key := range keys {
+			conn, cal := s.connect(t, calendar.Google, fmt.Sprintf("u%d@example.com", i))
+			must[string](t)(cal.Add(once(1, start)))
+			s.sync(t, conn.ID)
+			var planned []v1.Event
+			c.must("POST", "/calendar_events/"+c.events(conn.ID)[0].UUID+"/bot", fmt.Sprintf(`{"bot_name":"N","deduplication_key":%q}`, key), &planned)
+		}
+		s.at(t, start)
+		all := s.allBots(t)
+		for _, b := range all {
+			if b.EndedAt != nil {
+				t.Errorf("%q: a bot has failed: %s", keys, b.EndCode)
+			}
+		}
+		if len(all) != want {
+			t.Errorf("%q: %d bots, want %d", keys, len(all), want)
+		}
+	}
+}
