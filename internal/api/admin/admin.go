@@ -154,7 +154,9 @@ func (s *Surface) authenticate(ctx huma.Context, next func(huma.Context)) {
 			"the admin key is missing or unknown; send it in the header Authorization: Bearer …")))
 		return
 	}
-	next(ctx)
+	bounded, cancel := context.WithTimeout(ctx.Context(), httpx.Patience)
+	defer cancel()
+	next(huma.WithContext(ctx, bounded))
 }
 
 // do makes a route of a handler.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -24,6 +25,7 @@ type AdminError struct {
 	StatusCode int     `json:"statusCode"`
 	Message    string  `json:"message" doc:"for people"`
 	Details    *string `json:"details" doc:"more text"`
+	RetryAfter int     `json:"retryAfter,omitempty" doc:"with 503: seconds to wait before the next try"`
 }
 
 // Error returns the message.
@@ -31,6 +33,15 @@ func (p *AdminError) Error() string { return p.Message }
 
 // GetStatus returns the HTTP status.
 func (p *AdminError) GetStatus() int { return p.StatusCode }
+
+// GetHeaders returns the headers that go with the body.
+func (p *AdminError) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
+	return h
+}
 
 const codeInternal = "FST_ERR_INTERNAL_SERVER_ERROR"
 
@@ -58,6 +69,9 @@ func newError(status int, code, message, details string) *AdminError {
 	p := &AdminError{Label: http.StatusText(status), Code: code, StatusCode: status, Message: message}
 	if details != "" {
 		p.Details = &details
+	}
+	if status == http.StatusServiceUnavailable {
+		p.RetryAfter = int(httpx.RetryAfter.Seconds())
 	}
 	return p
 }

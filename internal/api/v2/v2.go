@@ -95,7 +95,7 @@ type Surface struct {
 	Clock     clock.Clock
 	Log       *slog.Logger
 	Version   string // of the program, for the OpenAPI document
-	// Patience is how long a handler may take; 0: 20 seconds.
+	// Patience is how long a request may take; 0: httpx.Patience.
 	Patience time.Duration
 
 	schemas huma.Registry // of the bodies
@@ -167,7 +167,10 @@ type callerKey struct{}
 // anything else of the request is looked at.
 func (s *Surface) authenticate(api huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		caller, err := s.Accounts.Authenticate(ctx.Context(), ctx.Header(KeyHeader))
+		bounded, cancel := context.WithTimeout(ctx.Context(), s.patience())
+		defer cancel()
+		ctx = huma.WithContext(ctx, bounded)
+		caller, err := s.Accounts.Authenticate(bounded, ctx.Header(KeyHeader))
 		if err == nil {
 			scope, _ := ctx.Operation().Metadata[scopeKey].(account.Scope)
 			err = caller.May(scope)
@@ -182,8 +185,6 @@ func (s *Surface) authenticate(api huma.API) func(huma.Context, func(huma.Contex
 			s.writeError(ctx, s.problem(ctx.Context(), err))
 			return
 		}
-		bounded, cancel := context.WithTimeout(ctx.Context(), s.patience())
-		defer cancel()
 		next(huma.WithContext(ctx, context.WithValue(bounded, callerKey{}, caller)))
 	}
 }
@@ -196,13 +197,11 @@ func readable(query string) error {
 	return nil
 }
 
-// patience is how long a handler may take. It is shorter than the server's own
-// limits, behind which a client gets no answer at all.
 func (s *Surface) patience() time.Duration {
 	if s.Patience > 0 {
 		return s.Patience
 	}
-	return 20 * time.Second
+	return httpx.Patience
 }
 
 // do makes a route of a handler. The caller is an argument, so that no handler
