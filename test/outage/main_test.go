@@ -16,25 +16,25 @@ import (
 	"steno/internal/store/storetest"
 )
 
-// binary is the program under test: the one that the build made, else one built
+// program is what is tested: the one that the build made, else one built
 // here.
-var binary string
+var program string
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 3 && os.Args[1] == "bot" {
 		os.Exit(playBot(os.Args[3]))
 	}
 	os.Exit(func() int {
-		binary = os.Getenv("STENO_TEST_BINARY")
-		if binary == "" {
+		program = os.Getenv("STENO_TEST_BINARY")
+		if program == "" {
 			dir, err := os.MkdirTemp("", "steno-outage-")
 			if err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				return 1
 			}
 			defer os.RemoveAll(dir)
-			binary = filepath.Join(dir, "steno")
-			if out, err := exec.Command("go", "build", "-o", binary, "steno/cmd/steno").CombinedOutput(); err != nil {
+			program = filepath.Join(dir, "steno")
+			if out, err := exec.Command("go", "build", "-o", program, "steno/cmd/steno").CombinedOutput(); err != nil {
 				fmt.Fprintf(os.Stderr, "build steno: %v\n%s", err, out)
 				return 1
 			}

@@ -37,7 +37,7 @@ func TestStormD2Postgres(t *testing.T) {
 	c, databaseURL := storetest.NewCluster(t)
 	admin, _ := account.NewAdminKey()
 	s, err := demo.NewStage(t.Context(), demo.StageOptions{
-		Binary: binary, Data: t.TempDir(), Args: []string{"--roles", "api,worker", "--join-lead", "3m"},
+		Binary: program, Data: t.TempDir(), Args: []string{"--roles", "api,worker", "--join-lead", "3m"},
 		Env: []string{"STENO_DATABASE_URL=" + databaseURL, "STENO_ALLOW_PRIVATE_TARGETS=127.0.0.0/8", "STENO_ADMIN_KEY=" + admin},
 	})
 	if err != nil {
