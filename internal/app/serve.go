@@ -209,7 +209,7 @@ type ledger struct {
 }
 
 func (s *server) buildRunner() (err error) {
-	queues, workers := map[string]int{}, job.NewWorkers()
+	queues, workers := map[string]int{}, job.NewWorkers(store.Away)
 	if s.o.Has("worker") {
 		queues[job.Default], queues[job.Calendars] = 8, syncsAtOnce
 		job.Register(workers, deleteTime, deleter{bots: s.store, objects: s.objects}.run)

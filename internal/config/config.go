@@ -26,6 +26,8 @@ type Storage struct {
 	DatabaseURL string `placeholder:"URL" name:"database-url" help:"PostgreSQL, as postgres://user:password@host/name. Default: SQLite in the data folder."`
 	StorageURL  string `placeholder:"URL" name:"storage-url" help:"Where artifacts go: s3://bucket?region=…&endpoint=…, or file:///folder. Default: files in the data folder."`
 	SecretKey   string `placeholder:"KEY" name:"secret-key" help:"32 random bytes in base64 that encrypt what is secret in the database. Default: the file secret.key in the data folder, made at the first start."`
+	// Driver is for tests, see store.Options.
+	Driver string `kong:"-" json:"-"`
 }
 
 // Tools are the programs that bots need.
