@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,6 +47,7 @@ type server struct {
 	host      string
 	registry  *prometheus.Registry
 	guard     *netguard.Guard
+	private   []netip.Prefix // that the operator allowed
 	operators account.Operators
 	objects   *blob.Store
 	signer    *artifact.Signer
@@ -130,14 +132,13 @@ func (s *server) build(ctx context.Context) (err error) {
 	if s.host, err = hostID(s.o.Data); err != nil {
 		return err
 	}
-	private, err := s.o.PrivateTargets()
-	if err != nil {
+	if s.private, err = s.o.PrivateTargets(); err != nil {
 		return err
 	}
 	if s.operators, err = account.NewOperators(s.o.AdminKey); err != nil {
 		return err
 	}
-	s.guard = netguard.New(netguard.Options{Allow: private})
+	s.guard = netguard.New(netguard.Options{Allow: s.private})
 	if s.objects, err = openObjects(ctx, s.o.Storage); err != nil {
 		return err
 	}
@@ -230,7 +231,7 @@ func (s *server) buildRunner() (err error) {
 }
 
 func (s *server) launcher() *launcher {
-	return &launcher{bots: s.bots, supervisor: s.supervisor, host: s.host, tools: s.o.Tools, hosts: s.o.Hosts, shots: s.o.Screenshots, clock: s.Clock, log: s.Log}
+	return &launcher{bots: s.bots, supervisor: s.supervisor, host: s.host, tools: s.o.Tools, hosts: s.o.Hosts, private: s.private, shots: s.o.Screenshots, clock: s.Clock, log: s.Log}
 }
 
 // run starts the parts, serves until ctx ends, and stops them in reverse.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"steno/internal/account"
+	"steno/internal/bot"
 	"steno/internal/meeting"
 )
 
@@ -134,12 +135,17 @@ func (s *Serve) PushBase() string {
 
 // Targets says which addresses may be called.
 type Targets struct {
-	AllowPrivateTargets []string `placeholder:"CIDR" name:"allow-private-targets" help:"Private networks that webhooks and callbacks may reach, as 10.0.0.0/8; may be repeated. Default: none."`
+	AllowPrivateTargets []string `placeholder:"CIDR" name:"allow-private-targets" help:"Private networks that webhooks, callbacks and the browsers of bots may reach, as 10.0.0.0/8; may be repeated. Default: none."`
 }
 
 // Meetings returns the hosts in the form that package meeting takes.
 func (h Hosts) Meetings() meeting.Hosts {
 	return meeting.Hosts{Galene: lower(h.GaleneHost), Lab: lower(h.LabHost)}
+}
+
+// Reach is what the browsers of bots may reach beside public addresses.
+func (h Hosts) Reach(private []netip.Prefix) bot.Reach {
+	return bot.Reach{Hosts: lower(slices.Concat(h.GaleneHost, h.LabHost)), Networks: private}
 }
 
 // Has reports whether the process has a role.

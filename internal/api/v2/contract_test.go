@@ -89,19 +89,3 @@ func (s *stand) checkMessages(t testing.TB) {
 		t.Errorf("read the webhooks: %v", err)
 	}
 }
-
-// Each payload about bots is told as the reference says. Those about calendars
-// are told in test/calendar.
-func TestEveryWebhookAboutBotsIsTold(t *testing.T) {
-	s := newWorld(t, storetest.SQLite(t))
-	failed := s.create(t, `{"bot_name":"N","meeting_url":"https://zoom.us/j/2","extra":{"a":1},"callback_enabled":true,"callback_config":{"url":"https://receiver.example","participants":"objects"}}`)
-	if err := s.bots.Fail(t.Context(), failed, bot.EndNotAccepted, "the host said no"); err != nil {
-		t.Fatal(err)
-	}
-	s.checkMessages(t)
-	for what, n := range s.watch.Told() {
-		if strings.Contains(what, " bot.") && n == 0 && what != "webhook bot.chat_message" {
-			t.Errorf("no %s", what)
-		}
-	}
-}
