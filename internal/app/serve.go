@@ -330,6 +330,7 @@ func (s *server) handler() http.Handler {
 		old.Mount(r)
 		r.NotFound(byPath(old.NotFound, surface.NotFound))
 		r.MethodNotAllowed(byPath(old.MethodNotAllowed, surface.MethodNotAllowed))
+		s.mountUnified(r)
 		s.mountAdmin(r)
 		s.mountArtifacts(r)
 		(&push.Surface{Calendars: s.calendars, Log: s.Log}).Mount(r)
