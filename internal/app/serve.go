@@ -57,6 +57,8 @@ type server struct {
 	closeProviders func()
 	zoom           *zoom.Service
 	closeZoom      func()
+	bearer         *account.Bearer // recognises callers by key or token
+	closeTokens    func()
 
 	alarm      *alarm.Alarm        // of calendars; nil without the role worker
 	dispatch   *alarm.Alarm        // of scheduled bots; nil without the role worker
@@ -98,6 +100,7 @@ func Serve(ctx context.Context, o config.Serve, version string, log *slog.Logger
 	defer func() { err = errors.Join(err, s.objects.Close()) }()
 	defer s.closeProviders()
 	defer s.closeZoom()
+	defer s.closeTokens()
 	return s.run(ctx, listener, begin)
 }
 
@@ -135,6 +138,9 @@ func (s *server) build(ctx context.Context) (err error) {
 		return err
 	}
 	if s.operators, err = account.NewOperators(s.o.AdminKey); err != nil {
+		return err
+	}
+	if err := s.buildBearer(ctx); err != nil {
 		return err
 	}
 	s.guard = netguard.New(netguard.Options{Allow: private})
