@@ -181,9 +181,9 @@ func slowly(r freetime.Request) (out []freetime.Span) {
 }
 
 func TestSlotsAreThoseThatAMinuteByMinuteSearchFinds(t *testing.T) {
-	runs, seed := 300, uint64(1)
+	runs, seed := 200, uint64(1)
 	if os.Getenv("STENO_STORM") != "" {
-		runs, seed = 20_000, uint64(time.Now().UnixNano())
+		runs, seed = 5_000, uint64(time.Now().UnixNano())
 	}
 	zones := []string{"UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "America/Santiago", "Pacific/Apia", "Africa/Casablanca"}
 	found := 0
@@ -191,7 +191,7 @@ func TestSlotsAreThoseThatAMinuteByMinuteSearchFinds(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(seed, uint64(run)))
 		loc := zone(t, zones[rnd.IntN(len(zones))])
 		from := time.Date(2026, 1, 1, 0, rnd.IntN(366*24*60), 0, 0, time.UTC)
-		if _, next := from.In(loc).ZoneBounds(); rnd.IntN(2) == 0 && !next.IsZero() {
+		if _, next := from.In(loc).ZoneBounds(); rnd.IntN(2) == 0 && next.Year() == 2026 {
 			from = next.Add(-time.Duration(rnd.IntN(36*60)) * time.Minute) // the clock is set within the window
 		}
 		r := freetime.Request{
