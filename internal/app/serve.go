@@ -330,6 +330,7 @@ func (s *server) handler() http.Handler {
 	(&ops.Surface{Ready: s.DB.Ping, Registry: s.registry}).Mount(r)
 	if s.o.Has("api") {
 		surface.Mount(r)
+		s.mountUnified(r)
 		s.mountAdmin(r)
 		s.mountArtifacts(r)
 		(&push.Surface{Calendars: s.calendars, Log: s.Log}).Mount(r)

@@ -79,7 +79,7 @@ var rules = []rule{
 // mayLean lists the one room that another may lean on, with the reason.
 var mayLean = map[string]string{
 	"internal/calendar/unified -> internal/calendar": "the unified calendar is another view of the same connections and events, and writes through the sync engine",
-	"internal/bot -> internal/meeting": "a bot is in a meeting; the types of package meeting are pure values",
+	"internal/bot -> internal/meeting":               "a bot is in a meeting; the types of package meeting are pure values",
 }
 
 type listed struct {
