@@ -102,7 +102,9 @@ func (s *Service) FreeSlots(ctx context.Context, team string, q SlotQuery) (out 
 		return out, asking.failed[0]
 	}
 	q.Busy, out.Troubles = asking.busy, asking.troubles
-	slices.SortFunc(out.Troubles, func(a, b Trouble) int { return cmp.Or(cmp.Compare(a.CalendarID, b.CalendarID), cmp.Compare(a.Message, b.Message)) })
+	slices.SortFunc(out.Troubles, func(a, b Trouble) int {
+		return cmp.Or(cmp.Compare(a.CalendarID, b.CalendarID), cmp.Compare(a.Message, b.Message))
+	})
 	out.Slots = freetime.Find(q.Request)
 	return out, nil
 }
