@@ -60,6 +60,8 @@ type server struct {
 	closeProviders func()
 	zoom           *zoom.Service
 	closeZoom      func()
+	bearer         *account.Bearer // recognises callers by key or token
+	closeTokens    func()
 
 	alarm      *alarm.Alarm        // of calendars; nil without the role worker
 	dispatch   *alarm.Alarm        // of scheduled bots; nil without the role worker
@@ -101,6 +103,7 @@ func Serve(ctx context.Context, o config.Serve, version string, log *slog.Logger
 	defer func() { err = errors.Join(err, s.objects.Close()) }()
 	defer s.closeProviders()
 	defer s.closeZoom()
+	defer s.closeTokens()
 	return s.run(ctx, listener, begin)
 }
 
@@ -140,6 +143,9 @@ func (s *server) build(ctx context.Context) (err error) {
 		return err
 	}
 	s.guard = netguard.New(netguard.Options{Allow: s.private})
+	if err := s.buildBearer(ctx); err != nil {
+		return err
+	}
 	if s.objects, err = openObjects(ctx, s.o.Storage); err != nil {
 		return err
 	}

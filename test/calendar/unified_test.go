@@ -43,7 +43,7 @@ func (s *stand) desk(t testing.TB) *desk {
 	}}
 	accounts := account.New(store.Accounts{DB: s.db}, s.clock, s.log)
 	var err error
-	if d.key, _, err = accounts.CreateKey(t.Context(), s.team, "test", account.Full); err != nil {
+	if d.key, _, err = accounts.CreateKey(t.Context(), account.NewKey{TeamID: s.team, Name: "test", Permission: account.Full}); err != nil {
 		t.Fatal(err)
 	}
 	r := chi.NewRouter()

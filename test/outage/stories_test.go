@@ -150,7 +150,7 @@ func (h *house) furnish() (key string) {
 	if _, err = h.house.Quota.SetLimits(ctx, h.team.ID, quota.Change{RequestsPerSecond: &none, BotsPerDay: &none}); err != nil {
 		h.t.Fatal(err)
 	}
-	if key, _, err = h.house.Accounts.CreateKey(ctx, h.team.ID, "k", account.Full); err != nil {
+	if key, _, err = h.house.Accounts.CreateKey(ctx, account.NewKey{TeamID: h.team.ID, Name: "k", Permission: account.Full}); err != nil {
 		h.t.Fatal(err)
 	}
 	endpoints := h.house.Endpoints(func(string) error { return nil })

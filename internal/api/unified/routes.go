@@ -29,6 +29,7 @@ var routes = []route{
 	{"updateCalendarEvent", http.MethodPatch, "/events/{id}", "Change an event, an occurrence or a series", do((*Surface).updateEvent)},
 	{"deleteCalendarEvent", http.MethodDelete, "/events/{id}", "Delete an event, an occurrence or a series", do((*Surface).deleteEvent)},
 	{"getCalendarAvailability", http.MethodGet, "/availability", "Tell when the owners of all connected calendars are busy", do((*Surface).availability)},
+	{"findFreeSlots", http.MethodGet, "/free-slots", "Find times at which everybody is free", do((*Surface).freeSlots)},
 	{"preferCalendar", http.MethodPut, "/calendars/{calendarId}/default", "Have new events of its provider go to this calendar", do((*Surface).preferCalendar)},
 }
 

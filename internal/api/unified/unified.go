@@ -32,6 +32,7 @@ type Calendar interface {
 	Delete(ctx context.Context, team string, p calendar.Platform, id string, scope unified.Scope) error
 	Availability(ctx context.Context, team string, w calendar.Window, partial bool) (unified.Availability, error)
 	Prefer(ctx context.Context, team, calendarID string) error
+	FreeSlots(ctx context.Context, team string, q unified.SlotQuery) (unified.Slots, error)
 }
 
 // Accounts recognises callers by their API key.
