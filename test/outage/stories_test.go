@@ -88,10 +88,11 @@ func storyOf(t *testing.T, d *dice, storage config.Storage, direct string) {
 	}
 	wg.Go(func() { h.calendar(g) })
 	wg.Wait()
+	asked := time.Since(begin)
 	h.ended()
 	d.set(false)
 	h.judge()
-	t.Logf("%s; %d tries for %d wishes; %.1f s", d, h.tries, wishes+scheduled, time.Since(begin).Seconds())
+	t.Logf("%s; %d tries for %d wishes; asked after %.1f s, done after %.1f s", d, h.tries, wishes+scheduled, asked.Seconds(), time.Since(begin).Seconds())
 }
 
 func openHouse(t *testing.T, storage config.Storage, direct string, g *google.Server) *house {
@@ -168,6 +169,7 @@ func (h *house) confess() {
 	}
 	texts("SELECT 'bot ' || id || ' ' || status || ' at ' || journal_seq || ' ' || end_code || ' ' || end_message FROM bots WHERE status <> 'completed'")
 	texts("SELECT 'job ' || id || ' ' || kind || ' ' || state || ' attempt ' || attempt || ' ' || COALESCE(errors[array_upper(errors, 1)]::text, '') FROM river_job WHERE state <> 'completed'")
+	texts("SELECT 'delivery ' || id || ' ' || attempt || ' by ' || lease_by || ' in ' || (next_at - (extract(epoch FROM now()) * 1000)::bigint) FROM webhook_deliveries WHERE state = 'pending'")
 	texts("SELECT 'calendar ' || status || ' sync_at ' || COALESCE(sync_at, 0) || ' by ' || sync_by || ' queued ' || COALESCE(sync_queued_at, 0) || ' now ' || (extract(epoch FROM now()) * 1000)::bigint FROM calendars")
 }
 
