@@ -14,17 +14,20 @@ func TestOnlyJobsThatNobodyRunsAreGivenBack(t *testing.T) {
 		t.Error("it looks without a reason")
 	}
 	k.doubt()
-	k.begin(1)
-	k.begin(2)
-	k.end(2)
-	for look, step := range []struct{ running, want []int64 }{
-		{[]int64{1, 2, 3}, nil},                  // 3 may be beginning
-		{[]int64{1, 2, 3, 4}, []int64{3}},        // it is not; 4 may be
-		{[]int64{1, 2}, nil},                     // 4 has ended
-		{[]int64{1, 4}, nil},                     // 4 was taken again; the end of 2 is stored
-		{[]int64{1, 2, 4}, []int64{4}},           // 2 may be beginning anew
-		{[]int64{1, 2}, []int64{2}},              // it is not
-		{[]int64{}, nil}, {nil, nil}, {nil, nil}, // quiet
+	k.begin(1, 1)
+	k.begin(2, 1)
+	k.end(2, 1)
+	type jobs = map[int64]int // id → how often it was taken
+	for look, step := range []struct {
+		running jobs
+		want    []int64
+	}{
+		{jobs{1: 1, 2: 1, 3: 1}, nil},              // 3 may be beginning
+		{jobs{1: 1, 2: 1, 3: 1, 4: 1}, []int64{3}}, // it is not; 4 may be
+		{jobs{1: 1, 2: 2, 4: 2}, nil},              // 2 was put off and taken again, 4 ended and was taken again
+		{jobs{1: 1, 2: 2}, []int64{2}},             // it is not beginning
+		{jobs{1: 1, 4: 2}, nil},
+		{nil, nil}, {nil, nil}, {nil, nil}, {nil, nil}, // quiet
 	} {
 		if got := k.lost(step.running); !slices.Equal(got, step.want) {
 			t.Errorf("look %d: %v are given back, want %v", look+1, got, step.want)

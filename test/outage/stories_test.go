@@ -31,6 +31,7 @@ import (
 // what the service has. The short form takes two seeds on each database, the long
 // one twenty.
 func TestStormJ3(t *testing.T) {
+	beside(t)
 	seeds := 2
 	if storm() {
 		seeds = 20
