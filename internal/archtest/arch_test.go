@@ -22,7 +22,7 @@ type rule struct {
 	why    string
 }
 
-var rooms = []string{"internal/bot", "internal/meeting", "internal/webhook", "internal/artifact", "internal/account", "internal/calendar", "internal/quota", "internal/zoom"}
+var rooms = []string{"internal/bot", "internal/meeting", "internal/webhook", "internal/artifact", "internal/account", "internal/calendar", "internal/calendar/unified", "internal/quota", "internal/zoom"}
 
 var rules = []rule{
 	{
@@ -78,7 +78,8 @@ var rules = []rule{
 
 // mayLean lists the one room that another may lean on, with the reason.
 var mayLean = map[string]string{
-	"internal/bot -> internal/meeting": "a bot is in a meeting; the types of package meeting are pure values",
+	"internal/calendar/unified -> internal/calendar": "the unified calendar is another view of the same connections and events, and writes through the sync engine",
+	"internal/bot -> internal/meeting":               "a bot is in a meeting; the types of package meeting are pure values",
 }
 
 type listed struct {

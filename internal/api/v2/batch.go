@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"steno/internal/account"
+	"steno/internal/api/door"
 	"steno/internal/api/httpx"
 	"steno/internal/bot"
 	"steno/internal/fail"
@@ -109,11 +110,7 @@ func itemOf[T any](s *Surface, raw json.RawMessage) (v T, err error) {
 	path.Push("body")
 	huma.Validate(s.schemas, s.schemas.SchemaFromRef(s.schemas.Schema(reflect.TypeFor[T](), true, "").Ref), path, huma.ModeWriteToServer, loose, &res)
 	if len(res.Errors) > 0 {
-		var issues []bot.Issue
-		for _, e := range res.Errors {
-			issues = append(issues, issueOf(e))
-		}
-		return v, bot.Invalid(issues...)
+		return v, bot.Invalid(door.Issues(res.Errors)...)
 	}
 	if err := json.Unmarshal(raw, &v); err != nil {
 		var ready *fail.Error
@@ -139,9 +136,6 @@ func (s *Surface) batch(ctx context.Context, list batchItems, create func(raw js
 			out.Body.Data = append(out.Body.Data, batchDone{i, id, extra})
 			continue
 		}
-		if errors.Is(ctx.Err(), context.Canceled) {
-			return nil, err // nobody listens any more
-		}
 		// When the time is up, the client must still hear what was created.
 		p := s.itemProblem(ctx, err)
 		p.Index, p.Extra = i, extra
@@ -156,7 +150,7 @@ func extraOf(raw json.RawMessage) json.RawMessage {
 		Extra json.RawMessage `json:"extra"`
 	}
 	_ = json.Unmarshal(raw, &item) // it may be no object at all
-	extra, err := object("/extra", item.Extra)
+	extra, err := door.Object("/extra", item.Extra)
 	if err != nil {
 		return orNull(nil)
 	}

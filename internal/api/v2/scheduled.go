@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"steno/internal/account"
+	"steno/internal/api/door"
 	"steno/internal/bot"
 )
 
@@ -27,7 +28,7 @@ func (c scheduledConfig) order() (r bot.Request, at time.Time, err error) {
 func joinAt(text string) (time.Time, error) {
 	at, ok := utc(text)
 	if !ok {
-		return at, bot.Invalid(bot.Issue{Pointer: "/join_at", Rule: ruleUTC, Value: harmless("/join_at", text)})
+		return at, bot.Invalid(bot.Issue{Pointer: "/join_at", Rule: ruleUTC, Value: door.Harmless("/join_at", text)})
 	}
 	return at, nil
 }
@@ -275,7 +276,7 @@ func (s *Surface) updateScheduledBot(ctx context.Context, c account.Caller, in *
 	}
 	err = s.Bots.Reschedule(ctx, c.TeamID, id, at, func(r bot.Request) (bot.Request, error) {
 		if b.MeetingURL != nil {
-			if err := plain(map[string]string{"/meeting_url": *b.MeetingURL}); err != nil {
+			if err := door.Plain(map[string]string{"/meeting_url": *b.MeetingURL}); err != nil {
 				return r, err
 			}
 			r.MeetingURL = *b.MeetingURL
