@@ -154,4 +154,3 @@ func refuse(r door.Refusal) door.Problem {
 	}
 	return &Problem{Message: strings.TrimPrefix(strings.Join(text, "; "), ": "), Code: unified.CodeValidation, status: http.StatusBadRequest}
 }
-
