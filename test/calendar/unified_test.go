@@ -29,6 +29,7 @@ type desk struct {
 	room *unified.Service
 	url  string
 	key  string
+	seen map[string]int // calls that called has waited for
 }
 
 func newDesk(t testing.TB, db *store.DB) *desk {
