@@ -55,6 +55,8 @@ type Config struct {
 	Transcription *Transcription  `json:"transcription,omitempty"` // nil: off
 	Callback      *Callback       `json:"callback,omitempty"`      // nil: off
 	JoinAt        time.Time       `json:"join_at,omitzero"`        // zero: at once
+	DedupKey      string          `json:"dedup_key,omitempty"`     // see Request
+	V1            *V1             `json:"v1,omitempty"`            // nil: not of the API v1
 }
 
 // Zoom says how to enter a Zoom meeting.
@@ -92,6 +94,7 @@ type Secrets struct {
 	Callback      string // goes into x-mb-secret
 	Transcription string // the caller's own key of the transcription service
 	ZoomOBF       string // Zoom's on-behalf-of token
+	ZoomSDK       string // the password of V1.ZoomSDK
 }
 
 // Details is a bot with everything that the API shows of it.

@@ -167,7 +167,11 @@ func (s *Service) insert(ctx context.Context, tx Tx, n newBot) error {
 	if err != nil {
 		return err
 	}
-	free, err := tx.Claim(ctx, b, !n.config.AllowMultiple, b.CreatedAt.Add(-dedupWindow))
+	claim := b
+	if n.config.DedupKey != "" {
+		claim.MeetingKey += "\n" + n.config.DedupKey // has none of its own
+	}
+	free, err := tx.Claim(ctx, claim, !n.config.AllowMultiple, b.CreatedAt.Add(-dedupWindow))
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"steno/internal/account"
+	"steno/internal/bot"
 	"steno/internal/meeting"
 )
 
@@ -26,6 +27,8 @@ type Storage struct {
 	DatabaseURL string `placeholder:"URL" name:"database-url" help:"PostgreSQL, as postgres://user:password@host/name. Default: SQLite in the data folder."`
 	StorageURL  string `placeholder:"URL" name:"storage-url" help:"Where artifacts go: s3://bucket?region=…&endpoint=…, or file:///folder. Default: files in the data folder."`
 	SecretKey   string `placeholder:"KEY" name:"secret-key" help:"32 random bytes in base64 that encrypt what is secret in the database. Default: the file secret.key in the data folder, made at the first start."`
+	// Driver is for tests, see store.Options.
+	Driver string `kong:"-" json:"-"`
 }
 
 // Tools are the programs that bots need.
@@ -158,12 +161,17 @@ func (s *Serve) PushBase() string {
 
 // Targets says which addresses may be called.
 type Targets struct {
-	AllowPrivateTargets []string `placeholder:"CIDR" name:"allow-private-targets" help:"Private networks that webhooks and callbacks may reach, as 10.0.0.0/8; may be repeated. Default: none."`
+	AllowPrivateTargets []string `placeholder:"CIDR" name:"allow-private-targets" help:"Private networks that webhooks, callbacks and the browsers of bots may reach, as 10.0.0.0/8; may be repeated. Default: none."`
 }
 
 // Meetings returns the hosts in the form that package meeting takes.
 func (h Hosts) Meetings() meeting.Hosts {
 	return meeting.Hosts{Galene: lower(h.GaleneHost), Lab: lower(h.LabHost)}
+}
+
+// Reach is what the browsers of bots may reach beside public addresses.
+func (h Hosts) Reach(private []netip.Prefix) bot.Reach {
+	return bot.Reach{Hosts: lower(slices.Concat(h.GaleneHost, h.LabHost)), Networks: private}
 }
 
 // Has reports whether the process has a role.

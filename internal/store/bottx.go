@@ -54,7 +54,7 @@ func (t botTx) Insert(ctx context.Context, b bot.Bot, c bot.Config, s bot.Secret
 	if err != nil {
 		return err
 	}
-	sealed := map[string]string{"callback_secret": s.Callback, "transcription_key": s.Transcription, "zoom_obf_token": s.ZoomOBF}
+	sealed := map[string]string{"callback_secret": s.Callback, "transcription_key": s.Transcription, "zoom_obf_token": s.ZoomOBF, "zoom_sdk_pwd": s.ZoomSDK}
 	for column, plain := range sealed {
 		if plain == "" {
 			continue
@@ -63,9 +63,9 @@ func (t botTx) Insert(ctx context.Context, b bot.Bot, c bot.Config, s bot.Secret
 			return err
 		}
 	}
-	_, err = t.Exec(ctx, `INSERT INTO bot_configs (bot_id, team_id, config, callback_secret, transcription_key, zoom_obf_token)
-		VALUES ($1, $2, $3, $4, $5, $6)`,
-		b.ID, b.TeamID, string(config), sealed["callback_secret"], sealed["transcription_key"], sealed["zoom_obf_token"])
+	_, err = t.Exec(ctx, `INSERT INTO bot_configs (bot_id, team_id, config, callback_secret, transcription_key, zoom_obf_token, zoom_sdk_pwd)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		b.ID, b.TeamID, string(config), sealed["callback_secret"], sealed["transcription_key"], sealed["zoom_obf_token"], sealed["zoom_sdk_pwd"])
 	return err
 }
 
