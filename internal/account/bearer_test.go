@@ -32,7 +32,7 @@ func TestABearerIsAKeyOrATokenOfATeam(t *testing.T) {
 		if _, err := keys.CreateTeam(ctx, blue.ID); err != nil { // named as another team's id
 			t.Fatal(err)
 		}
-		key, stored, err := keys.CreateKey(ctx, blue.ID, "k", account.Sending)
+		key, stored, err := keys.CreateKey(ctx, account.NewKey{TeamID: blue.ID, Name: "k", Permission: account.Sending})
 		if err != nil {
 			t.Fatal(err)
 		}
