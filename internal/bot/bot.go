@@ -31,7 +31,17 @@ type Bot struct {
 	LaunchedAt       *time.Time
 	Host             string // the host that runs it
 	EventID          string // the calendar event that it was sent for; empty: none
+	Surface          Surface
 }
+
+// Surface is the API that a bot was made with; it is told of in its words.
+type Surface string
+
+// The surfaces.
+const (
+	V1 Surface = "v1"
+	V2 Surface = "v2"
+)
 
 // ErrorCode returns what the API shows as error_code: empty for a bot that
 // lives or that ended normally.
@@ -55,6 +65,11 @@ type Config struct {
 	Transcription *Transcription  `json:"transcription,omitempty"` // nil: off
 	Callback      *Callback       `json:"callback,omitempty"`      // nil: off
 	JoinAt        time.Time       `json:"join_at,omitzero"`        // zero: at once
+	// WebhookURL is told of the bot in the place of the team's address; only of
+	// bots of v1.
+	WebhookURL string `json:"webhook_url,omitempty"`
+	// DedupKey tells bots for the same meeting apart that may be there at once.
+	DedupKey string `json:"dedup_key,omitempty"`
 }
 
 // Zoom says how to enter a Zoom meeting.
@@ -92,6 +107,7 @@ type Secrets struct {
 	Callback      string // goes into x-mb-secret
 	Transcription string // the caller's own key of the transcription service
 	ZoomOBF       string // Zoom's on-behalf-of token
+	WebhookKey    string // the API key that goes with what is told to Config.WebhookURL
 }
 
 // Details is a bot with everything that the API shows of it.

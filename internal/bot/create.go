@@ -2,6 +2,7 @@ package bot
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -25,6 +26,10 @@ type Request struct {
 	Zoom          *Zoom
 	ZoomOBFToken  string
 	Extra         json.RawMessage
+	Surface       Surface // empty: V2
+	WebhookURL    string  // see Config; goes with WebhookKey
+	WebhookKey    string
+	DedupKey      string // with AllowMultiple false: only bots with the same key are in each other's way
 
 	StreamingEnabled     bool
 	Streaming            *Streaming
@@ -119,6 +124,9 @@ func (r Request) check(validURL func(string) error) error {
 	if len(r.Extra) > maxExtra {
 		broke("/extra", fmt.Sprintf("must have at most %d bytes as JSON", maxExtra), nil)
 	}
+	if utf8.RuneCountInString(r.DedupKey) > maxName || strings.ContainsRune(r.DedupKey, 0) {
+		broke("/deduplication_key", fmt.Sprintf("must have at most %d characters, and no U+0000", maxName), nil)
+	}
 	switch r.Mode {
 	case "", SpeakerView, GalleryView, AudioOnly:
 	default:
@@ -159,9 +167,12 @@ func (t TimeoutRequest) fields() []timeoutField {
 func (r Request) config() (Config, Secrets) {
 	c := Config{
 		Images: r.Images, ImageConfig: r.ImageConfig, AllowMultiple: r.AllowMultiple == nil || *r.AllowMultiple,
-		EntryMessage: r.EntryMessage, Timeouts: DefaultTimeouts(), Zoom: r.Zoom,
+		EntryMessage: r.EntryMessage, Timeouts: DefaultTimeouts(), Zoom: r.Zoom, WebhookURL: r.WebhookURL, DedupKey: r.DedupKey,
 	}
 	s := Secrets{ZoomOBF: r.ZoomOBFToken}
+	if r.WebhookURL != "" {
+		s.WebhookKey = r.WebhookKey
+	}
 	for _, t := range r.Timeouts.fields() {
 		if t.value != nil {
 			t.set(&c.Timeouts, time.Duration(*t.value)*time.Second)
@@ -193,7 +204,7 @@ func (r Request) config() (Config, Secrets) {
 
 // bot returns the new bot of the request, without id, team and times.
 func (r Request) bot(m meeting.Meeting) Bot {
-	b := Bot{Name: r.Name, MeetingURL: r.MeetingURL, MeetingKey: m.Key, Platform: m.Platform, Mode: r.Mode, Status: Queued, Extra: r.Extra}
+	b := Bot{Surface: cmp.Or(r.Surface, V2), Name: r.Name, MeetingURL: r.MeetingURL, MeetingKey: m.Key, Platform: m.Platform, Mode: r.Mode, Status: Queued, Extra: r.Extra}
 	if b.Mode == "" {
 		b.Mode = SpeakerView
 	}

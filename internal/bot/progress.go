@@ -23,6 +23,7 @@ type Transition struct {
 	Status  Status
 	At      time.Time
 	Message string
+	Code    EndCode // of MeetingError: what it is; not stored
 }
 
 // Participant is somebody in the meeting, as the API shows them. N is the

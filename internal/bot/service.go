@@ -37,9 +37,10 @@ type Store interface {
 // Tx is a write transaction: rows, jobs and messages commit together.
 type Tx interface {
 	Insert(ctx context.Context, b Bot, c Config, s Secrets) error
-	// Claim notes that the team sends a bot to the meeting. If exclusive, it
-	// does not when one was sent since the given time, and returns false.
-	Claim(ctx context.Context, b Bot, exclusive bool, since time.Time) (bool, error)
+	// Claim notes that the team sends a bot to the meeting. If exclusive, it does
+	// not when one with the same key was sent since the given time, and returns
+	// false.
+	Claim(ctx context.Context, b Bot, key string, exclusive bool, since time.Time) (bool, error)
 	// Lock reads a bot and keeps others from changing it until the commit. An
 	// empty team finds the bot of any team.
 	Lock(ctx context.Context, team, id string) (Locked, error)
@@ -91,7 +92,9 @@ type Service struct {
 	Store  Store
 	Clock  clock.Clock
 	Signer Signer
-	Hosts  meeting.Hosts
+	// SignerV1 signs what v1 hands out; nil: Signer does.
+	SignerV1 Signer
+	Hosts    meeting.Hosts
 	// ValidURL refuses addresses that may not be called back.
 	ValidURL func(string) error
 	// Nudge tells the supervisor of this process that a bot has a wish to leave.
@@ -167,13 +170,13 @@ func (s *Service) insert(ctx context.Context, tx Tx, n newBot) error {
 	if err != nil {
 		return err
 	}
-	free, err := tx.Claim(ctx, b, !n.config.AllowMultiple, b.CreatedAt.Add(-dedupWindow))
+	free, err := tx.Claim(ctx, b, n.config.DedupKey, !n.config.AllowMultiple, b.CreatedAt.Add(-dedupWindow))
 	if err != nil {
 		return err
 	}
 	if !free {
 		return fail.New(fail.Conflict, CodeAlreadyExists,
-			"a bot was sent to this meeting less than %d minutes ago; set allow_multiple_bots to send another", int(dedupWindow.Minutes()))
+			"a bot was sent to this meeting less than %d minutes ago; %s to send another", int(dedupWindow.Minutes()), b.Surface.another())
 	}
 	if err := reserve(ctx); err != nil {
 		return err
@@ -185,6 +188,14 @@ func (s *Service) insert(ctx context.Context, tx Tx, n newBot) error {
 		return err
 	}
 	return tx.EnqueueLaunch(ctx, b.ID)
+}
+
+// another says how to ask for a second bot in the same meeting.
+func (s Surface) another() string {
+	if s == V1 {
+		return "give a deduplication_key"
+	}
+	return "set allow_multiple_bots"
 }
 
 // RepointIn changes the meeting of a bot that no host has taken yet, and reports
@@ -215,12 +226,28 @@ func (s *Service) Get(ctx context.Context, team, id string) (Bot, error) {
 // URLs returns a fresh signed URL of each artifact that the API has a field
 // for, by kind.
 func (s *Service) URLs(ctx context.Context, artifacts []StoredArtifact) (map[string]string, error) {
+	return sign(ctx, s.Signer, artifacts)
+}
+
+// URLsV1 is URLs for v1, whose links live longer (C35).
+func (s *Service) URLsV1(ctx context.Context, artifacts []StoredArtifact) (map[string]string, error) {
+	return sign(ctx, s.signerV1(), artifacts)
+}
+
+func (s *Service) signerV1() Signer {
+	if s.SignerV1 != nil {
+		return s.SignerV1
+	}
+	return s.Signer
+}
+
+func sign(ctx context.Context, signer Signer, artifacts []StoredArtifact) (map[string]string, error) {
 	urls := map[string]string{}
 	for _, a := range artifacts {
 		if a.Name != "" {
 			continue // one of several; they are listed elsewhere
 		}
-		u, err := s.Signer.URL(ctx, a.Key)
+		u, err := signer.URL(ctx, a.Key)
 		if err != nil {
 			return nil, fmt.Errorf("sign the URL of %s: %w", a.Kind, err)
 		}

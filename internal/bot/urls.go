@@ -54,6 +54,7 @@ func (r Request) checkURLs(validURL func(string) error) (bad []Issue) {
 		}
 		check(pointer, u)
 	}
+	check("/webhook_url", r.WebhookURL)
 	if z := r.Zoom; z != nil {
 		check("/zoom_config/obf_token_url", z.OBFTokenURL)
 		check("/zoom_config/zak_token_url", z.ZAKTokenURL)
