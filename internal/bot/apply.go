@@ -73,7 +73,7 @@ func (s *Service) enter(ctx context.Context, tx Tx, b *Bot, t Transition) error 
 	if err := tx.AddTransition(ctx, *b, t); err != nil {
 		return err
 	}
-	if b.Surface != V1 {
+	if b.Surface != SurfaceV1 {
 		return tx.Emit(ctx, statusChange(*b, t))
 	}
 	if m, ok := statusChangeV1(*b, t); ok {

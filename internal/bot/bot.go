@@ -39,8 +39,8 @@ type Surface string
 
 // The surfaces.
 const (
-	V1 Surface = "v1"
-	V2 Surface = "v2"
+	SurfaceV1 Surface = "v1"
+	SurfaceV2 Surface = "v2"
 )
 
 // ErrorCode returns what the API shows as error_code: empty for a bot that
@@ -65,11 +65,8 @@ type Config struct {
 	Transcription *Transcription  `json:"transcription,omitempty"` // nil: off
 	Callback      *Callback       `json:"callback,omitempty"`      // nil: off
 	JoinAt        time.Time       `json:"join_at,omitzero"`        // zero: at once
-	// WebhookURL is told of the bot in the place of the team's address; only of
-	// bots of v1.
-	WebhookURL string `json:"webhook_url,omitempty"`
-	// DedupKey tells bots for the same meeting apart that may be there at once.
-	DedupKey string `json:"dedup_key,omitempty"`
+	DedupKey      string          `json:"dedup_key,omitempty"`     // see Request
+	V1            *V1             `json:"v1,omitempty"`            // nil: not of the API v1
 }
 
 // Zoom says how to enter a Zoom meeting.
@@ -107,7 +104,8 @@ type Secrets struct {
 	Callback      string // goes into x-mb-secret
 	Transcription string // the caller's own key of the transcription service
 	ZoomOBF       string // Zoom's on-behalf-of token
-	WebhookKey    string // the API key that goes with what is told to Config.WebhookURL
+	ZoomSDK       string // the password of V1.ZoomSDK
+	WebhookKey    string // the API key that goes with what is told to V1.WebhookURL
 }
 
 // Details is a bot with everything that the API shows of it.

@@ -98,7 +98,7 @@ func statusChange(b Bot, t Transition) Message {
 		s.ErrorMessage = t.Message
 	}
 	return Message{
-		TeamID: b.TeamID, BotID: b.ID, Surface: V2, Event: EventStatusChange, At: t.At,
+		TeamID: b.TeamID, BotID: b.ID, Surface: SurfaceV2, Event: EventStatusChange, At: t.At,
 		Body: b.body(EventStatusChange, statusData{BotID: b.ID, EventID: b.event(), Status: s}),
 	}
 }
@@ -141,11 +141,11 @@ type failedData struct {
 
 // final returns the message that tells of a bot's end, with fresh URLs.
 func (s *Service) final(ctx context.Context, d Details) (Message, error) {
-	if d.Surface == V1 {
+	if d.Surface == SurfaceV1 {
 		return s.finalV1(ctx, d)
 	}
 	now := s.Clock.Now()
-	m := Message{TeamID: d.TeamID, BotID: d.ID, Surface: V2, At: now}
+	m := Message{TeamID: d.TeamID, BotID: d.ID, Surface: SurfaceV2, At: now}
 	if d.Status == Failed {
 		m.Event = EventFailed
 		m.Body = d.body(EventFailed, failedData{BotID: d.ID, EventID: d.event(), ErrorMessage: d.EndMessage, ErrorCode: d.EndCode, SentAt: stamp(now)})

@@ -26,7 +26,7 @@ type payloadV1 struct {
 }
 
 func (b Bot) messageV1(event string, data any) Message {
-	return Message{TeamID: b.TeamID, BotID: b.ID, Surface: V1, Event: event, Body: encode(event, payloadV1{event, data})}
+	return Message{TeamID: b.TeamID, BotID: b.ID, Surface: SurfaceV1, Event: event, Body: encode(event, payloadV1{event, data})}
 }
 
 type statusDataV1 struct {
@@ -153,7 +153,7 @@ func (c EndCode) pascal() string {
 func (s *Service) TellTranscribed(ctx context.Context, team, id string) error {
 	return s.Store.InTx(ctx, func(tx Tx) error {
 		l, err := tx.Lock(ctx, team, id)
-		if err != nil || l.Surface != V1 {
+		if err != nil || l.Surface != SurfaceV1 {
 			return err
 		}
 		m := l.messageV1(EventV1Transcribed, struct {

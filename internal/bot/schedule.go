@@ -88,7 +88,7 @@ func (s *Service) Schedule(ctx context.Context, team string, r Request, joinAt t
 	}
 	now := s.Clock.Now()
 	notice := minNotice
-	if r.Surface == V1 { // which knows of none
+	if r.surface() == SurfaceV1 { // which knows of none
 		notice = 0
 	}
 	if err := checkJoinAt(joinAt, now, notice); err != nil {

@@ -37,10 +37,9 @@ type Store interface {
 // Tx is a write transaction: rows, jobs and messages commit together.
 type Tx interface {
 	Insert(ctx context.Context, b Bot, c Config, s Secrets) error
-	// Claim notes that the team sends a bot to the meeting. If exclusive, it does
-	// not when one with the same key was sent since the given time, and returns
-	// false.
-	Claim(ctx context.Context, b Bot, key string, exclusive bool, since time.Time) (bool, error)
+	// Claim notes that the team sends a bot to the meeting. If exclusive, it
+	// does not when one was sent since the given time, and returns false.
+	Claim(ctx context.Context, b Bot, exclusive bool, since time.Time) (bool, error)
 	// Lock reads a bot and keeps others from changing it until the commit. An
 	// empty team finds the bot of any team.
 	Lock(ctx context.Context, team, id string) (Locked, error)
@@ -170,7 +169,11 @@ func (s *Service) insert(ctx context.Context, tx Tx, n newBot) error {
 	if err != nil {
 		return err
 	}
-	free, err := tx.Claim(ctx, b, n.config.DedupKey, !n.config.AllowMultiple, b.CreatedAt.Add(-dedupWindow))
+	claim := b
+	if n.config.DedupKey != "" {
+		claim.MeetingKey += "\n" + n.config.DedupKey // has none of its own
+	}
+	free, err := tx.Claim(ctx, claim, !n.config.AllowMultiple, b.CreatedAt.Add(-dedupWindow))
 	if err != nil {
 		return err
 	}
@@ -192,7 +195,7 @@ func (s *Service) insert(ctx context.Context, tx Tx, n newBot) error {
 
 // another says how to ask for a second bot in the same meeting.
 func (s Surface) another() string {
-	if s == V1 {
+	if s == SurfaceV1 {
 		return "give a deduplication_key"
 	}
 	return "set allow_multiple_bots"

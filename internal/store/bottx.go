@@ -47,7 +47,7 @@ func (t botTx) Insert(ctx context.Context, b bot.Bot, c bot.Config, s bot.Secret
 	_, err := t.Exec(ctx, `INSERT INTO bots (id, team_id, name, name_folded, meeting_url, meeting_key, platform, mode, status,
 		created_at, updated_at, extra, event_id, surface) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 		b.ID, b.TeamID, b.Name, strings.ToLower(b.Name), b.MeetingURL, b.MeetingKey, string(b.Platform), string(b.Mode), string(b.Status),
-		b.CreatedAt.UnixMilli(), b.UpdatedAt.UnixMilli(), maybeJSON(b.Extra), b.EventID, string(cmp.Or(b.Surface, bot.V2)))
+		b.CreatedAt.UnixMilli(), b.UpdatedAt.UnixMilli(), maybeJSON(b.Extra), b.EventID, string(cmp.Or(b.Surface, bot.SurfaceV2)))
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,9 @@ func (t botTx) Insert(ctx context.Context, b bot.Bot, c bot.Config, s bot.Secret
 	if err != nil {
 		return err
 	}
-	sealed := map[string]string{"callback_secret": s.Callback, "transcription_key": s.Transcription, "zoom_obf_token": s.ZoomOBF, "webhook_key": s.WebhookKey}
+	sealed := map[string]string{
+		"callback_secret": s.Callback, "transcription_key": s.Transcription, "zoom_obf_token": s.ZoomOBF, "zoom_sdk_pwd": s.ZoomSDK, "webhook_key": s.WebhookKey,
+	}
 	for column, plain := range sealed {
 		if plain == "" {
 			continue
@@ -64,9 +66,9 @@ func (t botTx) Insert(ctx context.Context, b bot.Bot, c bot.Config, s bot.Secret
 			return err
 		}
 	}
-	_, err = t.Exec(ctx, `INSERT INTO bot_configs (bot_id, team_id, config, callback_secret, transcription_key, zoom_obf_token, webhook_key)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		b.ID, b.TeamID, string(config), sealed["callback_secret"], sealed["transcription_key"], sealed["zoom_obf_token"], sealed["webhook_key"])
+	_, err = t.Exec(ctx, `INSERT INTO bot_configs (bot_id, team_id, config, callback_secret, transcription_key, zoom_obf_token, zoom_sdk_pwd, webhook_key)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		b.ID, b.TeamID, string(config), sealed["callback_secret"], sealed["transcription_key"], sealed["zoom_obf_token"], sealed["zoom_sdk_pwd"], sealed["webhook_key"])
 	return err
 }
 
@@ -80,24 +82,15 @@ func maybeJSON(j json.RawMessage) any {
 // Claim upserts the team's claim on the meeting. The WHERE of the upsert makes
 // an exclusive claim lose against a recent one, also when two come at once: the
 // second waits for the first one's row.
-func (t botTx) Claim(ctx context.Context, b bot.Bot, key string, exclusive bool, since time.Time) (bool, error) {
+func (t botTx) Claim(ctx context.Context, b bot.Bot, exclusive bool, since time.Time) (bool, error) {
 	limit := b.CreatedAt.UnixMilli() + 1 // any claim yields
 	if exclusive {
 		limit = since.UnixMilli()
 	}
 	n, err := execN(ctx, t.Tx, `INSERT INTO bot_claims (team_id, meeting_key, bot_id, claimed_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (team_id, meeting_key) DO UPDATE SET bot_id = excluded.bot_id, claimed_at = excluded.claimed_at
-		WHERE bot_claims.claimed_at < $5`, b.TeamID, claimed(b.MeetingKey, key), b.ID, b.CreatedAt.UnixMilli(), limit)
+		WHERE bot_claims.claimed_at < $5`, b.TeamID, b.MeetingKey, b.ID, b.CreatedAt.UnixMilli(), limit)
 	return n == 1 || !exclusive, err
-}
-
-// claimed is what a claim is on: the meeting, or the meeting for bots with a key
-// of their own. A meeting's key holds no blank.
-func claimed(meeting, key string) string {
-	if key == "" {
-		return meeting
-	}
-	return meeting + " " + key
 }
 
 // Lock reads a bot for a change. The update that changes nothing is what locks
@@ -162,7 +155,7 @@ func (t botTx) Emit(ctx context.Context, m bot.Message) (err error) {
 		TeamID: m.TeamID, Surface: webhook.Surface(m.Surface), Type: webhook.EventType(m.Event), BotID: m.BotID,
 		Payload: m.Body, PayloadObjects: m.Objects, At: m.At,
 	}
-	if m.Surface == bot.V1 {
+	if m.Surface == bot.SurfaceV1 {
 		if e.Own, err = t.ownAddress(ctx, m.BotID); err != nil {
 			return err
 		}
@@ -180,10 +173,10 @@ func (t botTx) ownAddress(ctx context.Context, id string) (*webhook.OwnAddress, 
 		return nil, err
 	}
 	var c bot.Config
-	if err := json.Unmarshal([]byte(text), &c); err != nil || c.WebhookURL == "" {
+	if err := json.Unmarshal([]byte(text), &c); err != nil || c.V1 == nil || c.V1.WebhookURL == "" {
 		return nil, err
 	}
-	own.URL = c.WebhookURL
+	own.URL = c.V1.WebhookURL
 	return &own, nil
 }
 
