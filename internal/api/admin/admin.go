@@ -12,16 +12,14 @@ package admin
 import (
 	"context"
 	"log/slog"
-	"net/http"
+	"reflect"
 	"strings"
-	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
 
 	"steno/internal/account"
-	"steno/internal/api/httpx"
+	"steno/internal/api/door"
 	"steno/internal/fail"
 	"steno/internal/webhook"
 )
@@ -82,7 +80,7 @@ type route struct {
 	status   int
 	tag      string
 	summary  string
-	register func(*Surface, huma.API, huma.Operation)
+	register func(*Surface, *door.Door, huma.Operation)
 }
 
 // routes lists all operations. Each file of handlers has its own part.
@@ -98,75 +96,37 @@ func routes() []route {
 // /admin/v1/openapi.json. What is not there is answered by whoever answers for
 // the router.
 func (s *Surface) Mount(r chi.Router) huma.API {
-	takeOverErrors()
-	api := humachi.New(r, s.config())
-	api.UseMiddleware(s.authenticate)
+	d := door.New(r, door.Options{
+		Title: "Steno admin API", Version: s.Version,
+		Description: "For those who run the server: teams, API keys, limits, tokens, webhook endpoints and their delivery log.",
+		Security:    map[string]*huma.SecurityScheme{"AdminKey": {Type: "http", Scheme: "bearer"}},
+		Strict:      true, Identify: s.identify,
+		Problem: func(ctx context.Context, err error) door.Problem { return s.problem(ctx, err) },
+		Refuse:  refused, Body: reflect.TypeFor[AdminError](),
+	})
 	for _, rt := range routes() {
-		rt.register(s, api, huma.Operation{
-			OperationID: rt.id, Method: rt.method, Path: Prefix + rt.path, Summary: rt.summary, Tags: []string{rt.tag},
-			DefaultStatus: rt.status, MaxBodyBytes: httpx.MaxBody,
+		rt.register(s, d, huma.Operation{
+			OperationID: rt.id, Method: rt.method, Path: Prefix + rt.path, Summary: rt.summary, Tags: []string{rt.tag}, DefaultStatus: rt.status,
 		})
 	}
-	describeErrors(api)
-	doc, err := api.OpenAPI().MarshalJSON()
-	if err != nil {
-		panic("admin: OpenAPI document: " + err.Error()) // a mistake in the wire structs
-	}
-	r.Get(Prefix+"/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(doc) // the client may be gone
-	})
-	return api
+	d.Serve(r, Prefix+"/openapi.json")
+	return d
 }
 
-func (s *Surface) config() huma.Config {
-	c := huma.DefaultConfig("Steno admin API", s.Version)
-	c.CreateHooks = nil // they would add $schema to every answer
-	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
-	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"AdminKey": {Type: "http", Scheme: "bearer"}}
-	c.Security = []map[string][]string{{"AdminKey": {}}}
-	c.Info.Description = "For those who run the server: teams, API keys, limits, tokens, webhook endpoints and their delivery log."
-	return c
-}
-
-var overErrors sync.Once
-
-// takeOverErrors has errors that huma finds in requests to this surface made by
-// it. The hook belongs to the whole process, so that requests to other surfaces
-// are passed on.
-func takeOverErrors() {
-	overErrors.Do(func() {
-		others := huma.NewErrorWithContext
-		huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
-			if ctx != nil && ctx.Operation() != nil && strings.HasPrefix(ctx.Operation().Path, Prefix+"/") {
-				return badRequest(status, message, errs)
-			}
-			return others(ctx, status, message, errs...)
-		}
-	})
-}
-
-// authenticate lets operators pass and nobody else.
-func (s *Surface) authenticate(ctx huma.Context, next func(huma.Context)) {
+// identify lets operators pass and nobody else.
+func (s *Surface) identify(ctx huma.Context) (account.Caller, error) {
 	key, isBearer := strings.CutPrefix(ctx.Header("Authorization"), "Bearer ")
 	if !isBearer || !s.Operators.Recognise(strings.TrimSpace(key)) {
-		s.write(ctx, s.problem(ctx.Context(), fail.New(fail.Unauthorized, account.CodeUnauthorized,
-			"the admin key is missing or unknown; send it in the header Authorization: Bearer …")))
-		return
+		return account.Caller{}, fail.New(fail.Unauthorized, account.CodeUnauthorized,
+			"the admin key is missing or unknown; send it in the header Authorization: Bearer …")
 	}
-	next(ctx)
+	return account.Caller{Permission: account.Full}, nil
 }
 
-// do makes a route of a handler.
-func do[I, O any](handler func(s *Surface, ctx context.Context, in *I) (*O, error)) func(*Surface, huma.API, huma.Operation) {
-	return func(s *Surface, api huma.API, op huma.Operation) {
-		huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
-			out, err := handler(s, ctx, in)
-			if err != nil {
-				return nil, s.problem(ctx, err)
-			}
-			return out, nil
-		})
+// do makes a route of a handler. Who the operator is makes no difference.
+func do[I, O any](handler func(s *Surface, ctx context.Context, in *I) (*O, error)) func(*Surface, *door.Door, huma.Operation) {
+	return func(s *Surface, d *door.Door, op huma.Operation) {
+		door.Handle(d, op, account.ScopeFull, func(ctx context.Context, _ account.Caller, in *I) (*O, error) { return handler(s, ctx, in) })
 	}
 }
 

@@ -2,16 +2,12 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"net/http"
-	"reflect"
-	"strings"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"steno/internal/account"
+	"steno/internal/api/door"
 	"steno/internal/api/httpx"
+	"steno/internal/bot"
 	"steno/internal/fail"
 )
 
@@ -32,7 +28,10 @@ func (p *AdminError) Error() string { return p.Message }
 // GetStatus returns the HTTP status.
 func (p *AdminError) GetStatus() int { return p.StatusCode }
 
-const codeInternal = "FST_ERR_INTERNAL_SERVER_ERROR"
+const (
+	codeInternal   = "FST_ERR_INTERNAL_SERVER_ERROR"
+	internalPhrase = "something went wrong on our side; the request id helps to find it in the log"
+)
 
 // problem is the one function that turns an error into an answer. What is not
 // the caller's fault goes to the log with its cause; the answer never shows it.
@@ -49,7 +48,7 @@ func (s *Surface) problem(ctx context.Context, err error) *AdminError {
 		s.Log.Error("admin request failed", "error", err, "request_id", httpx.RequestID(ctx))
 	}
 	if status == http.StatusInternalServerError {
-		return newError(status, codeInternal, "something went wrong on our side; the request id helps to find it in the log", "")
+		return newError(status, codeInternal, internalPhrase, "")
 	}
 	return newError(status, f.Code, f.Message, f.Details)
 }
@@ -62,53 +61,19 @@ func newError(status int, code, message, details string) *AdminError {
 	return p
 }
 
-// badRequest makes an answer of what huma finds wrong with a request.
-func badRequest(status int, message string, errs []error) *AdminError {
-	switch status {
-	case http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusRequestTimeout:
-		return newError(status, account.CodeBadInput, message, "")
+// refused makes an answer of what is wrong with a request before any handler
+// sees it.
+func refused(r door.Refusal) door.Problem {
+	switch r.Status {
+	case http.StatusRequestEntityTooLarge:
+		return newError(r.Status, account.CodeBadInput, door.TooLarge, "")
+	case http.StatusUnsupportedMediaType:
+		return newError(r.Status, account.CodeBadInput, door.NotJSON, "")
+	case http.StatusRequestTimeout:
+		return newError(r.Status, account.CodeBadInput, door.TooSlow, "")
+	case http.StatusInternalServerError:
+		return newError(r.Status, codeInternal, internalPhrase, "")
 	}
-	if status >= http.StatusInternalServerError && message != "cannot read request body" {
-		return newError(http.StatusInternalServerError, codeInternal, "something went wrong on our side", "")
-	}
-	var texts []string
-	for _, err := range errs {
-		text := err.Error()
-		var d huma.ErrorDetailer
-		if errors.As(err, &d) {
-			text = d.ErrorDetail().Location + ": " + d.ErrorDetail().Message
-		}
-		texts = append(texts, text)
-	}
-	if len(texts) > 0 {
-		message = strings.Join(texts, "; ")
-	}
-	return newError(http.StatusBadRequest, account.CodeBadInput, message, "")
-}
-
-// write answers outside of a handler.
-func (s *Surface) write(ctx huma.Context, p *AdminError) {
-	ctx.SetHeader("Content-Type", "application/json")
-	ctx.SetStatus(p.StatusCode)
-	_ = json.NewEncoder(ctx.BodyWriter()).Encode(p) // the client may be gone
-}
-
-// describeErrors puts the error of this surface into its document, in place of
-// the one that huma takes from the whole process.
-func describeErrors(api huma.API) {
-	schemas := api.OpenAPI().Components.Schemas
-	ours := schemas.Schema(reflect.TypeFor[AdminError](), true, "")
-	theirs := reflect.TypeOf(huma.NewError(0, ""))
-	for theirs.Kind() == reflect.Pointer {
-		theirs = theirs.Elem()
-	}
-	delete(schemas.Map(), theirs.Name())
-	delete(schemas.Map(), "ErrorDetail")
-	for _, item := range api.OpenAPI().Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
-			if op != nil {
-				op.Responses["default"] = &huma.Response{Description: "Error", Content: map[string]*huma.MediaType{"application/json": {Schema: ours}}}
-			}
-		}
-	}
+	f := fail.As(bot.Invalid(r.Issues...))
+	return newError(r.Status, account.CodeBadInput, f.Message, f.Details)
 }

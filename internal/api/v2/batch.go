@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"steno/internal/account"
+	"steno/internal/api/door"
 	"steno/internal/api/httpx"
 	"steno/internal/bot"
 	"steno/internal/fail"
@@ -109,11 +110,7 @@ func itemOf[T any](s *Surface, raw json.RawMessage) (v T, err error) {
 	path.Push("body")
 	huma.Validate(s.schemas, s.schemas.SchemaFromRef(s.schemas.Schema(reflect.TypeFor[T](), true, "").Ref), path, huma.ModeWriteToServer, loose, &res)
 	if len(res.Errors) > 0 {
-		var issues []bot.Issue
-		for _, e := range res.Errors {
-			issues = append(issues, issueOf(e))
-		}
-		return v, bot.Invalid(issues...)
+		return v, bot.Invalid(door.Issues(res.Errors)...)
 	}
 	if err := json.Unmarshal(raw, &v); err != nil {
 		var ready *fail.Error

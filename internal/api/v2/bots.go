@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"steno/internal/account"
+	"steno/internal/api/door"
 	"steno/internal/bot"
 	"steno/internal/ident"
 )
@@ -18,7 +19,7 @@ type botInput struct {
 func (b botInput) id() (string, error) {
 	id := strings.ToLower(b.BotID)
 	if !ident.Valid(id) {
-		return "", bot.Invalid(bot.Issue{Pointer: "/bot_id", Rule: "must be a UUID", Value: harmless("/bot_id", b.BotID)})
+		return "", bot.Invalid(bot.Issue{Pointer: "/bot_id", Rule: "must be a UUID", Value: door.Harmless("/bot_id", b.BotID)})
 	}
 	return id, nil
 }

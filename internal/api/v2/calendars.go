@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"steno/internal/account"
+	"steno/internal/api/door"
 	"steno/internal/bot"
 	"steno/internal/calendar"
 	"steno/internal/ident"
@@ -21,7 +22,7 @@ func (c calendarInput) id() (string, error) { return idOf("/calendar_id", c.Cale
 func idOf(pointer, text string) (string, error) {
 	id := strings.ToLower(text)
 	if !ident.Valid(id) {
-		return "", bot.Invalid(bot.Issue{Pointer: pointer, Rule: "must be a UUID", Value: harmless(pointer, text)})
+		return "", bot.Invalid(bot.Issue{Pointer: pointer, Rule: "must be a UUID", Value: door.Harmless(pointer, text)})
 	}
 	return id, nil
 }

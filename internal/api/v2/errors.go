@@ -7,11 +7,10 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
 
+	"steno/internal/api/door"
 	"steno/internal/api/httpx"
 	"steno/internal/bot"
 	"steno/internal/fail"
@@ -84,13 +83,10 @@ func (s *Surface) problem(ctx context.Context, err error) *Problem {
 	}
 	p := newProblem(status, f.Code, f.Message, f.Details)
 	if p.RetryAfter > 0 && f.RetryAfter > 0 {
-		p.RetryAfter = wholeSeconds(f.RetryAfter)
+		p.RetryAfter = door.WholeSeconds(f.RetryAfter)
 	}
 	return p
 }
-
-// wholeSeconds rounds up: whoever waits so long does not come too early.
-func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
 func newProblem(status int, code, message, details string) *Problem {
 	p := &Problem{Label: http.StatusText(status), Code: code, StatusCode: status, Message: message}
@@ -106,87 +102,21 @@ func newProblem(status int, code, message, details string) *Problem {
 	return p
 }
 
-// humaError makes problems of what huma finds wrong with a request before any
-// handler sees it.
-func humaError(status int, message string, errs ...error) huma.StatusError {
-	switch status {
+// refused makes problems of what is wrong with a request before any handler
+// sees it.
+func refused(r door.Refusal) door.Problem {
+	switch r.Status {
 	case http.StatusRequestEntityTooLarge:
-		return newProblem(status, codeTooLarge, "the request body is larger than 1 MB", "")
+		return newProblem(r.Status, codeTooLarge, door.TooLarge, "")
 	case http.StatusUnsupportedMediaType:
-		return newProblem(status, codeMediaType, "the request body must be application/json", "")
+		return newProblem(r.Status, codeMediaType, door.NotJSON, "")
 	case http.StatusRequestTimeout:
-		return newProblem(status, codeTimeout, "the request body did not arrive in time", "")
+		return newProblem(r.Status, codeTimeout, door.TooSlow, "")
+	case http.StatusInternalServerError:
+		return newProblem(r.Status, codeInternal, internalPhrase, "")
 	}
-	if status >= http.StatusInternalServerError && message != "cannot read request body" {
-		return newProblem(http.StatusInternalServerError, codeInternal, internalPhrase, "")
-	}
-	var issues []bot.Issue
-	for _, err := range errs {
-		issues = append(issues, issueOf(err))
-	}
-	if len(issues) == 0 {
-		issues = []bot.Issue{{Pointer: "/", Rule: message}}
-	}
-	f := fail.As(bot.Invalid(issues...))
+	f := fail.As(bot.Invalid(r.Issues...))
 	return newProblem(http.StatusBadRequest, f.Code, f.Message, f.Details)
-}
-
-// issueOf names field, rule and value of a broken rule.
-func issueOf(err error) bot.Issue {
-	var d huma.ErrorDetailer
-	if !errors.As(err, &d) {
-		return bot.Issue{Pointer: "/", Rule: err.Error()}
-	}
-	detail := d.ErrorDetail()
-	pointer, isBody := pointerOf(detail.Location)
-	rule := detail.Message
-	// A missing property is reported at its parent; say where it belongs.
-	if name, ok := strings.CutPrefix(rule, "expected required property "); ok {
-		name = strings.TrimSuffix(name, " to be present")
-		return bot.Issue{Pointer: strings.TrimSuffix(pointer, "/") + "/" + name, Rule: "is required"}
-	}
-	issue := bot.Issue{Pointer: pointer, Rule: rule}
-	if pointer != "/" || !isBody {
-		issue.Value = harmless(pointer, detail.Value)
-	}
-	return issue
-}
-
-// pointerOf turns body.timeout_config.silence_timeout into a JSON pointer.
-func pointerOf(location string) (pointer string, isBody bool) {
-	where, rest, _ := strings.Cut(location, ".")
-	rest = strings.NewReplacer(".", "/", "[", "/", "]", "").Replace(rest)
-	return "/" + rest, where == "body"
-}
-
-// harmless returns a value that may be shown in an answer: short, plain, and
-// not of a field that holds secrets.
-func harmless(pointer string, value any) any {
-	for _, secret := range []string{"secret", "key", "token", "url", "code"} {
-		if strings.Contains(pointer, secret) {
-			return nil
-		}
-	}
-	switch v := value.(type) {
-	case string:
-		if len(v) > 100 {
-			return strings.ToValidUTF8(v[:100], "") + "…"
-		}
-		return v
-	case bool, float64, int, int64, json.Number:
-		return v
-	}
-	return nil
-}
-
-// writeError answers outside of a handler.
-func (s *Surface) writeError(ctx huma.Context, p *Problem) {
-	ctx.SetHeader("Content-Type", "application/json")
-	for name := range p.GetHeaders() {
-		ctx.SetHeader(name, p.GetHeaders().Get(name))
-	}
-	ctx.SetStatus(p.StatusCode)
-	_ = json.NewEncoder(ctx.BodyWriter()).Encode(p) // the client may be gone
 }
 
 func answer(w http.ResponseWriter, p *Problem) {

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"steno/internal/account"
+	"steno/internal/api/door"
 	"steno/internal/bot"
 	"steno/internal/meeting"
 )
@@ -127,7 +128,7 @@ type filterParser struct {
 }
 
 func (p *filterParser) broke(pointer, rule, v string) {
-	p.issues = append(p.issues, bot.Issue{Pointer: pointer, Rule: rule, Value: harmless(pointer, v)})
+	p.issues = append(p.issues, bot.Issue{Pointer: pointer, Rule: rule, Value: door.Harmless(pointer, v)})
 }
 
 func (p *filterParser) text(pointer, v string) string {

@@ -2,29 +2,11 @@ package v2
 
 import (
 	"context"
-	"net/http"
-	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"steno/internal/account"
 	"steno/internal/quota"
 )
-
-// limit counts a request that changes something against the team's rate, and
-// tells the client where it stands (digest 1.7). Reading is free.
-func (s *Surface) limit(ctx huma.Context, c account.Caller) error {
-	if s.Quota == nil || ctx.Method() == http.MethodGet {
-		return nil
-	}
-	r, err := s.Quota.Take(ctx.Context(), c.TeamID)
-	if r.Limit > 0 {
-		ctx.SetHeader("X-Ratelimit-Limit", strconv.Itoa(r.Limit))
-		ctx.SetHeader("X-Ratelimit-Remaining", strconv.Itoa(r.Remaining))
-		ctx.SetHeader("X-Ratelimit-Reset", strconv.Itoa(wholeSeconds(r.Reset)))
-	}
-	return err
-}
 
 // tokens is what a bot cost.
 type tokens struct {

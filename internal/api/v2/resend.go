@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"steno/internal/account"
+	"steno/internal/api/door"
 	"steno/internal/bot"
 )
 
@@ -37,9 +38,9 @@ type retryInput struct {
 }
 
 // retryCallbackRoute describes the body, which the handler reads by itself.
-func retryCallbackRoute(s *Surface, api huma.API, op huma.Operation) {
+func retryCallbackRoute(s *Surface, api *door.Door, scope account.Scope, op huma.Operation) {
 	op.SkipValidateBody = true
-	do((*Surface).retryCallback)(s, api, op)
+	do((*Surface).retryCallback)(s, api, scope, op)
 	config := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[callbackConfig](), true, "")
 	api.OpenAPI().Paths[op.Path].Post.RequestBody = &huma.RequestBody{
 		Description: "Another callback instead of the bot's own. Absent, null or {}: the bot's own.",
@@ -88,7 +89,7 @@ func callbackInstead(body []byte) (*bot.CallbackRequest, error) {
 		}
 	}
 	if people != "" && people != "names" && people != "objects" {
-		return nil, bot.Invalid(bot.Issue{Pointer: "/participants", Rule: "must be names or objects", Value: harmless("/participants", people)})
+		return nil, bot.Invalid(bot.Issue{Pointer: "/participants", Rule: "must be names or objects", Value: door.Harmless("/participants", people)})
 	}
 	out.Objects = people == "objects"
 	return out, nil

@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"steno/internal/account"
+	"steno/internal/api/door"
 )
 
 // route is one operation: what it is called, where it is, what a key needs to
@@ -18,8 +19,11 @@ type route struct {
 	scope    account.Scope
 	status   int
 	summary  string
-	register func(*Surface, huma.API, huma.Operation)
+	register register
 }
+
+// register adds an operation to the surface.
+type register func(*Surface, *door.Door, account.Scope, huma.Operation)
 
 // routes lists all operations of the surface (digest 2.0).
 var routes = []route{

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"steno/internal/account"
+	"steno/internal/api/door"
 	"steno/internal/bot"
 )
 
@@ -27,7 +28,7 @@ func (c scheduledConfig) order() (r bot.Request, at time.Time, err error) {
 func joinAt(text string) (time.Time, error) {
 	at, ok := utc(text)
 	if !ok {
-		return at, bot.Invalid(bot.Issue{Pointer: "/join_at", Rule: ruleUTC, Value: harmless("/join_at", text)})
+		return at, bot.Invalid(bot.Issue{Pointer: "/join_at", Rule: ruleUTC, Value: door.Harmless("/join_at", text)})
 	}
 	return at, nil
 }

@@ -10,19 +10,17 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
-	"net/url"
+	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
 
 	"steno/internal/account"
-	"steno/internal/api/httpx"
+	"steno/internal/api/door"
 	"steno/internal/bot"
 	"steno/internal/calendar"
 	"steno/internal/clock"
-	"steno/internal/fail"
 	"steno/internal/quota"
 )
 
@@ -108,117 +106,40 @@ const KeyHeader = "x-meeting-baas-api-key"
 // /v2/openapi.json and /openapi.json, and answers everything else below /v2
 // and all unknown paths in the surface's own words.
 func (s *Surface) Mount(r chi.Router) huma.API {
-	huma.DefaultArrayNullable = false
-	huma.NewError = humaError
-	api := jsonOnly{humachi.New(r, s.config())}
-	api.UseMiddleware(s.authenticate(api))
+	d := door.New(r, door.Options{
+		Title: "Steno API v2", Description: "Send bots to meetings, record them, and hear about it by webhook.", Version: s.Version,
+		Security: map[string]*huma.SecurityScheme{"ApiKeyAuth": {Type: "apiKey", In: "header", Name: KeyHeader}},
+		Format:   jsonFormat, // requests may hold more than we know (digest 1.8)
+		Identify: func(ctx huma.Context) (account.Caller, error) {
+			return s.Accounts.Authenticate(ctx.Context(), ctx.Header(KeyHeader))
+		},
+		Problem: func(ctx context.Context, err error) door.Problem { return s.problem(ctx, err) },
+		Refuse:  refused, Body: reflect.TypeFor[Problem](), Rate: s.rate(), Patience: s.Patience,
+	})
 	for _, rt := range routes {
-		rt.register(s, api, huma.Operation{
-			OperationID: rt.id, Method: rt.method, Path: rt.path, Summary: rt.summary, Tags: []string{rt.tag()},
-			DefaultStatus: rt.status, MaxBodyBytes: httpx.MaxBody, Metadata: map[string]any{scopeKey: rt.scope},
+		rt.register(s, d, rt.scope, huma.Operation{
+			OperationID: rt.id, Method: rt.method, Path: rt.path, Summary: rt.summary, Tags: []string{rt.tag()}, DefaultStatus: rt.status,
 			Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusInternalServerError},
 		})
 	}
-	s.documentBatches(api)
-	r.Get("/v2/openapi.json", serveDocument(api))
-	r.Get("/openapi.json", serveDocument(api))
+	s.documentBatches(d)
+	d.Serve(r, "/v2/openapi.json", "/openapi.json")
 	r.NotFound(s.NotFound)
 	r.MethodNotAllowed(s.MethodNotAllowed)
-	return api
+	return d
 }
 
-// jsonOnly answers JSON whatever the client would rather have: a header Accept
-// that is beyond understanding is no reason to fail.
-type jsonOnly struct{ huma.API }
-
-// Negotiate picks JSON.
-func (jsonOnly) Negotiate(string) (string, error) { return "application/json", nil }
-
-func (s *Surface) config() huma.Config {
-	c := huma.DefaultConfig("Steno API v2", s.Version)
-	c.CreateHooks = nil // they would add $schema to every answer
-	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
-	c.AllowAdditionalPropertiesByDefault = true // requests may hold more than we know (digest 1.8)
-	c.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
-	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"ApiKeyAuth": {Type: "apiKey", In: "header", Name: KeyHeader}}
-	c.Security = []map[string][]string{{"ApiKeyAuth": {}}}
-	c.Info.Description = "Send bots to meetings, record them, and hear about it by webhook."
-	return c
-}
-
-// serveDocument writes the OpenAPI document. It is made once: routes do not
-// change.
-func serveDocument(api huma.API) http.HandlerFunc {
-	doc, err := api.OpenAPI().MarshalJSON()
-	if err != nil {
-		panic("v2: OpenAPI document: " + err.Error()) // a mistake in the wire structs
+// rate is what limits requests; nil if nothing does.
+func (s *Surface) rate() door.Rater {
+	if s.Quota == nil {
+		return nil
 	}
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(doc) // the client may be gone
-	}
+	return s.Quota
 }
 
-const scopeKey = "scope"
-
-type callerKey struct{}
-
-// authenticate recognises the caller and checks the scope of the route before
-// anything else of the request is looked at.
-func (s *Surface) authenticate(api huma.API) func(huma.Context, func(huma.Context)) {
-	return func(ctx huma.Context, next func(huma.Context)) {
-		caller, err := s.Accounts.Authenticate(ctx.Context(), ctx.Header(KeyHeader))
-		if err == nil {
-			scope, _ := ctx.Operation().Metadata[scopeKey].(account.Scope)
-			err = caller.May(scope)
-		}
-		if err == nil {
-			err = s.limit(ctx, caller)
-		}
-		if err == nil {
-			err = readable(ctx.URL().RawQuery)
-		}
-		if err != nil {
-			s.writeError(ctx, s.problem(ctx.Context(), err))
-			return
-		}
-		bounded, cancel := context.WithTimeout(ctx.Context(), s.patience())
-		defer cancel()
-		next(huma.WithContext(ctx, context.WithValue(bounded, callerKey{}, caller)))
-	}
-}
-
-// readable refuses a query of which a part would be passed over in silence.
-func readable(query string) error {
-	if _, err := url.ParseQuery(query); err != nil {
-		return bot.Invalid(bot.Issue{Pointer: "/", Rule: "the query cannot be read: " + err.Error()})
-	}
-	return nil
-}
-
-// patience is how long a handler may take. It is shorter than the server's own
-// limits, behind which a client gets no answer at all.
-func (s *Surface) patience() time.Duration {
-	if s.Patience > 0 {
-		return s.Patience
-	}
-	return 20 * time.Second
-}
-
-// do makes a route of a handler. The caller is an argument, so that no handler
-// can forget to ask who it is.
-func do[I, O any](handler func(s *Surface, ctx context.Context, c account.Caller, in *I) (*O, error)) func(*Surface, huma.API, huma.Operation) {
-	return func(s *Surface, api huma.API, op huma.Operation) {
-		huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
-			caller, ok := ctx.Value(callerKey{}).(account.Caller)
-			if !ok {
-				return nil, s.problem(ctx, fail.New(fail.Unauthorized, account.CodeUnauthorized, "the caller is not known"))
-			}
-			out, err := handler(s, ctx, caller, in)
-			if err != nil {
-				return nil, s.problem(ctx, err)
-			}
-			return out, nil
-		})
+// do makes a route of a handler.
+func do[I, O any](handler func(s *Surface, ctx context.Context, c account.Caller, in *I) (*O, error)) register {
+	return func(s *Surface, d *door.Door, scope account.Scope, op huma.Operation) {
+		door.Handle(d, op, scope, func(ctx context.Context, c account.Caller, in *I) (*O, error) { return handler(s, ctx, c, in) })
 	}
 }
