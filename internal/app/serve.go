@@ -21,6 +21,7 @@ import (
 	"steno/internal/api/httpx"
 	"steno/internal/api/ops"
 	"steno/internal/api/push"
+	v1 "steno/internal/api/v1"
 	v2 "steno/internal/api/v2"
 	"steno/internal/artifact"
 	"steno/internal/blob"
@@ -320,13 +321,28 @@ func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
 // operator only.
 func (s *server) handler() http.Handler {
 	r := chi.NewRouter()
+	old := &v1.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Log: s.Log, Version: s.version}
 	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Clock: s.Clock, Log: s.Log, Version: s.version}
 	(&ops.Surface{Ready: s.DB.Ping, Registry: s.registry}).Mount(r)
 	if s.o.Has("api") {
 		surface.Mount(r)
+		old.Mount(r)
+		r.NotFound(byPath(old.NotFound, surface.NotFound))
+		r.MethodNotAllowed(byPath(old.MethodNotAllowed, surface.MethodNotAllowed))
 		s.mountAdmin(r)
 		s.mountArtifacts(r)
 		(&push.Surface{Calendars: s.calendars, Log: s.Log}).Mount(r)
 	}
-	return httpx.Wrap(r, httpx.Options{Log: s.Log, Clock: s.Clock, Panic: surface.Panicked, Observe: ops.Observer(s.registry)})
+	return httpx.Wrap(r, httpx.Options{Log: s.Log, Clock: s.Clock, Panic: byPath(old.Panicked, surface.Panicked), Observe: ops.Observer(s.registry)})
+}
+
+// byPath lets API v1 answer for its own paths, and API v2 for all others.
+func byPath(one, two http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if v1.Serves(r.URL.Path) {
+			one(w, r)
+			return
+		}
+		two(w, r)
+	}
 }

@@ -153,7 +153,7 @@ func extraOf(raw json.RawMessage) json.RawMessage {
 		Extra json.RawMessage `json:"extra"`
 	}
 	_ = json.Unmarshal(raw, &item) // it may be no object at all
-	extra, err := object("/extra", item.Extra)
+	extra, err := door.Object("/extra", item.Extra)
 	if err != nil {
 		return orNull(nil)
 	}
