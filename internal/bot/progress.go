@@ -43,6 +43,8 @@ type StoredArtifact struct {
 	Key    string // storage key
 	Bytes  int64
 	SHA256 string // hex
+	// StoredAt is filled in by lists of screenshots.
+	StoredAt time.Time
 }
 
 // Result sums up a recording.

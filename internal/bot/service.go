@@ -26,6 +26,7 @@ type Store interface {
 	Details(ctx context.Context, team, id string) (Details, error)
 	List(ctx context.Context, team string, q Query) ([]Bot, error)
 	ScheduleStore
+	StoreV1
 	Screenshots(ctx context.Context, team, id string, q ShotQuery) ([]StoredArtifact, error)
 	// Command returns a command as it stands.
 	Command(ctx context.Context, id string) (Command, error)
@@ -54,8 +55,9 @@ type Tx interface {
 	AddTransition(ctx context.Context, b Bot, t Transition) error
 	PutPeople(ctx context.Context, b Bot, people []Participant, speakers []Participant) error
 	PutArtifacts(ctx context.Context, b Bot, a []StoredArtifact, at time.Time) error
-	// DropArtifacts has no URL of the bot's files handed out any more.
-	DropArtifacts(ctx context.Context, b Bot, at time.Time) error
+	// DropArtifacts has no URL of the bot's files handed out any more, and says of
+	// how many that was not so before.
+	DropArtifacts(ctx context.Context, b Bot, at time.Time) (int64, error)
 	// Config returns what was asked of a locked bot.
 	Config(ctx context.Context, b Bot) (Config, error)
 	// Details adds what belongs to a locked bot.
@@ -107,6 +109,8 @@ type Service struct {
 	// Lead is how long before its time a scheduled bot is launched, so that its
 	// browser is ready when it is to join.
 	Lead time.Duration
+	// Transcriber has recordings transcribed again; nil: nothing does.
+	Transcriber Transcriber
 	// Rouse wakes whoever runs RunDue in this process. May be nil.
 	Rouse func()
 }
@@ -324,18 +328,32 @@ const leftEarly = "the bot was asked to leave before it joined"
 // DeleteData removes a bot's files and marks them as deleted (C8). No URL is
 // handed out any more from now on; a job removes the files.
 func (s *Service) DeleteData(ctx context.Context, team, id string) error {
-	return s.Store.InTx(ctx, func(tx Tx) error {
+	_, err := s.Erase(ctx, team, id)
+	return err
+}
+
+// Erase is DeleteData, and says what there was.
+func (s *Service) Erase(ctx context.Context, team, id string) (found Deletion, err error) {
+	err = s.Store.InTx(ctx, func(tx Tx) error {
 		b, err := tx.Lock(ctx, team, id)
 		if err != nil {
 			return err
+		}
+		if found = NoDataFound; b.ArtifactsDeleted {
+			found = DataAlreadyDeleted
 		}
 		b.ArtifactsDeleted = true
 		if err := tx.Update(ctx, b.Bot, b.Seq); err != nil {
 			return err
 		}
-		if err := tx.DropArtifacts(ctx, b.Bot, s.Clock.Now()); err != nil {
+		n, err := tx.DropArtifacts(ctx, b.Bot, s.Clock.Now())
+		if err != nil {
 			return err
+		}
+		if n > 0 {
+			found = DataDeleted
 		}
 		return tx.EnqueueDelete(ctx, id)
 	})
+	return found, err
 }
