@@ -51,7 +51,7 @@ func (s *Service) occasion(ctx context.Context, team, id string, all bool) (Even
 }
 
 // ScheduleEvent puts a bot on an event, or on all occurrences of its series, and
-// returns those that have got it. An event without a meeting URL waits for one.
+// returns those that have got it, or will when they have a meeting URL.
 func (s *Service) ScheduleEvent(ctx context.Context, team, id string, all bool, settings []byte) ([]PlannedEvent, error) {
 	e, t, err := s.occasion(ctx, team, id, all)
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *Service) ScheduleEvent(ctx context.Context, team, id string, all bool, 
 	got := map[string]bool{}
 	for _, o := range out {
 		switch {
-		case o.Code == "" || o.Code == OutcomeNoURL:
+		case o.Code == "" || t.All && o.Code == OutcomeNoURL:
 			got[o.EventID] = true
 		case !t.All:
 			return nil, fail.New(fail.Conflict, "FST_ERR_"+o.Code, "%s", o.Message)

@@ -90,7 +90,7 @@ func load(text []byte, r *Reference) *Reference {
 		r.Operations["resync_all"] = again
 	}
 	for id, o := range r.Operations {
-		o.ID = id
+		o.ID, o.Path = id, strings.TrimSuffix(o.Path, "/") // both spellings are the same
 		r.Operations[id] = o
 	}
 	if err := r.compile(); err != nil {

@@ -214,7 +214,7 @@ func (b BotSettings) transcription(r *bot.Request) (err error) {
 			return err
 		}
 	}
-	if r.Transcription = &t; t.APIKey == "" && t.Custom == nil {
+	if r.Transcription = &t; t.APIKey == "" && string(orNull(t.Custom)) == "null" {
 		r.Transcription = nil
 	}
 	return nil

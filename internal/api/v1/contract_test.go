@@ -25,7 +25,7 @@ func TestEveryOperationAnswersAsTheReferenceSays(t *testing.T) {
 	for _, o := range shared.operations(t) {
 		there[o.id] = true
 		documented := ref.Operations[o.id]
-		if documented.Method != o.method || strings.TrimSuffix(documented.Path, "/") != o.path {
+		if documented.Method != o.method || documented.Path != o.path {
 			t.Errorf("%s is at %s %s, documented at %s %s", o.id, o.method, o.path, documented.Method, documented.Path)
 		}
 		t.Run(o.id, func(t *testing.T) {

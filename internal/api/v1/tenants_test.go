@@ -74,13 +74,14 @@ func (w *world) sorts() map[string]ids {
 func (o operation) refuseStrangers(t *testing.T, red *world) (cells int) {
 	t.Helper()
 	unknown := "stn_" + strings.Repeat("0", 43)
-	first := ""
 	for name, h := range map[string]http.Header{
 		"no key": {}, "no key's form": {v1.KeyHeader: {"x"}}, "unknown": {v1.KeyHeader: {unknown}}, "unknown, old header": {v1.OldKeyHeader: {unknown}},
 		"unknown, bearer": {"Authorization": {"Bearer " + unknown}}, "basic": {"Authorization": {"Basic " + red.key}}, "bare": {"Authorization": {red.key}},
 		"a key and more": {v1.KeyHeader: {red.key + "x"}}, "upper case": {v1.KeyHeader: {strings.ToUpper(red.key)}},
 		"the first header counts": {v1.KeyHeader: {unknown}, v1.OldKeyHeader: {red.key}},
+		"revoked":                 {v1.KeyHeader: {red.revoked(t)}},
 	} {
+		first := ""
 		for sort, i := range red.sorts() {
 			c := o.call(i)
 			r := red.callAs(t, h, c.method, c.path, c.body)
@@ -94,6 +95,20 @@ func (o operation) refuseStrangers(t *testing.T, red *world) (cells int) {
 		}
 	}
 	return cells
+}
+
+// revoked returns a key of the team that was good once.
+func (s *stand) revoked(t *testing.T) string {
+	t.Helper()
+	key := s.newKey(t, s.team, account.Full)
+	keys, err := s.accounts.Keys(t.Context(), s.team.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.accounts.RevokeKey(t.Context(), keys[len(keys)-1].ID); err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 // refuseSendingKeys calls with a key that may only send bots.
