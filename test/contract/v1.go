@@ -45,6 +45,7 @@ func (r *Reference) bareAnswer(method, path string, status int, header http.Head
 	case err != nil:
 		return append(bad, fmt.Sprintf("not JSON: %v: %.200q", err, body))
 	case documented && schema != nil:
+		take(value, additions[o.ID])
 		return append(bad, r.fits(schema, value)...)
 	case status < 400:
 		return append(bad, fmt.Sprintf("the status %d is not documented (operation known: %v)", status, known))

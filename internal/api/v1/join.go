@@ -25,11 +25,14 @@ func (in *KeyInput) Resolve(ctx huma.Context) []error {
 
 // with gives a request the key that its address is called with.
 func (in *KeyInput) with(r bot.Request) bot.Request {
-	if r.V1 != nil && r.V1.WebhookURL != "" {
-		own := *r.V1
-		own.WebhookKey = in.key
-		r.V1 = &own
+	if r.V1 == nil {
+		return r
 	}
+	own := *r.V1
+	if own.WebhookKey = in.key; own.WebhookURL == "" {
+		own.WebhookKey = ""
+	}
+	r.V1 = &own
 	return r
 }
 
