@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,6 +48,7 @@ type server struct {
 	host      string
 	registry  *prometheus.Registry
 	guard     *netguard.Guard
+	private   []netip.Prefix // that the operator allowed
 	operators account.Operators
 	objects   *blob.Store
 	signer    *artifact.Signer
@@ -58,6 +60,8 @@ type server struct {
 	closeProviders func()
 	zoom           *zoom.Service
 	closeZoom      func()
+	bearer         *account.Bearer // recognises callers by key or token
+	closeTokens    func()
 
 	alarm      *alarm.Alarm        // of calendars; nil without the role worker
 	dispatch   *alarm.Alarm        // of scheduled bots; nil without the role worker
@@ -99,6 +103,7 @@ func Serve(ctx context.Context, o config.Serve, version string, log *slog.Logger
 	defer func() { err = errors.Join(err, s.objects.Close()) }()
 	defer s.closeProviders()
 	defer s.closeZoom()
+	defer s.closeTokens()
 	return s.run(ctx, listener, begin)
 }
 
@@ -131,14 +136,16 @@ func (s *server) build(ctx context.Context) (err error) {
 	if s.host, err = hostID(s.o.Data); err != nil {
 		return err
 	}
-	private, err := s.o.PrivateTargets()
-	if err != nil {
+	if s.private, err = s.o.PrivateTargets(); err != nil {
 		return err
 	}
 	if s.operators, err = account.NewOperators(s.o.AdminKey); err != nil {
 		return err
 	}
-	s.guard = netguard.New(netguard.Options{Allow: private})
+	s.guard = netguard.New(netguard.Options{Allow: s.private})
+	if err := s.buildBearer(ctx); err != nil {
+		return err
+	}
 	if s.objects, err = openObjects(ctx, s.o.Storage); err != nil {
 		return err
 	}
@@ -210,7 +217,7 @@ type ledger struct {
 }
 
 func (s *server) buildRunner() (err error) {
-	queues, workers := map[string]int{}, job.NewWorkers()
+	queues, workers := map[string]int{}, job.NewWorkers(store.Away)
 	if s.o.Has("worker") {
 		queues[job.Default], queues[job.Calendars] = 8, syncsAtOnce
 		job.Register(workers, deleteTime, deleter{bots: s.store, objects: s.objects}.run)
@@ -231,7 +238,7 @@ func (s *server) buildRunner() (err error) {
 }
 
 func (s *server) launcher() *launcher {
-	return &launcher{bots: s.bots, supervisor: s.supervisor, host: s.host, tools: s.o.Tools, hosts: s.o.Hosts, shots: s.o.Screenshots, clock: s.Clock, log: s.Log}
+	return &launcher{bots: s.bots, supervisor: s.supervisor, host: s.host, tools: s.o.Tools, hosts: s.o.Hosts, private: s.private, shots: s.o.Screenshots, clock: s.Clock, log: s.Log}
 }
 
 // run starts the parts, serves until ctx ends, and stops them in reverse.
@@ -329,6 +336,7 @@ func (s *server) handler() http.Handler {
 		old.Mount(r)
 		r.NotFound(byPath(old.NotFound, surface.NotFound))
 		r.MethodNotAllowed(byPath(old.MethodNotAllowed, surface.MethodNotAllowed))
+		s.mountUnified(r)
 		s.mountAdmin(r)
 		s.mountArtifacts(r)
 		(&push.Surface{Calendars: s.calendars, Log: s.Log}).Mount(r)

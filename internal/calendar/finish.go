@@ -35,6 +35,9 @@ func (r *run) finish(ctx context.Context) error {
 		if r.full {
 			c.Sync.FullWanted = false
 		}
+		if at := c.Sync.StaleAt; at != nil && c.Sync.StartedAt.After(*at) {
+			c.Sync.StaleAt = nil
+		}
 		c.SyncedAt, c.SyncStatus, c.SyncError = &now, SyncSuccess, ""
 		if r.partial != "" {
 			c.SyncStatus, c.SyncError = SyncPartial, r.partial

@@ -28,7 +28,7 @@ func child() int {
 		fmt.Println("open:", err)
 		return 1
 	}
-	w := job.NewWorkers()
+	w := job.NewWorkers(nil)
 	job.Register(w, time.Minute, func(ctx context.Context, _ job.Job[hello]) error {
 		fmt.Println("running")
 		<-ctx.Done()
@@ -72,7 +72,7 @@ func TestJobOfAKilledProcessIsRunAgain(t *testing.T) {
 			enqueue(t, db, hello{"Ada"}, job.Opts{MaxAttempts: 1})
 			killInTheMiddle(t, o)
 			again := make(chan int, 1)
-			w := job.NewWorkers()
+			w := job.NewWorkers(nil)
 			job.Register(w, time.Minute, func(_ context.Context, j job.Job[hello]) error {
 				again <- j.Attempt
 				return nil

@@ -2,8 +2,11 @@ package store
 
 import (
 	"bytes"
+	"compress/flate"
 	"encoding/json"
+	"io"
 	"strings"
+	"sync"
 
 	"steno/internal/calendar"
 )
@@ -58,3 +61,20 @@ func unpackDetails(packed, raw []byte) (d calendar.Details, err error) {
 	}
 	return d, err
 }
+
+// unpackShown reads the details without the service's own object, which is most
+// of what is packed.
+func unpackShown(packed []byte) (d calendar.Details, err error) {
+	if packed == nil {
+		return d, nil
+	}
+	// A decoder stops behind the value, and what follows is not inflated.
+	r := inflaters.Get().(io.ReadCloser)
+	defer inflaters.Put(r)
+	if err := r.(flate.Resetter).Reset(bytes.NewReader(packed), nil); err != nil {
+		return d, err
+	}
+	return d, json.NewDecoder(r).Decode(&d)
+}
+
+var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}

@@ -37,9 +37,9 @@ const (
 	refreshLease = time.Minute
 	// refreshLook is how often a process looks whether another has finished.
 	refreshLook = 20 * time.Millisecond
-	// writeTries and writePause: a rotated refresh token that is not written is
-	// an account that is lost.
-	writeTries = 20
+	// writeTime and writePause: a rotated refresh token that is not written is an
+	// account that is lost.
+	writeTime  = 5 * time.Minute
 	writePause = 250 * time.Millisecond
 )
 
@@ -80,15 +80,15 @@ func (s *Grants) Refresh(ctx context.Context, id string, fn func(context.Context
 	unlock := s.lockLocal(id)
 	defer unlock()
 	owner := newOwner()
-	if err := s.lock(ctx, id, owner); err != nil {
-		return calendar.Grant{}, err
-	}
 	written := false
-	defer func() {
+	defer func() { // also when taking the lease failed: it may be taken nevertheless
 		if !written {
 			_ = s.release(context.WithoutCancel(ctx), id, owner) // the lease runs out otherwise
 		}
 	}()
+	if err := s.lock(ctx, id, owner); err != nil {
+		return calendar.Grant{}, err
+	}
 	old, err := s.Grant(ctx, id)
 	if err != nil {
 		return old, err
@@ -165,23 +165,30 @@ func (s *Grants) release(ctx context.Context, id, owner string) error {
 	})
 }
 
-// write stores a grant and gives the lease back. It does not give up at once:
-// the service has replaced the old token already.
-func (s *Grants) write(ctx context.Context, id, owner string, g calendar.Grant) (err error) {
-	for try := range writeTries {
-		if try > 0 {
-			time.Sleep(writePause)
-		}
-		err = s.DB.InTx(ctx, func(tx *Tx) error {
-			var team string
-			if err := tx.QueryRow(ctx, `UPDATE calendar_grants SET lock_by = '' WHERE calendar_id = $1 AND lock_by = $2 RETURNING team_id`, id, owner).Scan(&team); err != nil {
-				return noCalendar(err, id)
+// write stores a grant and gives the lease back. It does not give up while the
+// database is away: the service has replaced the old token already.
+func (s *Grants) write(ctx context.Context, id, owner string, g calendar.Grant) error {
+	for end := s.Clock.Now().Add(writeTime); ; time.Sleep(writePause) {
+		err := s.tryWrite(ctx, id, owner, g)
+		if fail.Is(err, fail.NotFound) {
+			// The lease is not ours: it ran out, or this was written before, and only
+			// the answer was lost.
+			if now, e := s.Grant(ctx, id); e == nil && reflect.DeepEqual(now, g) {
+				return nil
 			}
-			return putGrant(ctx, tx, s.Vault, team, id, g, s.Clock.Now())
-		})
-		if err == nil || !fail.Is(err, fail.Unavailable) {
+		}
+		if err == nil || !fail.Is(err, fail.Unavailable) || s.Clock.Now().After(end) {
 			return err
 		}
 	}
-	return err
+}
+
+func (s *Grants) tryWrite(ctx context.Context, id, owner string, g calendar.Grant) error {
+	return s.DB.InTx(ctx, func(tx *Tx) error {
+		var team string
+		if err := tx.QueryRow(ctx, `UPDATE calendar_grants SET lock_by = '' WHERE calendar_id = $1 AND lock_by = $2 RETURNING team_id`, id, owner).Scan(&team); err != nil {
+			return noCalendar(err, id)
+		}
+		return putGrant(ctx, tx, s.Vault, team, id, g, s.Clock.Now())
+	})
 }

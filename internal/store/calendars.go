@@ -144,21 +144,22 @@ func (t calendarTx) TakeChanges(ctx context.Context, c calendar.Connection) ([]s
 const connectionColumns = `id, team_id, platform, raw_id, email, name, time_zone, metadata, status, status_message, synced_at, sync_status,
 	sync_error, created_at, updated_at, deleted_at, cursor_text, window_start, window_end, announced, generation, full_wanted, roll_at,
 	sync_at, sync_queued_at, sync_by, sync_until, sync_started_at, sync_failures,
-	channel_id, channel_provider_id, channel_expires, watch_at, watch_failures, reach_at`
+	channel_id, channel_provider_id, channel_expires, watch_at, watch_failures, reach_at, stale_at, preferred`
 
 func scanConnection(scan func(...any) error) (c calendar.Connection, err error) {
 	var metadata sql.NullString
-	var synced, deleted, at, queued, expires, watch sql.NullInt64
+	var synced, deleted, at, queued, expires, watch, stale sql.NullInt64
 	var created, updated, start, end, roll, until, started, reach int64
 	s, w := &c.Sync, &c.Watch
 	err = scan(&c.ID, &c.TeamID, &c.Platform, &c.RawID, &c.Email, &c.Name, &c.TimeZone, &metadata, &c.Status, &c.StatusMessage, &synced, &c.SyncStatus,
 		&c.SyncError, &created, &updated, &deleted, &s.Cursor, &start, &end, &s.Announced, &s.Generation, &s.FullWanted, &roll,
 		&at, &queued, &s.By, &until, &started, &s.Failures,
-		&w.ChannelID, &w.ProviderID, &expires, &watch, &w.Failures, &reach)
+		&w.ChannelID, &w.ProviderID, &expires, &watch, &w.Failures, &reach, &stale, &c.Preferred)
 	if metadata.Valid {
 		c.Metadata = []byte(metadata.String)
 	}
 	c.SyncedAt, c.DeletedAt, s.At, s.QueuedAt, w.Expires, w.RenewAt = maybeTime(synced), maybeTime(deleted), maybeTime(at), maybeTime(queued), maybeTime(expires), maybeTime(watch)
+	s.StaleAt = maybeTime(stale)
 	c.CreatedAt, c.UpdatedAt, s.RollAt, s.Until, s.StartedAt = timeOf(created), timeOf(updated), timeOf(roll), timeOf(until), timeOf(started)
 	s.Window = calendar.Window{Start: timeOf(start), End: timeOf(end)}
 	if reach != 0 {
@@ -258,13 +259,13 @@ func (t calendarTx) UpdateConnection(ctx context.Context, c calendar.Connection)
 		status_message = $7, synced_at = $8, sync_status = $9, sync_error = $10, updated_at = $11, deleted_at = $12, cursor_text = $13,
 		window_start = $14, window_end = $15, announced = $16, generation = $17, full_wanted = $18, roll_at = $19, sync_at = $20,
 		sync_queued_at = $21, sync_by = $22, sync_until = $23, sync_started_at = $24, sync_failures = $25, channel_id = $26,
-		channel_provider_id = $27, channel_expires = $28, watch_at = $29, watch_failures = $30, reach_at = $31
-		WHERE team_id = $32 AND id = $33`,
+		channel_provider_id = $27, channel_expires = $28, watch_at = $29, watch_failures = $30, reach_at = $31, stale_at = $32
+		WHERE team_id = $33 AND id = $34`,
 		c.Email, strings.ToLower(c.Email), c.Name, c.TimeZone, maybeJSON(c.Metadata), string(c.Status),
 		c.StatusMessage, maybeMS(c.SyncedAt), string(c.SyncStatus), c.SyncError, c.UpdatedAt.UnixMilli(), maybeMS(c.DeletedAt), string(s.Cursor),
 		msOf(s.Window.Start), msOf(s.Window.End), s.Announced, s.Generation, s.FullWanted, msOf(s.RollAt), maybeMS(s.At),
 		maybeMS(s.QueuedAt), s.By, msOf(s.Until), msOf(s.StartedAt), s.Failures, w.ChannelID,
-		w.ProviderID, maybeMS(w.Expires), maybeMS(w.RenewAt), w.Failures, msOf(s.Reach), c.TeamID, c.ID)
+		w.ProviderID, maybeMS(w.Expires), maybeMS(w.RenewAt), w.Failures, msOf(s.Reach), maybeMS(s.StaleAt), c.TeamID, c.ID)
 	return err
 }
 
@@ -313,6 +314,7 @@ func (t calendarTx) Channels(ctx context.Context, team, id string) ([]calendar.P
 
 // dropOrder lists the tables of a calendar, those that point at others first.
 var dropOrder = []string{
+	"DELETE FROM calendar_lookups WHERE calendar_id = $1 AND month_at IN (SELECT month_at FROM calendar_lookups WHERE calendar_id = $1 LIMIT $2)",
 	"DELETE FROM calendar_channels WHERE id IN (SELECT id FROM calendar_channels WHERE calendar_id = $1 LIMIT $2)",
 	"DELETE FROM calendar_changes WHERE calendar_id = $1 AND event_id IN (SELECT event_id FROM calendar_changes WHERE calendar_id = $1 LIMIT $2)",
 	"DELETE FROM event_decisions WHERE event_id IN (SELECT event_id FROM calendar_bots WHERE calendar_id = $1 ORDER BY event_id LIMIT $2)",

@@ -173,6 +173,14 @@ func (tx *Tx) ReleaseLeases(ctx context.Context, by string, now time.Time) (int6
 	return execN(ctx, tx, set+`lease_by = $2`, now.UnixMilli(), by)
 }
 
+// UndoClaims makes the deliveries due that were claimed with exactly this lease
+// and that nobody sends, because the answer to the claim was lost.
+func (tx *Tx) UndoClaims(ctx context.Context, l Lease, now time.Time) error {
+	_, err := tx.Exec(ctx, `UPDATE webhook_deliveries SET next_at = $1, lease_by = '' WHERE state = 'pending' AND lease_by = $2 AND next_at = $3`,
+		tx.db.planned(now.UnixMilli(), l.By, l.Until.UnixMilli())...)
+	return err
+}
+
 // Attempt is one try to deliver, and what follows from it.
 type Attempt struct {
 	DeliveryID string
@@ -333,6 +341,8 @@ type Turn struct {
 	FailedBefore time.Time // see RecordAttempts
 	Lease        Lease
 	Want         []Want
+	// Undo are the leases of turns whose answers were lost.
+	Undo []Lease
 }
 
 // Want asks for up to Limit due deliveries of a lane.
@@ -355,6 +365,11 @@ func (db *DB) DeliveryTurn(ctx context.Context, t Turn) (TurnResult, error) {
 		out = TurnResult{} // the transaction may be run again
 		if out.Disabled, err = tx.RecordAttempts(ctx, t.Attempts, t.Lease.Now, t.FailedBefore); err != nil {
 			return err
+		}
+		for _, l := range t.Undo {
+			if err := tx.UndoClaims(ctx, l, t.Lease.Now); err != nil {
+				return err
+			}
 		}
 		for _, w := range t.Want {
 			claims, err := tx.ClaimDeliveries(ctx, w.Lane, w.Limit, t.Lease)

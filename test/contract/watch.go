@@ -123,6 +123,20 @@ func (w *Watch) Told() map[string]int {
 	return out
 }
 
+// ToldTable shows how often each of the reference's webhooks and callbacks was
+// seen, a dash for never.
+func (w *Watch) ToldTable() string {
+	told, b := w.Told(), &strings.Builder{}
+	for _, what := range slices.Sorted(maps.Keys(told)) {
+		n := "-"
+		if told[what] > 0 {
+			n = strconv.Itoa(told[what])
+		}
+		fmt.Fprintf(b, "%-38s %s\n", what, n)
+	}
+	return b.String()
+}
+
 // Count returns how often an operation answered with a status.
 func (w *Watch) Count(id string, status int) int {
 	w.mu.Lock()

@@ -35,6 +35,7 @@ type account struct {
 	tokens     calendar.TokenStore
 	calendar.BusyReader
 	calendar.Writer
+	calendar.SeriesWriter
 }
 
 var refusals = map[string]calendar.ErrorKind{

@@ -134,7 +134,7 @@ func (s *stand) newTeam(t testing.TB, name string) (account.Team, string) {
 
 func (s *stand) newKey(t testing.TB, team account.Team, p account.Permission) string {
 	t.Helper()
-	key, _, err := s.accounts.CreateKey(t.Context(), team.ID, "test", p)
+	key, _, err := s.accounts.CreateKey(t.Context(), account.NewKey{TeamID: team.ID, Name: "test", Permission: p})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -93,7 +93,7 @@ type Surface struct {
 	Clock     clock.Clock
 	Log       *slog.Logger
 	Version   string // of the program, for the OpenAPI document
-	// Patience is how long a handler may take; 0: 20 seconds.
+	// Patience is how long a request may take; 0: httpx.Patience.
 	Patience time.Duration
 
 	schemas huma.Registry // of the bodies

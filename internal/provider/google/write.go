@@ -18,8 +18,13 @@ const conference = 1
 // digits are among the letters that Google allows (a to v, 0 to 9), and a second
 // insert with it is refused as a duplicate instead of making a second event.
 func (a *account) Create(ctx context.Context, id string, c calendar.Change) (calendar.Item, error) {
+	return a.insert(ctx, id, &api.Event{}, c)
+}
+
+// insert makes an event of what e says and c says on top.
+func (a *account) insert(ctx context.Context, id string, e *api.Event, c calendar.Change) (calendar.Item, error) {
 	s := a.spec("create event")
-	e := &api.Event{Id: clientID(c.RequestID)}
+	e.Id = clientID(c.RequestID)
 	s.Once = e.Id == ""
 	apply(e, c)
 	if c.Attendees != nil {
@@ -140,6 +145,9 @@ func apply(e *api.Event, c calendar.Change) {
 	text("Location", &e.Location, c.Location)
 	if c.When != nil {
 		e.Start, e.End = pointFor(c.When.Start, *c.When), pointFor(c.When.End, *c.When)
+	}
+	if c.Recurrence != nil {
+		e.Recurrence = c.Recurrence
 	}
 }
 
