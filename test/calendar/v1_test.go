@@ -33,7 +33,7 @@ type customer struct {
 func (s *stand) customer(t *testing.T) customer {
 	t.Helper()
 	accounts := account.New(store.Accounts{DB: s.db}, s.clock, s.log)
-	key, _, err := accounts.CreateKey(t.Context(), s.team, "test", account.Full)
+	key, _, err := accounts.CreateKey(t.Context(), account.NewKey{TeamID: s.team, Name: "test", Permission: account.Full})
 	if err != nil {
 		t.Fatal(err)
 	}
