@@ -41,6 +41,7 @@ type Secrets interface {
 	OpenWebhookSecret(team, endpoint, sealed string) (string, error)
 	OpenOldWebhookSecret(team, endpoint, sealed string) (string, error)
 	OpenCallbackSecret(team, bot, sealed string) (string, error)
+	OpenWebhookKey(team, bot, sealed string) (string, error)
 }
 
 // Options of a Sender. Queue, Client, Secrets, Clock and Log are required.

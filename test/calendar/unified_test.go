@@ -29,6 +29,7 @@ type desk struct {
 	room *unified.Service
 	url  string
 	key  string
+	seen map[string]int // calls that called has waited for
 }
 
 func newDesk(t testing.TB, db *store.DB) *desk {
@@ -47,7 +48,8 @@ func (s *stand) desk(t testing.TB) *desk {
 		t.Fatal(err)
 	}
 	r := chi.NewRouter()
-	(&api.Surface{Calendar: d.room, Accounts: accounts, Log: s.log, Version: "test"}).Mount(r)
+	feeds := &unified.Feeds{Store: store.Unified{DB: s.db}, Clock: s.clock}
+	(&api.Surface{Calendar: d.room, Feeds: feeds, Accounts: accounts, Log: s.log, Version: "test", Public: "https://steno.example/"}).Mount(r)
 	web := httptest.NewServer(r)
 	t.Cleanup(web.Close)
 	d.url = web.URL + "/api/v2/calendar"

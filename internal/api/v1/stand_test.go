@@ -99,6 +99,7 @@ func newStand(t testing.TB, db *store.DB) *stand {
 	}
 	s.team, s.key = s.newTeam(t, "red")
 	surface := &v1.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.accounts, Quota: s.quota, Log: log, Version: "test"}
+	s.addBots(surface)
 	s.watch = &contract.Watch{Failed: t.Errorf}
 	s.serve(t, surface)
 	return s
