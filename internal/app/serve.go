@@ -22,6 +22,7 @@ import (
 	"steno/internal/api/httpx"
 	"steno/internal/api/ops"
 	"steno/internal/api/push"
+	v1 "steno/internal/api/v1"
 	v2 "steno/internal/api/v2"
 	"steno/internal/artifact"
 	"steno/internal/blob"
@@ -59,6 +60,8 @@ type server struct {
 	closeProviders func()
 	zoom           *zoom.Service
 	closeZoom      func()
+	bearer         *account.Bearer // recognises callers by key or token
+	closeTokens    func()
 
 	alarm      *alarm.Alarm        // of calendars; nil without the role worker
 	dispatch   *alarm.Alarm        // of scheduled bots; nil without the role worker
@@ -100,6 +103,7 @@ func Serve(ctx context.Context, o config.Serve, version string, log *slog.Logger
 	defer func() { err = errors.Join(err, s.objects.Close()) }()
 	defer s.closeProviders()
 	defer s.closeZoom()
+	defer s.closeTokens()
 	return s.run(ctx, listener, begin)
 }
 
@@ -139,6 +143,9 @@ func (s *server) build(ctx context.Context) (err error) {
 		return err
 	}
 	s.guard = netguard.New(netguard.Options{Allow: s.private})
+	if err := s.buildBearer(ctx); err != nil {
+		return err
+	}
 	if s.objects, err = openObjects(ctx, s.o.Storage); err != nil {
 		return err
 	}
@@ -147,7 +154,7 @@ func (s *server) build(ctx context.Context) (err error) {
 	}
 	s.store = store.Bots{DB: s.DB, Vault: s.Vault, Requests: seal.Requests{Sealer: s.Vault.Sealer}, Quota: NewQuotaRoom(s.Quota, s.DB)}
 	s.bots = &bot.Service{
-		Store: s.store, Clock: s.Clock, Signer: s.signer, Hosts: s.o.Meetings(), ValidURL: s.guard.Validate, Lead: s.o.JoinLead,
+		Store: s.store, Clock: s.Clock, Signer: s.signer, SignerV1: s.signer.For(artifact.LifetimeV1), Hosts: s.o.Meetings(), ValidURL: s.guard.Validate, Lead: s.o.JoinLead,
 		Nudge: func(id string) {
 			if s.supervisor != nil {
 				s.supervisor.Nudge(id)
@@ -321,13 +328,29 @@ func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
 // operator only.
 func (s *server) handler() http.Handler {
 	r := chi.NewRouter()
+	old := &v1.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Webhooks: s.Endpoints(s.guard.Validate), Clock: s.Clock, Log: s.Log, Version: s.version}
 	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Clock: s.Clock, Log: s.Log, Version: s.version}
 	(&ops.Surface{Ready: s.DB.Ping, Registry: s.registry}).Mount(r)
 	if s.o.Has("api") {
 		surface.Mount(r)
+		old.Mount(r)
+		r.NotFound(byPath(old.NotFound, surface.NotFound))
+		r.MethodNotAllowed(byPath(old.MethodNotAllowed, surface.MethodNotAllowed))
+		s.mountUnified(r)
 		s.mountAdmin(r)
 		s.mountArtifacts(r)
 		(&push.Surface{Calendars: s.calendars, Log: s.Log}).Mount(r)
 	}
-	return httpx.Wrap(r, httpx.Options{Log: s.Log, Clock: s.Clock, Panic: surface.Panicked, Observe: ops.Observer(s.registry)})
+	return httpx.Wrap(r, httpx.Options{Log: s.Log, Clock: s.Clock, Panic: byPath(old.Panicked, surface.Panicked), Observe: ops.Observer(s.registry)})
+}
+
+// byPath lets API v1 answer for its own paths, and API v2 for all others.
+func byPath(one, two http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if v1.Serves(r.URL.Path) {
+			one(w, r)
+			return
+		}
+		two(w, r)
+	}
 }

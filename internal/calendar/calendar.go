@@ -54,6 +54,9 @@ type Connection struct {
 	UpdatedAt     time.Time
 	DeletedAt     *time.Time // hidden; its rows are being removed
 
+	// Preferred: new events of the team go here, if they name no calendar.
+	Preferred bool
+
 	Sync  SyncState
 	Watch WatchState
 }
@@ -64,10 +67,14 @@ type SyncState struct {
 	// Window is what is materialised: it was read as a whole at the last full
 	// round or roll.
 	Window     Window
-	Announced  bool  // calendar.events_synced was sent
-	Generation int64 // of the present or last sync; rows carry the one that saw them
+	Reach      time.Time // read at least so far ahead; zero: as far as usual
+	Announced  bool      // calendar.events_synced was sent
+	Generation int64     // of the present or last sync; rows carry the one that saw them
 	FullWanted bool
 	RollAt     time.Time // when the window is moved on
+	// StaleAt is when something was written at the service that the stored events
+	// may not show; nil: they show all that Steno has written.
+	StaleAt *time.Time
 
 	// At is when the next sync is due: at once after a push, or as a poll. Nil:
 	// never, until the credentials change.
@@ -177,6 +184,14 @@ type Details struct {
 	Organizer   Person   `json:"organizer"`
 	Attendees   []Person `json:"attendees,omitempty"`
 	Link        string   `json:"link,omitempty"`
+	HTML        bool     `json:"html,omitempty"` // Description is HTML
+	// Conference is the URL of the service's own field for online meetings.
+	Conference string `json:"conference,omitempty"`
+	// OwnStatus, Offsets, Created and Updated are those of Fields.
+	OwnStatus string    `json:"own_status,omitempty"`
+	Offsets   *Offsets  `json:"offsets,omitempty"`
+	Created   time.Time `json:"created,omitzero"`
+	Updated   time.Time `json:"updated,omitzero"`
 	// Raw is the service's own object, kept apart.
 	Raw json.RawMessage `json:"-"`
 }

@@ -37,6 +37,10 @@ const (
 	Refused ErrorKind = "refused"
 )
 
+// Inexpressible is the Reason of a refusal: the service has no words for a
+// recurrence. The message says why, and what to do.
+const Inexpressible = "inexpressible"
+
 // Error is a failed call to a service.
 type Error struct {
 	Kind     ErrorKind

@@ -33,9 +33,20 @@ func eventOf(it Item, old Event, detect Detector) (Event, Details) {
 	d := Details{
 		Description: clean(it.Description), Location: clean(it.Location), Organizer: it.Organizer,
 		Attendees: it.Attendees, Link: it.Link, Raw: it.Raw,
+		HTML: it.HTML, Conference: conference(it.Candidates), OwnStatus: it.OwnStatus, Offsets: it.Offsets, Created: it.Created, Updated: it.Updated,
 	}
 	e.Hash, e.RawHash = digest(e, d), rawDigest(it.Raw)
 	return e, d
+}
+
+// conference is the URL of the service's own field for online meetings.
+func conference(candidates []Candidate) string {
+	for _, c := range candidates {
+		if c.Source == FromConference {
+			return clean(c.Text)
+		}
+	}
+	return ""
 }
 
 // clean takes out what PostgreSQL cannot store in a text.
@@ -95,7 +106,7 @@ func hydrate(it Item, master Fields) Item {
 		when.Zone = master.When.Zone
 	}
 	it.Fields, it.Bare = master, false
-	it.When, it.Recurrence = when, nil
+	it.When, it.Recurrence, it.Offsets = when, nil, nil
 	return it
 }
 

@@ -191,8 +191,19 @@ type Fields struct {
 	// Candidates are all places in which a meeting URL may stand, best first.
 	Candidates []Candidate
 	Link       string // the event's page at the service
-	Created    time.Time
-	Updated    time.Time
+	// OwnStatus is the status in the service's own word: Google's status, Graph's
+	// showAs.
+	OwnStatus string
+	// Offsets are those with which the service wrote the times; nil: in UTC.
+	Offsets *Offsets
+	Created time.Time
+	Updated time.Time
+}
+
+// Offsets of an event's start and end from UTC, in seconds.
+type Offsets struct {
+	Start int `json:"start"`
+	End   int `json:"end"`
 }
 
 // When is the time of an event. Timed: instants in UTC. All-day: midnight UTC
@@ -311,6 +322,10 @@ type BusyReader interface {
 	// FreeBusy returns the busy spans of the calendars within the window, in the
 	// order of their start, overlapping ones not merged.
 	FreeBusy(ctx context.Context, calendars []string, w Window) ([]Busy, error)
+	// PeopleBusy does so for people by their e-mail addresses, which are
+	// Busy.Calendar then. Of those in unknown the service tells this account
+	// nothing.
+	PeopleBusy(ctx context.Context, emails []string, w Window) (busy []Busy, unknown []string, err error)
 }
 
 // Busy is a span in which a calendar is taken.
@@ -327,6 +342,14 @@ type Writer interface {
 	Patch(ctx context.Context, calendar, id string, e Change) (Item, error)
 	// Delete removes an event. One that is gone already is no error.
 	Delete(ctx context.Context, calendar, id string) error
+	// Continue makes a new series of what is left of one from an occurrence on,
+	// with the changes of e. It does not end the old one: to cut a series in two
+	// is no single call at any service. A Change that names no time leaves the
+	// occurrences where they are. RequestID makes it repeatable.
+	Continue(ctx context.Context, calendar string, from Item, e Change) (Item, error)
+	// EndBefore makes the slot before that of an occurrence the last one of its
+	// series, and returns the master.
+	EndBefore(ctx context.Context, calendar string, from Item) (Item, error)
 }
 
 // Change holds the fields of an event to be written; nil leaves one as it is.
@@ -337,7 +360,13 @@ type Change struct {
 	Description *string
 	Location    *string
 	When        *When
-	Attendees   *[]Person
+	// InZone has the times written in When.Zone, in which a series keeps its hour.
+	// Without it Microsoft gets them in UTC.
+	InZone    bool
+	Attendees *[]Person
+	// Recurrence makes a series: RRULE, RDATE and EXDATE lines (RFC 5545). What a
+	// service cannot express is Refused with Reason Inexpressible.
+	Recurrence []string
 	// Conference asks for the service's own online meeting.
 	Conference bool
 	// Notify has the service mail the attendees (Google sendUpdates=all).

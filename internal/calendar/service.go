@@ -24,6 +24,8 @@ type Options struct {
 	// RefreshWait is how long Refresh waits for the sync that it asks for; 0: not
 	// at all.
 	RefreshWait time.Duration
+	// WriteWait is how long a write waits for a sync of its calendar: 5 s.
+	WriteWait time.Duration
 	// MaxCalendars bounds the connections of every team, beside the team's own
 	// limit; 0: no bound.
 	MaxCalendars int
@@ -85,9 +87,14 @@ func (s *Service) nudge() {
 
 // window is what a full round or a roll at the given time materialises. It
 // reaches further than promised, because it is moved on only once a day, and at
-// the poll after that; the hour that it is cut to comes on top.
-func (s *Service) window(now time.Time) Window {
-	return Window{Start: now.Add(-s.Options.Behind), End: now.Add(s.ahead() + rollEvery + 2*time.Hour).Truncate(time.Hour)}
+// the poll after that; the hour that it is cut to comes on top. reach moves its end
+// further ahead.
+func (s *Service) window(now, reach time.Time) Window {
+	w := Window{Start: now.Add(-s.Options.Behind), End: now.Add(s.ahead() + rollEvery + 2*time.Hour).Truncate(time.Hour)}
+	if reach.After(w.End) {
+		w.End = reach
+	}
+	return w
 }
 
 // provider returns the service of a platform.

@@ -144,7 +144,7 @@ func (r *run) plan(now time.Time) {
 	r.full = r.full || st.Cursor == "" || st.FullWanted || (r.roll && r.traits.CursorFixesWindow)
 	r.window = st.Window
 	if r.full || r.roll {
-		r.window = r.s.window(now)
+		r.window = r.s.window(now, st.Reach)
 	} else if from := now.Add(-r.s.Options.Behind); from.After(r.window.Start) {
 		r.window.Start = from
 	}

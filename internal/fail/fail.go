@@ -26,6 +26,7 @@ const (
 	Undelivered   Kind = "undelivered"   // a bot did not do what it was asked to; the message may be shown
 	Payment       Kind = "payment"       // the balance does not suffice
 	Unavailable   Kind = "unavailable"   // a dependency of ours is down; try again
+	Upstream      Kind = "upstream"      // a service on which the request depends has failed
 	Internal      Kind = "internal"      // our fault
 )
 

@@ -2,7 +2,11 @@ package store
 
 import (
 	"bytes"
+	"compress/flate"
 	"encoding/json"
+	"io"
+	"strings"
+	"sync"
 
 	"steno/internal/calendar"
 )
@@ -22,6 +26,25 @@ func packDetails(d calendar.Details) ([]byte, error) {
 	return deflate(plain)
 }
 
+// addresses are the columns by which events are found.
+func addresses(d calendar.Details) (organizer, attendees string) {
+	var b strings.Builder
+	for _, p := range d.Attendees {
+		if a := address(p.Email); a != "" {
+			b.WriteString("\n" + a)
+		}
+	}
+	if b.Len() > 0 {
+		b.WriteString("\n")
+	}
+	return address(d.Organizer.Email), b.String()
+}
+
+// address is an e-mail address as it is compared.
+func address(email string) string {
+	return strings.ToLower(strings.ReplaceAll(strings.TrimSpace(strings.ToValidUTF8(email, "")), "\x00", ""))
+}
+
 func unpackDetails(packed, raw []byte) (d calendar.Details, err error) {
 	plain, err := inflate(packed)
 	if err != nil {
@@ -38,3 +61,20 @@ func unpackDetails(packed, raw []byte) (d calendar.Details, err error) {
 	}
 	return d, err
 }
+
+// unpackShown reads the details without the service's own object, which is most
+// of what is packed.
+func unpackShown(packed []byte) (d calendar.Details, err error) {
+	if packed == nil {
+		return d, nil
+	}
+	// A decoder stops behind the value, and what follows is not inflated.
+	r := inflaters.Get().(io.ReadCloser)
+	defer inflaters.Put(r)
+	if err := r.(flate.Resetter).Reset(bytes.NewReader(packed), nil); err != nil {
+		return d, err
+	}
+	return d, json.NewDecoder(r).Decode(&d)
+}
+
+var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}

@@ -16,6 +16,8 @@ func (t calendarTx) PutGrant(ctx context.Context, c calendar.Connection, g calen
 	return putGrant(ctx, t.Tx, t.s.Vault, c.TeamID, c.ID, g, c.UpdatedAt)
 }
 
+// putGrant stores a grant. Whoever refreshes the one before meanwhile has lost:
+// what comes of that must not take the place of new credentials.
 func putGrant(ctx context.Context, tx *Tx, v CalendarVault, team, id string, g calendar.Grant, at time.Time) error {
 	plain, err := json.Marshal(g)
 	if err != nil {
@@ -26,7 +28,7 @@ func putGrant(ctx context.Context, tx *Tx, v CalendarVault, team, id string, g c
 		return err
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO calendar_grants (calendar_id, team_id, sealed, updated_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (calendar_id) DO UPDATE SET sealed = excluded.sealed, updated_at = excluded.updated_at`, id, team, sealed, at.UnixMilli())
+		ON CONFLICT (calendar_id) DO UPDATE SET sealed = excluded.sealed, updated_at = excluded.updated_at, lock_by = ''`, id, team, sealed, at.UnixMilli())
 	return err
 }
 

@@ -11,6 +11,13 @@ import (
 	"steno/simulator/truth"
 )
 
+// mail counts a write of which Google would mail the attendees.
+func (c *call) mail() {
+	if c.query("sendUpdates") == "all" {
+		c.s.Count("mail", c.grant.Account)
+	}
+}
+
 func notFound() service.Reply {
 	return failure(http.StatusNotFound, "global", "notFound", "Not Found")
 }
@@ -96,6 +103,7 @@ func insertEvent(c *call) service.Reply {
 	if err != nil {
 		return failure(http.StatusBadRequest, "global", "invalid", err.Error())
 	}
+	c.mail()
 	return c.show(cal, id)
 }
 
@@ -172,6 +180,7 @@ func (c *call) apply(d *draft, item, slot string, body map[string]json.RawMessag
 	if err != nil {
 		return failure(http.StatusBadRequest, "global", "invalid", err.Error())
 	}
+	c.mail()
 	id := item
 	if slot != "" {
 		id = instanceID(item, slot)
@@ -228,6 +237,7 @@ func deleteEvent(c *call) service.Reply {
 	if err := remove(cal, item, slot); err != nil {
 		return failure(http.StatusGone, "global", "deleted", "Resource has been deleted")
 	}
+	c.mail()
 	return service.Reply{Status: http.StatusNoContent}
 }
 

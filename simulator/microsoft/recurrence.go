@@ -86,8 +86,35 @@ func dayName(d time.Weekday) string { return strings.ToLower(d.String()) }
 
 func title(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
+// check refuses what Graph refuses: a pattern without what its type needs, a
+// range without its bound.
+func (r *recurrence) check() error {
+	p, kind := r.Pattern, strings.ToLower(r.Pattern.Type)
+	_, start := time.Parse(time.DateOnly, r.Range.StartDate)
+	switch {
+	case p.Interval < 1:
+		return fmt.Errorf("pattern.interval must be 1 or more")
+	case (kind == "weekly" || strings.HasPrefix(kind, "relative")) && len(p.DaysOfWeek) == 0:
+		return fmt.Errorf("pattern.daysOfWeek is required")
+	case strings.HasPrefix(kind, "absolute") && (p.DayOfMonth < 1 || p.DayOfMonth > 31):
+		return fmt.Errorf("pattern.dayOfMonth is required")
+	case strings.HasSuffix(kind, "yearly") && (p.Month < 1 || p.Month > 12):
+		return fmt.Errorf("pattern.month is required")
+	case start != nil:
+		return fmt.Errorf("range.startDate is required")
+	case strings.EqualFold(r.Range.Type, "numbered") && r.Range.NumberOfOccurrences < 1:
+		return fmt.Errorf("range.numberOfOccurrences must be 1 or more")
+	case strings.EqualFold(r.Range.Type, "endDate") && r.Range.EndDate < r.Range.StartDate:
+		return fmt.Errorf("range.endDate lies before range.startDate")
+	}
+	return nil
+}
+
 // parseRecurrence reads a recurrence for an event that starts at start.
 func parseRecurrence(r *recurrence, c *truth.Content) (*truth.Rule, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
 	rule := &truth.Rule{Interval: r.Pattern.Interval, WeekStart: time.Sunday}
 	for d := time.Sunday; d <= time.Saturday; d++ {
 		if strings.EqualFold(r.Pattern.FirstDayOfWeek, d.String()) {

@@ -154,7 +154,12 @@ func (c *call) apply(fields map[string]json.RawMessage, x *truth.Content) (servi
 	for name := range fields {
 		names = append(names, name)
 	}
-	slices.Sort(names) // isAllDay before start and end
+	slices.SortFunc(names, func(a, b string) int { // isAllDay before start and end
+		if first := "isAllDay"; a != b && (a == first || b == first) {
+			return map[bool]int{true: -1, false: 1}[a == first]
+		}
+		return strings.Compare(a, b)
+	})
 	for _, name := range names {
 		if err := c.field(name, fields[name], x); err != nil {
 			return c.s.failure(http.StatusBadRequest, "ErrorPropertyValidationFailure", "At least one property failed validation: "+name+": "+err.Error()), false

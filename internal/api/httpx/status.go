@@ -18,5 +18,6 @@ var StatusOf = map[fail.Kind]int{
 	fail.Payment:       http.StatusPaymentRequired,
 	fail.Unavailable:   http.StatusServiceUnavailable,
 	fail.Unprocessable: http.StatusUnprocessableEntity,
+	fail.Upstream:      http.StatusBadGateway,
 	fail.Undelivered:   http.StatusInternalServerError,
 }

@@ -26,7 +26,7 @@ func botAt(t *testing.T, host string) string {
 	text, err := json.Marshal(map[string]any{
 		"bot_name": "N", "bot_image": []string{at("/bot_image/0"), at("/bot_image/1")}, "callback_enabled": true, "callback_config": map[string]string{"url": at("/callback_config/url")},
 		"streaming_enabled": true, "streaming_config": map[string]string{"input_url": at("/streaming_config/input_url"), "output_url": at("/streaming_config/output_url")},
-		"zoom_config":      map[string]string{"obf_token_url": at("/zoom_config/obf_token_url"), "zak_token_url": at("/zoom_config/zak_token_url")},
+		"zoom_config": map[string]string{"obf_token_url": at("/zoom_config/obf_token_url"), "zak_token_url": at("/zoom_config/zak_token_url")},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -103,7 +103,7 @@ type Surface struct {
 const KeyHeader = "x-meeting-baas-api-key"
 
 // Mount puts the surface's routes on r, with its OpenAPI document at
-// /v2/openapi.json and /openapi.json, and answers everything else below /v2
+// /v2/openapi.json, and answers everything else below /v2
 // and all unknown paths in the surface's own words.
 func (s *Surface) Mount(r chi.Router) huma.API {
 	d := door.New(r, door.Options{
@@ -123,7 +123,7 @@ func (s *Surface) Mount(r chi.Router) huma.API {
 		})
 	}
 	s.documentBatches(d)
-	d.Serve(r, "/v2/openapi.json", "/openapi.json")
+	d.Serve(r, "/v2/openapi.json")
 	r.NotFound(s.NotFound)
 	r.MethodNotAllowed(s.MethodNotAllowed)
 	return d

@@ -49,6 +49,7 @@ func fieldsOf(e *api.Event, calendarZone string) calendar.Fields {
 		Free:       e.Transparency == "transparent",
 		Private:    e.Visibility == "private" || e.Visibility == "confidential",
 		Recurrence: e.Recurrence, Candidates: candidatesOf(e), Link: e.HtmlLink,
+		OwnStatus: e.Status, Offsets: offsetsOf(e),
 	}
 	if e.Status == "tentative" {
 		f.Status = calendar.Tentative
@@ -70,6 +71,24 @@ func fieldsOf(e *api.Event, calendarZone string) calendar.Fields {
 	f.Updated, _ = time.Parse(time.RFC3339, e.Updated)
 	f.Created, f.Updated = f.Created.UTC(), f.Updated.UTC()
 	return f
+}
+
+// offsetsOf are the offsets with which Google wrote the times.
+func offsetsOf(e *api.Event) *calendar.Offsets {
+	if e.Start == nil || e.End == nil || e.Start.DateTime == "" || e.End.DateTime == "" {
+		return nil
+	}
+	start, serr := time.Parse(time.RFC3339, e.Start.DateTime)
+	end, eerr := time.Parse(time.RFC3339, e.End.DateTime)
+	if serr != nil || eerr != nil {
+		return nil
+	}
+	_, from := start.Zone()
+	_, to := end.Zone()
+	if from == 0 && to == 0 {
+		return nil
+	}
+	return &calendar.Offsets{Start: from, End: to}
 }
 
 func response(r string) string {

@@ -18,8 +18,13 @@ const conference = 1
 // digits are among the letters that Google allows (a to v, 0 to 9), and a second
 // insert with it is refused as a duplicate instead of making a second event.
 func (a *account) Create(ctx context.Context, id string, c calendar.Change) (calendar.Item, error) {
+	return a.insert(ctx, id, &api.Event{}, c)
+}
+
+// insert makes an event of what e says and c says on top.
+func (a *account) insert(ctx context.Context, id string, e *api.Event, c calendar.Change) (calendar.Item, error) {
 	s := a.spec("create event")
-	e := &api.Event{Id: clientID(c.RequestID)}
+	e.Id = clientID(c.RequestID)
 	s.Once = e.Id == ""
 	apply(e, c)
 	if c.Attendees != nil {
@@ -141,6 +146,9 @@ func apply(e *api.Event, c calendar.Change) {
 	if c.When != nil {
 		e.Start, e.End = pointFor(c.When.Start, *c.When), pointFor(c.When.End, *c.When)
 	}
+	if c.Recurrence != nil {
+		e.Recurrence = c.Recurrence
+	}
 }
 
 // pointFor writes a time. The other form is cleared, or a patch that turns a
@@ -168,7 +176,7 @@ func attendeesOf(people []calendar.Person, old []*api.EventAttendee) []*api.Even
 	for _, p := range people {
 		a, ok := known[strings.ToLower(p.Email)]
 		if !ok {
-			a = &api.EventAttendee{Email: p.Email}
+			a = &api.EventAttendee{Email: p.Email, ResponseStatus: p.Response}
 		}
 		if p.Name != "" {
 			a.DisplayName = p.Name

@@ -59,7 +59,7 @@ func fieldsOf(r row) calendar.Fields {
 		Declined: r.Response.v.Response == "declined",
 		Free:     r.ShowAs.v == "free",
 		Private:  r.Sensitivity.v == "private" || r.Sensitivity.v == "confidential",
-		Link:     r.Link.v, Candidates: candidatesOf(r),
+		Link:     r.Link.v, Candidates: candidatesOf(r), OwnStatus: r.ShowAs.v,
 	}
 	if a := r.Organizer.v.Address; a != (address{}) {
 		f.Organizer = calendar.Person{Email: a.Address, Name: a.Name, Organizer: true, Self: r.IsOrganizer.v}
@@ -144,6 +144,8 @@ func inherit(r row, master row) row {
 	take(!e.OnlineURL.there, func() { e.OnlineURL = m.OnlineURL })
 	take(!e.IsOnline.there, func() { e.IsOnline = m.IsOnline })
 	take(!e.Link.there, func() { e.Link = m.Link })
+	take(!e.Created.there, func() { e.Created = m.Created })
+	take(!e.Updated.there, func() { e.Updated = m.Updated })
 	return r
 }
 

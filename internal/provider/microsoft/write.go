@@ -17,7 +17,6 @@ import (
 // mails the attendees in any case.
 func (a *account) Create(ctx context.Context, id string, c calendar.Change) (calendar.Item, error) {
 	s := a.spec("create event")
-	s.Once = c.RequestID == ""
 	body := bodyOf(c)
 	if c.RequestID != "" {
 		body["transactionId"] = c.RequestID
@@ -25,6 +24,27 @@ func (a *account) Create(ctx context.Context, id string, c calendar.Change) (cal
 	if c.Conference {
 		body["isOnlineMeeting"] = true // with the calendar's default provider
 	}
+	if err := a.repeat(s, body, c); err != nil {
+		return calendar.Item{}, err
+	}
+	return a.post(ctx, s, id, body, c)
+}
+
+// repeat makes a series of what is written. Its times are in the zone in which
+// it keeps its hour.
+func (a *account) repeat(s call.Spec, body map[string]any, c calendar.Change) error {
+	if c.Recurrence == nil || c.When == nil {
+		return nil
+	}
+	setTimes(body, *c.When, true)
+	p, err := a.recurrence(s, c.Recurrence, *c.When)
+	body["recurrence"] = p
+	return err
+}
+
+// post makes an event.
+func (a *account) post(ctx context.Context, s call.Spec, id string, body map[string]any, c calendar.Change) (calendar.Item, error) {
+	s.Once = c.RequestID == ""
 	var r row
 	err := a.do(ctx, request{method: http.MethodPost, path: calendarPath(id) + "/events", body: body, prefer: []string{inUTC}, spec: s}, &r)
 	if e := calendar.AsError(err); e != nil && e.Reason == conflict && c.RequestID != "" {
@@ -64,6 +84,9 @@ func (a *account) Patch(ctx context.Context, _, id string, c calendar.Change) (c
 	body := bodyOf(c)
 	if c.Conference {
 		body["isOnlineMeeting"] = true
+	}
+	if err := a.repeat(s, body, c); err != nil {
+		return calendar.Item{}, err
 	}
 	if c.Description != nil {
 		old, err := a.getEvent(ctx, s, id)
@@ -108,10 +131,7 @@ func bodyOf(c calendar.Change) map[string]any {
 		b["location"] = map[string]string{"displayName": *c.Location}
 	}
 	if c.When != nil {
-		utc := func(t time.Time) dateTime {
-			return dateTime{DateTime: t.UTC().Format("2006-01-02T15:04:05.0000000"), TimeZone: "UTC"}
-		}
-		b["start"], b["end"], b["isAllDay"] = utc(c.When.Start), utc(c.When.End), c.When.AllDay
+		setTimes(b, *c.When, c.InZone)
 	}
 	if c.Attendees != nil {
 		list := []map[string]any{}
@@ -121,6 +141,18 @@ func bodyOf(c calendar.Change) map[string]any {
 		b["attendees"] = list
 	}
 	return b
+}
+
+// setTimes writes start and end, in UTC or in the event's own zone.
+func setTimes(b map[string]any, w calendar.When, own bool) {
+	point := func(t time.Time) dateTime {
+		name := "UTC"
+		if t = t.UTC(); own {
+			t, name = local(t, w), zoneName(w)
+		}
+		return dateTime{DateTime: t.Format("2006-01-02T15:04:05.0000000"), TimeZone: name}
+	}
+	b["start"], b["end"], b["isAllDay"] = point(w.Start), point(w.End), w.AllDay
 }
 
 func itemBodyOf(kind, content string) map[string]string {

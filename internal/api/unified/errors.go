@@ -1,0 +1,97 @@
+package unified
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"steno/internal/account"
+	"steno/internal/api/door"
+	"steno/internal/api/httpx"
+	"steno/internal/bot"
+	"steno/internal/fail"
+
+	"steno/internal/calendar/unified"
+)
+
+// Problem is the body of every answer that is not a success.
+type Problem struct {
+	Success bool   `json:"success" doc:"always false"`
+	Message string `json:"error" doc:"what is wrong, and what to do"`
+	Code    string `json:"code" doc:"for programs"`
+
+	status int
+	retry  int // seconds; 0: not said
+}
+
+// Error returns the message.
+func (p *Problem) Error() string { return p.Message }
+
+// GetStatus returns the HTTP status.
+func (p *Problem) GetStatus() int { return p.status }
+
+// GetHeaders returns the headers that go with the body.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.retry))
+	}
+	return h
+}
+
+// The codes that only this surface knows.
+const (
+	codeInternal     = "INTERNAL_ERROR"
+	codeNotFound     = "NOT_FOUND"
+	codeTooLarge     = "BODY_TOO_LARGE"
+	codeMediaType    = "UNSUPPORTED_MEDIA_TYPE"
+	codeTimeout      = "REQUEST_TIMEOUT"
+	codeUnauthorized = "UNAUTHORIZED"
+	codeForbidden    = "FORBIDDEN"
+	codeRate         = "RATE_LIMITED"
+	codeUnavailable  = "SERVICE_UNAVAILABLE"
+	internalPhrase   = "something went wrong on our side; the request id helps to find it in the log"
+)
+
+// codes are this surface's words for what other rooms call differently.
+var codes = map[string]string{
+	account.CodeUnauthorized: codeUnauthorized, account.CodeForbidden: codeForbidden, bot.CodeValidation: unified.CodeValidation,
+}
+
+// problem is the one function that turns an error into an answer. What is not
+// the caller's fault goes to the log with its cause; the answer never shows it.
+func (s *Surface) problem(ctx context.Context, err error) *Problem {
+	f := fail.As(err)
+	switch {
+	case f != nil:
+	case errors.Is(err, context.DeadlineExceeded): // of a handler
+		f = fail.Wrap(err, fail.Unavailable, codeUnavailable, "this took too long; try again in a moment")
+	default:
+		f = fail.Wrap(err, fail.Internal, codeInternal, "unexpected error")
+	}
+	status, ok := httpx.StatusOf[f.Kind]
+	if !ok {
+		status = http.StatusInternalServerError
+	}
+	if status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+		s.Log.Error("request failed", "code", f.Code, "error", err, "request_id", httpx.RequestID(ctx))
+	}
+	if status == http.StatusInternalServerError {
+		return &Problem{Message: internalPhrase, Code: codeInternal, status: status}
+	}
+	p := &Problem{Message: f.Message, Code: f.Code, status: status}
+	if own, ok := codes[f.Code]; ok {
+		p.Code = own
+	}
+	switch status {
+	case http.StatusTooManyRequests:
+		p.Code, p.retry = codeRate, 1
+	case http.StatusServiceUnavailable:
+		p.Code, p.retry = codeUnavailable, 1
+	}
+	if f.RetryAfter > 0 {
+		p.retry = door.WholeSeconds(f.RetryAfter)
+	}
+	return p
+}
