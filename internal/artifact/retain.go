@@ -33,6 +33,10 @@ type Expirer interface {
 	RequeueDeletes(ctx context.Context, before time.Time) (int, error)
 	// DropOldCommands forgets what bots were to be told long ago.
 	DropOldCommands(ctx context.Context, before time.Time) error
+	// DropAnswers forgets what calendar services have said before a moment of what
+	// is not kept current, and the answers to requests that had a key before
+	// another.
+	DropAnswers(ctx context.Context, lookups, keys time.Time) error
 }
 
 // Retention deletes what teams have kept for as long as they wanted.
@@ -52,6 +56,8 @@ const (
 	// lost is how long the removal of files may take before it is queued again.
 	lost = time.Hour
 	day  = 24 * time.Hour
+	// asked is after what time an answer of a calendar service is of no use.
+	asked = time.Hour
 )
 
 // Run looks through all teams once. One that fails does not keep the others
@@ -72,7 +78,7 @@ func (r *Retention) Run(ctx context.Context) error {
 	if again > 0 {
 		r.Log.Warn("files that should be gone are removed again", "bots", again)
 	}
-	return errors.Join(append(errs, err, r.Store.DropOldCommands(ctx, now.Add(-lost)))...)
+	return errors.Join(append(errs, err, r.Store.DropOldCommands(ctx, now.Add(-lost)), r.Store.DropAnswers(ctx, now.Add(-asked), now.Add(-day)))...)
 }
 
 func (r *Retention) team(ctx context.Context, team string, now time.Time) error {

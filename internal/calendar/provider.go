@@ -52,7 +52,6 @@ type Account interface {
 	Watcher
 	BusyReader
 	Writer
-	SeriesWriter
 }
 
 // Lister tells which calendars an account has.
@@ -343,16 +342,13 @@ type Writer interface {
 	Patch(ctx context.Context, calendar, id string, e Change) (Item, error)
 	// Delete removes an event. One that is gone already is no error.
 	Delete(ctx context.Context, calendar, id string) error
-}
-
-// SeriesWriter cuts series in two, which is no single call at any service.
-type SeriesWriter interface {
 	// Continue makes a new series of what is left of one from an occurrence on,
-	// with the changes of e. It does not end the old one. A Change that names no
-	// time leaves the occurrences where they are. RequestID makes it repeatable.
+	// with the changes of e. It does not end the old one: to cut a series in two
+	// is no single call at any service. A Change that names no time leaves the
+	// occurrences where they are. RequestID makes it repeatable.
 	Continue(ctx context.Context, calendar string, from Item, e Change) (Item, error)
-	// EndBefore makes the slot before that of the occurrence the last one of its
-	// series.
+	// EndBefore makes the slot before that of an occurrence the last one of its
+	// series, and returns the master.
 	EndBefore(ctx context.Context, calendar string, from Item) (Item, error)
 }
 

@@ -24,6 +24,8 @@ type Options struct {
 	// RefreshWait is how long Refresh waits for the sync that it asks for; 0: not
 	// at all.
 	RefreshWait time.Duration
+	// WriteWait is how long a write waits for a sync of its calendar: 5 s.
+	WriteWait time.Duration
 	// MaxCalendars bounds the connections of every team, beside the team's own
 	// limit; 0: no bound.
 	MaxCalendars int

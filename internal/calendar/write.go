@@ -12,7 +12,7 @@ const (
 	// writeWait is how long a write waits for a sync of its calendar that is under
 	// way. Most take less than a second; what takes longer is a full round.
 	writeWait = 5 * time.Second
-	// writeLook is how often it looks meanwhile.
+	// writeLook is how often it looks whether that has ended.
 	writeLook = 25 * time.Millisecond
 	// noteTime is how long noting a write may take when its caller has gone.
 	noteTime = 20 * time.Second
@@ -65,7 +65,7 @@ type write struct {
 func (s *Service) hold(ctx context.Context, team, id string) (*write, error) {
 	tick := time.NewTicker(writeLook)
 	defer tick.Stop()
-	patience := time.NewTimer(writeWait)
+	patience := time.NewTimer(orElse(s.Options.WriteWait, writeWait))
 	defer patience.Stop()
 	owner := "write " + ident.New()
 	for {

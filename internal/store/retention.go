@@ -77,6 +77,18 @@ func (s Retention) DropOldCommands(ctx context.Context, before time.Time) error 
 	})
 }
 
+// DropAnswers forgets kept answers of calendar services, and those to requests
+// with a key.
+func (s Retention) DropAnswers(ctx context.Context, lookups, keys time.Time) error {
+	return s.DB.InTx(ctx, func(tx *Tx) error {
+		if _, err := tx.Exec(ctx, "DELETE FROM calendar_lookups WHERE fetched_at < $1", lookups.UnixMilli()); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "DELETE FROM request_keys WHERE created_at < $1", keys.UnixMilli())
+		return err
+	})
+}
+
 // expireOrder lists what belongs to an event, what points at others first.
 var expireOrder = []string{
 	"DELETE FROM event_decisions WHERE team_id = $1 AND event_id IN (",

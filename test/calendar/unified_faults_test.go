@@ -9,6 +9,7 @@ import (
 
 	"steno/internal/calendar"
 	"steno/internal/store"
+	"steno/internal/store/storetest"
 	"steno/simulator/service"
 	"steno/simulator/truth"
 )
@@ -203,6 +204,7 @@ func (d *desk) called(t *testing.T, method string) {
 func TestAWriteDuringALongSyncShowsAtOnce(t *testing.T) {
 	eachPair(t, func(t *testing.T, db *store.DB, p calendar.Platform) {
 		d := newDesk(t, db)
+		d.rooms.Options.WriteWait = 50 * time.Millisecond
 		c, cal := d.connect(t, p, "ada@example.com")
 		at := monday.Add(30 * time.Hour)
 		must[string](t)(cal.Add(once(1, at)))
@@ -245,4 +247,34 @@ func TestGoogleNotifiesAttendees(t *testing.T) {
 	if n := d.google.Calls("mail"); n != 4 {
 		t.Errorf("the service mailed %d times, want 4", n)
 	}
+}
+
+// What services said and what requests came to is kept for as long as it is of
+// use, and goes with its calendar.
+func TestKeptAnswersAreForgotten(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d := newDesk(t, db)
+		both(t, d)
+		d.ok(t, "GET", halfYear, "")
+		d.ok(t, "POST", "/events", body(t, map[string]any{"title": "T", "startTime": "2026-03-21T15:00:00Z", "endTime": "2026-03-21T16:00:00Z"}), "Idempotency-Key", "k")
+		d.ok(t, "GET", halfYear, "")
+		if l, k := d.rows(t, "calendar_lookups"), d.rows(t, "request_keys"); l != 4 || k != 1 {
+			t.Fatalf("%d lookups, %d keys", l, k)
+		}
+		now := d.clock.Now()
+		for _, x := range []struct {
+			after         time.Duration
+			lookups, keys int
+		}{{-time.Minute, 4, 1}, {time.Minute, 0, 1}} {
+			if err := (store.Retention{DB: db}).DropAnswers(t.Context(), now.Add(x.after), now.Add(-time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+			if l, k := d.rows(t, "calendar_lookups"), d.rows(t, "request_keys"); l != x.lookups || k != x.keys {
+				t.Errorf("%d lookups, %d keys; want %d and %d", l, k, x.lookups, x.keys)
+			}
+		}
+		if err := (store.Retention{DB: db}).DropAnswers(t.Context(), now, now.Add(time.Minute)); err != nil || d.rows(t, "request_keys") != 0 {
+			t.Errorf("%d keys, %v", d.rows(t, "request_keys"), err)
+		}
+	})
 }

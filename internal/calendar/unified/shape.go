@@ -86,6 +86,7 @@ func attendees(people []calendar.Person, organizer calendar.Person, p calendar.P
 		a := Attendee{Email: x.Email, Name: x.Name, Status: x.Response}
 		if strings.EqualFold(x.Email, organizer.Email) {
 			there = true
+			a.Name = cmp.Or(a.Name, organizer.Name)
 			if p == calendar.Microsoft {
 				a.Status = "organizer"
 			}

@@ -11,7 +11,7 @@ import (
 	"steno/internal/provider/call"
 )
 
-// EndBefore implements calendar.SeriesWriter: the master gets another UNTIL.
+// EndBefore implements calendar.Writer: the master gets another UNTIL.
 func (a *account) EndBefore(ctx context.Context, id string, from calendar.Item) (calendar.Item, error) {
 	s := a.spec("end series")
 	for again := true; ; again = false {
@@ -31,7 +31,7 @@ func (a *account) EndBefore(ctx context.Context, id string, from calendar.Item) 
 	}
 }
 
-// Continue implements calendar.SeriesWriter. The new series has what the old one
+// Continue implements calendar.Writer. The new series has what the old one
 // says, its conference included; exceptions of its occurrences are not carried
 // over.
 func (a *account) Continue(ctx context.Context, id string, from calendar.Item, c calendar.Change) (calendar.Item, error) {

@@ -176,7 +176,7 @@ func attendeesOf(people []calendar.Person, old []*api.EventAttendee) []*api.Even
 	for _, p := range people {
 		a, ok := known[strings.ToLower(p.Email)]
 		if !ok {
-			a = &api.EventAttendee{Email: p.Email}
+			a = &api.EventAttendee{Email: p.Email, ResponseStatus: p.Response}
 		}
 		if p.Name != "" {
 			a.DisplayName = p.Name

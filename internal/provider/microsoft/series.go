@@ -41,7 +41,7 @@ func (m *series) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// EndBefore implements calendar.SeriesWriter: the range of the master ends on
+// EndBefore implements calendar.Writer: the range of the master ends on
 // the day before.
 func (a *account) EndBefore(ctx context.Context, _ string, from calendar.Item) (calendar.Item, error) {
 	s := a.spec("end series")
@@ -58,7 +58,7 @@ func (a *account) EndBefore(ctx context.Context, _ string, from calendar.Item) (
 	return itemOf(r), nil
 }
 
-// Continue implements calendar.SeriesWriter. The new series has what the old one
+// Continue implements calendar.Writer. The new series has what the old one
 // says; an online meeting gets a link of its own, because Graph gives no two
 // events the same one.
 func (a *account) Continue(ctx context.Context, id string, from calendar.Item, c calendar.Change) (calendar.Item, error) {
