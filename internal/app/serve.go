@@ -142,10 +142,10 @@ func (s *server) build(ctx context.Context) (err error) {
 	if s.operators, err = account.NewOperators(s.o.AdminKey); err != nil {
 		return err
 	}
+	s.guard = netguard.New(netguard.Options{Allow: s.private})
 	if err := s.buildBearer(ctx); err != nil {
 		return err
 	}
-	s.guard = netguard.New(netguard.Options{Allow: s.private})
 	if s.objects, err = openObjects(ctx, s.o.Storage); err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (s *server) build(ctx context.Context) (err error) {
 	}
 	s.store = store.Bots{DB: s.DB, Vault: s.Vault, Requests: seal.Requests{Sealer: s.Vault.Sealer}, Quota: NewQuotaRoom(s.Quota, s.DB)}
 	s.bots = &bot.Service{
-		Store: s.store, Clock: s.Clock, Signer: s.signer, Hosts: s.o.Meetings(), ValidURL: s.guard.Validate, Lead: s.o.JoinLead,
+		Store: s.store, Clock: s.Clock, Signer: s.signer, SignerV1: s.signer.For(artifact.LifetimeV1), Hosts: s.o.Meetings(), ValidURL: s.guard.Validate, Lead: s.o.JoinLead,
 		Nudge: func(id string) {
 			if s.supervisor != nil {
 				s.supervisor.Nudge(id)
@@ -328,7 +328,7 @@ func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
 // operator only.
 func (s *server) handler() http.Handler {
 	r := chi.NewRouter()
-	old := &v1.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Log: s.Log, Version: s.version}
+	old := &v1.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Webhooks: s.Endpoints(s.guard.Validate), Clock: s.Clock, Log: s.Log, Version: s.version}
 	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Clock: s.Clock, Log: s.Log, Version: s.version}
 	(&ops.Surface{Ready: s.DB.Ping, Registry: s.registry}).Mount(r)
 	if s.o.Has("api") {

@@ -47,8 +47,17 @@ type V1 struct {
 	// Provider is the caller's word for the service that transcribes.
 	Provider string `json:"provider,omitempty"`
 	ZoomSDK  string `json:"zoom_sdk,omitempty"` // id of an app of Zoom
-	// ZoomSDKPwd goes into Secrets.
+	// ZoomSDKPwd and WebhookKey, the API key that WebhookURL is called with, go
+	// into Secrets.
 	ZoomSDKPwd string `json:"zoom_sdk_pwd,omitempty"`
+	WebhookKey string `json:"webhook_key,omitempty"`
+}
+
+func (r Request) surface() Surface {
+	if r.V1 != nil {
+		return SurfaceV1
+	}
+	return SurfaceV2
 }
 
 // TimeoutRequest holds timeouts in seconds (digest 2.1).
@@ -186,6 +195,10 @@ func (r Request) config() (Config, Secrets) {
 	if r.V1 != nil {
 		own := *r.V1
 		own.ZoomSDKPwd, s.ZoomSDK = "", own.ZoomSDKPwd
+		if own.WebhookURL != "" {
+			s.WebhookKey = own.WebhookKey
+		}
+		own.WebhookKey = ""
 		c.V1 = &own
 	}
 	for _, t := range r.Timeouts.fields() {
@@ -219,7 +232,7 @@ func (r Request) config() (Config, Secrets) {
 
 // bot returns the new bot of the request, without id, team and times.
 func (r Request) bot(m meeting.Meeting) Bot {
-	b := Bot{Name: r.Name, MeetingURL: r.MeetingURL, MeetingKey: m.Key, Platform: m.Platform, Mode: r.Mode, Status: Queued, Extra: r.Extra}
+	b := Bot{Surface: r.surface(), Name: r.Name, MeetingURL: r.MeetingURL, MeetingKey: m.Key, Platform: m.Platform, Mode: r.Mode, Status: Queued, Extra: r.Extra}
 	if b.Mode == "" {
 		b.Mode = SpeakerView
 	}

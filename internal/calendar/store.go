@@ -112,6 +112,11 @@ type EventTx interface {
 	// SeriesFrom returns series behind the given position, oldest first, without
 	// their fields.
 	SeriesFrom(ctx context.Context, team, calendar string, from *page.Position, limit int) ([]Series, error)
+	// NoteChanges keeps ids of changed events for TakeChanges, if the team is told
+	// of them in the words of v1.
+	NoteChanges(ctx context.Context, c Connection, events []string) error
+	// TakeChanges returns what was noted since it was called last.
+	TakeChanges(ctx context.Context, c Connection) ([]string, error)
 	// Upcoming returns live events of the series that overlap the window, by
 	// start.
 	Upcoming(ctx context.Context, c Connection, w Window, series []string) ([]Event, error)

@@ -52,7 +52,7 @@ func (s *Service) Sync(ctx context.Context, id, owner string) error {
 	switch {
 	case err == nil, errors.Is(err, errLost):
 		return nil
-	case AsError(err) == nil && (fail.Is(err, fail.Unavailable) || ctx.Err() != nil):
+	case away(err), AsError(err) == nil && ctx.Err() != nil:
 		return err // the lease runs out, and the next one begins anew
 	}
 	return r.fail(ctx, err)

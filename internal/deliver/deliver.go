@@ -41,6 +41,7 @@ type Secrets interface {
 	OpenWebhookSecret(team, endpoint, sealed string) (string, error)
 	OpenOldWebhookSecret(team, endpoint, sealed string) (string, error)
 	OpenCallbackSecret(team, bot, sealed string) (string, error)
+	OpenWebhookKey(team, bot, sealed string) (string, error)
 }
 
 // Options of a Sender. Queue, Client, Secrets, Clock and Log are required.
@@ -210,9 +211,9 @@ func (s *Sender) collectReady() {
 }
 
 func (s *Sender) collect(r result) {
-	s.lanes.done(r.lane, r.ok, s.Clock.Now())
-	if s.more {
-		s.look = time.Time{} // this lane, or this socket, can take the next
+	room := s.lanes.done(r.lane, r.ok, s.Clock.Now())
+	if s.more && room.Before(s.look) {
+		s.look = room // this lane, or this socket, can take the next
 	}
 	if r.aborted {
 		return

@@ -2,7 +2,7 @@ package job
 
 import (
 	"context"
-	"slices"
+	"maps"
 	"sync"
 	"time"
 )
@@ -13,9 +13,16 @@ import (
 // are looked for after each such failure, and given back.
 type taken struct {
 	mu       sync.Mutex
-	jobs     map[int64]time.Time // when they have ended; zero: they run
-	suspects map[int64]struct{}  // were running without us at the last look
-	looks    int                 // how often to look yet
+	jobs     map[int64]turn
+	suspects map[int64]int // were running without us at the last look
+	looks    int           // how often to look yet
+}
+
+// turn is one time that a job was taken: the first, the second … Jobs that are
+// put off come several times.
+type turn struct {
+	n     int
+	ended time.Time // zero: it runs. Otherwise this may not be stored yet
 }
 
 const (
@@ -30,18 +37,18 @@ const (
 	storedAfter = time.Minute
 )
 
-func newTaken() *taken { return &taken{jobs: map[int64]time.Time{}} }
+func newTaken() *taken { return &taken{jobs: map[int64]turn{}} }
 
-func (t *taken) begin(id int64) {
+func (t *taken) begin(id int64, n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.jobs[id] = time.Time{}
+	t.jobs[id] = turn{n: n}
 }
 
-func (t *taken) end(id int64) {
+func (t *taken) end(id int64, n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.jobs[id] = time.Now()
+	t.jobs[id] = turn{n: n, ended: time.Now()}
 }
 
 // doubt has the next looks taken.
@@ -58,36 +65,28 @@ func (t *taken) due() bool {
 	if t.looks > 0 {
 		return true
 	}
-	for id, ended := range t.jobs {
-		if !ended.IsZero() && time.Since(ended) > storedAfter {
-			delete(t.jobs, id)
-		}
-	}
+	maps.DeleteFunc(t.jobs, func(_ int64, j turn) bool { return !j.ended.IsZero() && time.Since(j.ended) > storedAfter })
 	return false
 }
 
 // lost returns those of the jobs that run in this process's name without it, at
-// this look and at the one before.
-func (t *taken) lost(running []int64) (ids []int64) {
+// this look and at the one before. running says how often each was taken.
+func (t *taken) lost(running map[int64]int) (ids []int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.looks--
-	suspects := map[int64]struct{}{}
-	for _, id := range running {
-		if _, ours := t.jobs[id]; ours {
+	suspects := map[int64]int{}
+	for id, n := range running {
+		if t.jobs[id].n == n {
 			continue
 		}
-		if _, again := t.suspects[id]; again {
+		if t.suspects[id] == n {
 			ids = append(ids, id)
 			continue
 		}
-		suspects[id] = struct{}{}
+		suspects[id] = n
 	}
-	for id, ended := range t.jobs {
-		if !ended.IsZero() && !slices.Contains(running, id) {
-			delete(t.jobs, id)
-		}
-	}
+	maps.DeleteFunc(t.jobs, func(id int64, j turn) bool { return !j.ended.IsZero() && running[id] != j.n })
 	t.suspects = suspects
 	return ids
 }

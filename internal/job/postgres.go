@@ -48,12 +48,12 @@ const (
 	reconnectPause = 250 * time.Millisecond
 )
 
-// River's topic of leadership, and a message by which candidates stand for
-// election at once.
-const (
-	leaderTopic   = "river_leadership"
-	leaderPayload = `{"action":"resigned","leader_id":"unknown"}`
-)
+// River's topic of leadership. The table of leaders is empty after a crash of
+// the database: by the first message a leader stands for election again at once,
+// by the second one a candidate does.
+const leaderTopic = "river_leadership"
+
+var leaderPayloads = []string{`{"action":"request_resign"}`, `{"action":"resigned","leader_id":"unknown"}`}
 
 func (l *steadyListener) isBroken() bool {
 	l.mu.Lock()
@@ -143,7 +143,9 @@ func (l *steadyListener) reconnect(ctx context.Context) error {
 		payload, _ := json.Marshal(map[string]string{"queue": queue}) // cannot fail
 		l.missed = append(l.missed, &riverdriver.Notification{Topic: insertTopic, Payload: string(payload)})
 	}
-	l.missed = append(l.missed, &riverdriver.Notification{Topic: leaderTopic, Payload: leaderPayload})
+	for _, payload := range leaderPayloads {
+		l.missed = append(l.missed, &riverdriver.Notification{Topic: leaderTopic, Payload: payload})
+	}
 	return nil
 }
 

@@ -71,8 +71,9 @@ type worker[A Args] struct {
 func (w *worker[A]) Timeout(*river.Job[A]) time.Duration { return w.timeout }
 
 func (w *worker[A]) Work(ctx context.Context, j *river.Job[A]) error {
-	w.in.taken.begin(j.ID)
-	defer w.in.taken.end(j.ID)
+	n := len(j.AttemptedBy)
+	w.in.taken.begin(j.ID, n)
+	defer w.in.taken.end(j.ID, n)
 	err := w.run(ctx, Job[A]{ID: j.ID, Attempt: j.Attempt, Args: j.Args})
 	if err != nil && w.in.away(err) {
 		return Snooze(awayPause)
@@ -93,8 +94,9 @@ type Nodes interface {
 	// Beat says that the node lives, makes the running jobs of dead nodes
 	// available again and returns how many there were.
 	Beat(ctx context.Context, id, host string) (rescued int64, err error)
-	// Running returns the jobs that run in the node's name.
-	Running(ctx context.Context, id string) ([]int64, error)
+	// Running returns the jobs that run in the node's name, and how often each was
+	// taken, by whomever.
+	Running(ctx context.Context, id string) (map[int64]int, error)
 	// GiveBack makes jobs available again that run in the node's name, and returns
 	// how many there were.
 	GiveBack(ctx context.Context, id string, jobs []int64) (int64, error)

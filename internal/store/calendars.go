@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -105,7 +107,38 @@ func (t calendarTx) EnqueueDrop(ctx context.Context, id string) error {
 }
 
 func (t calendarTx) Emit(ctx context.Context, m calendar.Message) error {
-	return t.EmitWebhook(ctx, webhook.Event{TeamID: m.TeamID, Type: webhook.EventType(m.Event), Payload: m.Body, At: m.At, OnRequest: m.OnRequest})
+	surface := webhook.V2
+	if m.V1 {
+		surface = webhook.V1
+	}
+	return t.EmitWebhook(ctx, webhook.Event{TeamID: m.TeamID, Type: webhook.EventType(m.Event), Payload: m.Body, At: m.At, OnRequest: m.OnRequest, Surface: surface})
+}
+
+// NoteChanges stores nothing for a team without an address of v1.
+func (t calendarTx) NoteChanges(ctx context.Context, c calendar.Connection, events []string) error {
+	var told int
+	err := t.QueryRow(ctx, "SELECT COUNT(*) FROM webhook_endpoints WHERE team_id = $1 AND surface = 'v1'", c.TeamID).Scan(&told)
+	if err != nil || told == 0 {
+		return err
+	}
+	for ids := range slices.Chunk(events, notesPerInsert) {
+		values := make([]string, 0, len(ids))
+		for i := range ids {
+			values = append(values, "($1, $"+strconv.Itoa(i+2)+")")
+		}
+		_, err := t.Exec(ctx, "INSERT INTO calendar_changes (calendar_id, event_id) VALUES "+strings.Join(values, ", ")+" ON CONFLICT DO NOTHING", texts([]any{c.ID}, ids)...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const notesPerInsert = 100
+
+// TakeChanges returns what NoteChanges has stored, and forgets it.
+func (t calendarTx) TakeChanges(ctx context.Context, c calendar.Connection) ([]string, error) {
+	return rowsOf(ctx, t, "DELETE FROM calendar_changes WHERE calendar_id = $1 RETURNING event_id", []any{c.ID}, scanText)
 }
 
 const connectionColumns = `id, team_id, platform, raw_id, email, name, time_zone, metadata, status, status_message, synced_at, sync_status,
@@ -283,6 +316,7 @@ func (t calendarTx) Channels(ctx context.Context, team, id string) ([]calendar.P
 var dropOrder = []string{
 	"DELETE FROM calendar_lookups WHERE calendar_id = $1 AND month_at IN (SELECT month_at FROM calendar_lookups WHERE calendar_id = $1 LIMIT $2)",
 	"DELETE FROM calendar_channels WHERE id IN (SELECT id FROM calendar_channels WHERE calendar_id = $1 LIMIT $2)",
+	"DELETE FROM calendar_changes WHERE calendar_id = $1 AND event_id IN (SELECT event_id FROM calendar_changes WHERE calendar_id = $1 LIMIT $2)",
 	"DELETE FROM event_decisions WHERE event_id IN (SELECT event_id FROM calendar_bots WHERE calendar_id = $1 ORDER BY event_id LIMIT $2)",
 	"DELETE FROM calendar_bots WHERE event_id IN (SELECT event_id FROM calendar_bots WHERE calendar_id = $1 ORDER BY event_id LIMIT $2)",
 	"DELETE FROM bot_rules WHERE id IN (SELECT id FROM bot_rules WHERE calendar_id = $1 LIMIT $2)",

@@ -81,13 +81,23 @@ func (n Nodes) rescue(ctx context.Context, tx *Tx, self string, now int64) (int6
 		WHERE state = 'running' AND `+n.taker()+` NOT IN (SELECT id FROM nodes)`)
 }
 
-// Running returns the jobs that run in the node's name.
-func (n Nodes) Running(ctx context.Context, id string) ([]int64, error) {
-	query := "SELECT id FROM river_job WHERE state = 'running' AND " + n.taker() + " = $1"
-	return list(ctx, n.DB, query, []any{id}, func(rows *sql.Rows) (job int64, err error) {
-		err = rows.Scan(&job)
-		return job, err
+// Running returns the jobs that run in the node's name, and how often each was
+// taken, by whomever.
+func (n Nodes) Running(ctx context.Context, id string) (map[int64]int, error) {
+	times := "cardinality(attempted_by)"
+	if n.DB.sqlite {
+		times = "json_array_length(attempted_by)"
+	}
+	out := map[int64]int{}
+	query := "SELECT id, " + times + " FROM river_job WHERE state = 'running' AND " + n.taker() + " = $1"
+	_, err := list(ctx, n.DB, query, []any{id}, func(rows *sql.Rows) (_ struct{}, err error) {
+		var job int64
+		var taken int
+		err = rows.Scan(&job, &taken)
+		out[job] = taken
+		return struct{}{}, err
 	})
+	return out, err
 }
 
 // GiveBack makes jobs available again that run in the node's name, and returns

@@ -31,7 +31,7 @@ var pascal = regexp.MustCompile(`^([A-Z][A-Za-z]*)+$`)
 func (r *Reference) bareAnswer(method, path string, status int, header http.Header, body []byte) (bad []string) {
 	o, known := r.Find(method, path)
 	schema, documented := o.Statuses[strconv.Itoa(status)]
-	if documented && schema == nil {
+	if documented && schema == nil && status < http.StatusBadRequest {
 		if len(body) > 0 {
 			return []string{fmt.Sprintf("a body where there is none: %.200q", body)}
 		}
@@ -44,7 +44,8 @@ func (r *Reference) bareAnswer(method, path string, status int, header http.Head
 	switch {
 	case err != nil:
 		return append(bad, fmt.Sprintf("not JSON: %v: %.200q", err, body))
-	case documented:
+	case documented && schema != nil:
+		take(value, additions[o.ID])
 		return append(bad, r.fits(schema, value)...)
 	case status < 400:
 		return append(bad, fmt.Sprintf("the status %d is not documented (operation known: %v)", status, known))

@@ -177,7 +177,10 @@ func (w *Watch) table(ref *Reference) string {
 				more = append(more, fmt.Sprintf("%d:%d", s, w.seen[id][s]))
 			}
 		}
-		if w.seen[id][ref.Operations[id].Success()] > 0 {
+		if slices.ContainsFunc(slices.Collect(maps.Keys(ref.Operations[id].Statuses)), func(s string) bool {
+			n, _ := strconv.Atoi(s)
+			return n < 300 && w.seen[id][n] > 0
+		}) {
 			covered++
 		}
 		fmt.Fprintf(b, "%-26s %-62s | %s\n", id, strings.Join(line, " "), strings.Join(more, " "))

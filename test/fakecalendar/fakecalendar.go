@@ -35,7 +35,6 @@ type account struct {
 	tokens     calendar.TokenStore
 	calendar.BusyReader
 	calendar.Writer
-	calendar.SeriesWriter
 }
 
 var refusals = map[string]calendar.ErrorKind{

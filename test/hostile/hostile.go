@@ -128,14 +128,15 @@ func With(body string, path []string, value string) string {
 		root[strings.TrimSuffix(path[0], "_config")+"_enabled"] = true
 	}
 	const mark = "\u2603mark"
-	text, err := json.Marshal(put(tree, path, mark))
+	text, err := json.Marshal(Put(tree, path, mark))
 	if err != nil {
 		panic(err)
 	}
 	return strings.Replace(string(text), `"`+mark+`"`, value, 1)
 }
 
-func put(tree any, path []string, value any) any {
+// Put returns the tree with a value at a path.
+func Put(tree any, path []string, value any) any {
 	if len(path) == 0 {
 		return value
 	}
@@ -144,14 +145,14 @@ func put(tree any, path []string, value any) any {
 		if len(list) == 0 {
 			list = []any{nil}
 		}
-		list[0] = put(list[0], path[1:], value)
+		list[0] = Put(list[0], path[1:], value)
 		return list
 	}
 	object, ok := tree.(map[string]any)
 	if !ok {
 		object = map[string]any{}
 	}
-	object[path[0]] = put(object[path[0]], path[1:], value)
+	object[path[0]] = Put(object[path[0]], path[1:], value)
 	return object
 }
 

@@ -41,7 +41,7 @@ type dice struct {
 }
 
 func newDice(seed uint64) *dice {
-	return &dice{random: rand.New(rand.NewPCG(seed, 1)), statement: 0.01, commit: 0.06, faults: map[fault]int{}}
+	return &dice{random: rand.New(rand.NewPCG(seed, 1)), statement: 0.02, commit: 0.08, faults: map[fault]int{}}
 }
 
 func (d *dice) set(on bool) {

@@ -46,6 +46,13 @@ func TestMain(m *testing.M) {
 // storm reports whether the long forms are asked for.
 func storm() bool { return os.Getenv("STENO_STORM") != "" }
 
+// beside has a test run beside others, but for the long forms, which measure.
+func beside(t *testing.T) {
+	if !storm() {
+		t.Parallel()
+	}
+}
+
 // playBot is a bot whose meeting is over at once: the test is about what the
 // server makes of its journal.
 func playBot(folder string) int {

@@ -34,6 +34,7 @@ var back = []string{"accepts", "delivers", "schedules", "works jobs", "has a lea
 // two seconds; the long one kills it ten times, is without it for up to 25
 // seconds, and stops it for 20.
 func TestStormD2Postgres(t *testing.T) {
+	beside(t)
 	c, databaseURL := storetest.NewCluster(t)
 	admin, _ := account.NewAdminKey()
 	s, err := demo.NewStage(t.Context(), demo.StageOptions{

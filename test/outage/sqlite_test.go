@@ -17,6 +17,7 @@ import (
 // and in the end every webhook has arrived. The short form kills it 20 times, the
 // long one 200 times.
 func TestStormD2SQLite(t *testing.T) {
+	beside(t)
 	kills := 20
 	if storm() {
 		kills = 200

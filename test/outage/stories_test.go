@@ -28,10 +28,11 @@ import (
 // or after they were executed, under everything that the server does. Clients
 // come again after a 503. In the end there is one bot for each wish, it has ended
 // once, each of its webhooks has one id, the ledger adds up, and the calendar is
-// what the service has. The short form takes one seed on each database, the long
+// what the service has. The short form takes two seeds on each database, the long
 // one twenty.
 func TestStormJ3(t *testing.T) {
-	seeds := 1
+	beside(t)
+	seeds := 2
 	if storm() {
 		seeds = 20
 	}
@@ -88,10 +89,11 @@ func storyOf(t *testing.T, d *dice, storage config.Storage, direct string) {
 	}
 	wg.Go(func() { h.calendar(g) })
 	wg.Wait()
+	asked := time.Since(begin)
 	h.ended()
 	d.set(false)
 	h.judge()
-	t.Logf("%s; %d tries for %d wishes; %.1f s", d, h.tries, wishes+scheduled, time.Since(begin).Seconds())
+	t.Logf("%s; %d tries for %d wishes; asked after %.1f s, done after %.1f s", d, h.tries, wishes+scheduled, asked.Seconds(), time.Since(begin).Seconds())
 }
 
 func openHouse(t *testing.T, storage config.Storage, direct string, g *google.Server) *house {
@@ -105,6 +107,7 @@ func openHouse(t *testing.T, storage config.Storage, direct string, g *google.Se
 	}
 	t.Cleanup(func() { _ = h.house.Close() })
 	h.db = h.house.DB
+	t.Cleanup(h.confess)
 	key := h.furnish()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -140,6 +143,37 @@ func openHouse(t *testing.T, storage config.Storage, direct string, g *google.Se
 	return h
 }
 
+// confess prints what the database says when a test has failed.
+func (h *house) confess() {
+	if !h.t.Failed() {
+		return
+	}
+	texts := func(query string) {
+		err := h.db.Read(context.Background(), func(q store.Querier) error {
+			rows, err := q.Query(context.Background(), query)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = rows.Close() }()
+			for rows.Next() {
+				var text string
+				if err := rows.Scan(&text); err != nil {
+					return err
+				}
+				h.t.Log(text)
+			}
+			return rows.Err()
+		})
+		if err != nil {
+			h.t.Log(err)
+		}
+	}
+	texts("SELECT 'bot ' || id || ' ' || status || ' at ' || journal_seq || ' ' || end_code || ' ' || end_message FROM bots WHERE status <> 'completed'")
+	texts("SELECT 'job ' || id || ' ' || kind || ' ' || state || ' attempt ' || attempt || ' ' || COALESCE(errors[array_upper(errors, 1)]::text, '') FROM river_job WHERE state <> 'completed'")
+	texts("SELECT 'delivery ' || id || ' ' || attempt || ' by ' || lease_by || ' in ' || (next_at - (extract(epoch FROM now()) * 1000)::bigint) FROM webhook_deliveries WHERE state = 'pending'")
+	texts("SELECT 'calendar ' || status || ' sync_at ' || COALESCE(sync_at, 0) || ' by ' || sync_by || ' queued ' || COALESCE(sync_queued_at, 0) || ' now ' || (extract(epoch FROM now()) * 1000)::bigint FROM calendars")
+}
+
 // furnish makes a team that has tokens and no other limit, its key and endpoint.
 func (h *house) furnish() (key string) {
 	ctx, none := h.t.Context(), quota.NoLimit
@@ -150,7 +184,10 @@ func (h *house) furnish() (key string) {
 	if _, err = h.house.Quota.SetLimits(ctx, h.team.ID, quota.Change{RequestsPerSecond: &none, BotsPerDay: &none}); err != nil {
 		h.t.Fatal(err)
 	}
-	if key, _, err = h.house.Accounts.CreateKey(ctx, h.team.ID, "k", account.Full); err != nil {
+	if _, err = h.house.Quota.Give(ctx, h.team.ID, 1000*quota.Token, "test"); err != nil {
+		h.t.Fatal(err)
+	}
+	if key, _, err = h.house.Accounts.CreateKey(ctx, account.NewKey{TeamID: h.team.ID, Name: "k", Permission: account.Full}); err != nil {
 		h.t.Fatal(err)
 	}
 	endpoints := h.house.Endpoints(func(string) error { return nil })

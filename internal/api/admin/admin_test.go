@@ -346,7 +346,7 @@ func (s *stand) emit(t *testing.T, team string, event webhook.EventType) {
 func (s *stand) try(t *testing.T, endpoint string, all ...store.Attempt) {
 	t.Helper()
 	err := s.db.InTx(t.Context(), func(tx *store.Tx) error {
-		claims, err := tx.ClaimDeliveries(t.Context(), endpoint, len(all), store.Lease{By: "x", Now: s.now, Until: s.now})
+		claims, err := tx.ClaimDeliveries(t.Context(), []store.Want{{Lane: endpoint, Limit: len(all)}}, store.Lease{By: "x", Now: s.now, Until: s.now})
 		if err != nil {
 			return err
 		}

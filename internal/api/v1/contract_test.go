@@ -1,6 +1,7 @@
 package v1_test
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -25,7 +26,7 @@ func TestEveryOperationAnswersAsTheReferenceSays(t *testing.T) {
 	for _, o := range shared.operations(t) {
 		there[o.id] = true
 		documented := ref.Operations[o.id]
-		if documented.Method != o.method || documented.Path != o.path {
+		if !ours[o.id] && documented.Method != o.method || !ours[o.id] && documented.Path != o.path {
 			t.Errorf("%s is at %s %s, documented at %s %s", o.id, o.method, o.path, documented.Method, documented.Path)
 		}
 		t.Run(o.id, func(t *testing.T) {
@@ -40,14 +41,16 @@ func TestEveryOperationAnswersAsTheReferenceSays(t *testing.T) {
 			if row.kind != "" {
 				w.expect(t, o.call(w.ids.each(ident.New)), 404)
 			}
-			broken.expect(t, o.call(w.ids), 500)
+			if !row.never500 {
+				broken.expect(t, o.call(w.ids), 500)
+			}
 			if o.method != http.MethodGet {
 				limited.expect(t, o.call(limited.ids), 429)
 			}
 			if row.ready != nil {
 				row.ready(t, w)
 			}
-			w.expect(t, o.call(w.ids), 200)
+			w.expect(t, o.call(w.ids), cmp.Or(row.status, 200))
 			seen.Add(w.watch)
 			for status, how := range row.more {
 				w := newWorld(t, storetest.SQLite(t))
@@ -67,7 +70,7 @@ func TestEveryOperationAnswersAsTheReferenceSays(t *testing.T) {
 		})
 	}
 	for _, id := range ref.IDs() {
-		if !there[id] && strings.Contains(id, "calendar") && !strings.Contains(id, "webhook") || there[id] && seen.Count(id, 200) == 0 {
+		if !there[id] || seen.Count(id, cmp.Or(samples[id].status, 200)) == 0 {
 			t.Errorf("%s does not exist, or never succeeded", id)
 		}
 	}

@@ -169,6 +169,7 @@ type OccasionInput struct {
 type eventsOutput struct{ Body []Event }
 
 type scheduleInput struct {
+	KeyInput
 	OccasionInput
 	Body struct {
 		BotName string `json:"bot_name" minLength:"1" maxLength:"255" doc:"The name that the bot shows in the meeting."`
@@ -185,7 +186,7 @@ func (s *Surface) scheduleEvent(ctx context.Context, c account.Caller, in *sched
 	if err != nil {
 		return nil, err
 	}
-	settings, err := s.settings(ctx, c.TeamID, r)
+	settings, err := s.settings(ctx, c.TeamID, in.with(r))
 	if err != nil {
 		return nil, err
 	}
@@ -194,6 +195,7 @@ func (s *Surface) scheduleEvent(ctx context.Context, c account.Caller, in *sched
 }
 
 type patchInput struct {
+	KeyInput
 	OccasionInput
 	Body struct {
 		BotName opt[string] `json:"bot_name,omitempty" required:"false"`
@@ -219,6 +221,9 @@ func (s *Surface) patchEvent(ctx context.Context, c account.Caller, in *patchInp
 		}
 		if r, err = in.Body.apply(r); err != nil {
 			return nil, err
+		}
+		if in.Body.WebhookURL.Set {
+			r = in.with(r)
 		}
 		if err := s.check(r); err != nil {
 			return nil, err

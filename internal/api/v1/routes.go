@@ -19,7 +19,7 @@ type route struct {
 	register register
 }
 
-// routes lists all operations of the surface (digest 3.0). Both spellings of a
+// routes lists the operations on calendars (digest 3.0). Both spellings of a
 // path, with and without a slash at its end, lead here: see package httpx.
 var routes = []route{
 	{"list_raw_calendars", http.MethodPost, "/calendars/raw", account.ScopeFull, http.StatusOK, "List the calendars of an account; nothing is stored", do((*Surface).listRawCalendars)},
@@ -46,9 +46,8 @@ func (r route) tag() string {
 	return "Bots"
 }
 
-// roots are what the paths of the surface begin with, those of operations that
-// are not served yet included.
-var roots = map[string]bool{"bots": true, "calendars": true, "calendar_events": true, "internal": true, "zoom_oauth_connections": true}
+// roots are what the paths of the surface begin with.
+var roots = map[string]bool{"accounts": true, "bots": true, "calendars": true, "calendar_events": true, "internal": true, "zoom_oauth_connections": true}
 
 // Serves says whether a path is one for this surface to answer, also to say that
 // there is nothing.

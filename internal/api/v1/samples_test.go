@@ -33,6 +33,7 @@ func (w *world) fill(t testing.TB) {
 	w.ids["calendar"] = w.connect(t, "Google")
 	list := w.list(t, w.ids["calendar"], "")
 	w.ids["event"], w.ids["single"] = named(list, "Standup")[0].UUID, named(list, "Review <of> Q1")[0].UUID
+	w.fillBots(t)
 }
 
 // other is a second team with a calendar of its own, at the same server.
@@ -70,6 +71,8 @@ type sample struct {
 	ready    func(t testing.TB, w *world) // comes before
 	bad      string                       // a body that is refused; with a question mark, a query; empty: a malformed id
 	never400 string                       // why nothing is refused as invalid
+	never500 bool                         // it needs no room
+	status   int                          // of its success; 0: 200
 	more     map[int]state                // how other statuses come about
 }
 

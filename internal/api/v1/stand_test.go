@@ -99,6 +99,7 @@ func newStand(t testing.TB, db *store.DB) *stand {
 	}
 	s.team, s.key = s.newTeam(t, "red")
 	surface := &v1.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.accounts, Quota: s.quota, Log: log, Version: "test"}
+	s.addBots(surface)
 	s.watch = &contract.Watch{Failed: t.Errorf}
 	s.serve(t, surface)
 	return s
@@ -133,7 +134,7 @@ func (s *stand) newTeam(t testing.TB, name string) (account.Team, string) {
 
 func (s *stand) newKey(t testing.TB, team account.Team, p account.Permission) string {
 	t.Helper()
-	key, _, err := s.accounts.CreateKey(t.Context(), team.ID, "test", p)
+	key, _, err := s.accounts.CreateKey(t.Context(), account.NewKey{TeamID: team.ID, Name: "test", Permission: p})
 	if err != nil {
 		t.Fatal(err)
 	}

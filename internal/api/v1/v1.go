@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"steno/internal/api/door"
 	"steno/internal/bot"
 	"steno/internal/calendar"
+	"steno/internal/clock"
 	"steno/internal/quota"
 )
 
@@ -29,6 +31,18 @@ type Bots interface {
 	// Check returns what is wrong with a request whose meeting is not known yet.
 	Check(r bot.Request) error
 	CheckZoom(ctx context.Context, team string, z *bot.Zoom) error
+
+	Create(ctx context.Context, team string, r bot.Request) (string, error)
+	Schedule(ctx context.Context, team string, r bot.Request, joinAt time.Time) (string, error)
+	Leave(ctx context.Context, team, id string) error
+	Erase(ctx context.Context, team, id string) (bot.Deletion, error)
+	Retranscribe(ctx context.Context, team, id string, r bot.Retranscription) error
+	Details(ctx context.Context, team, id string) (bot.Details, error)
+	Recent(ctx context.Context, team string, f bot.Filter, by bot.Sort, limit int, cursor string) (bots []bot.Recent, next string, err error)
+	AllScreenshots(ctx context.Context, team, id string) ([]bot.DatedShot, error)
+	URLsV1(ctx context.Context, artifacts []bot.StoredArtifact) (map[string]string, error)
+	// Numbers returns integers that stand for the team and for things of it.
+	Numbers(ctx context.Context, team string, ids ...string) (map[string]int, error)
 }
 
 // Calendars is what the surface needs of the room of calendars.
@@ -64,10 +78,15 @@ type Surface struct {
 	Calendars Calendars
 	Accounts  Accounts
 	Quota     Quota // nil: no limits
+	Zoom      ZoomCredentials
+	Webhooks  Webhooks
+	Clock     clock.Clock
 	Log       *slog.Logger
 	Version   string // of the program, for the OpenAPI document
 	// Patience is how long a handler may take; 0: 20 seconds.
 	Patience time.Duration
+
+	deletions deletions
 }
 
 // The headers that carry the API key: the documented one, and its older name
@@ -81,7 +100,7 @@ const (
 // /openapi.json. What is not there, NotFound and MethodNotAllowed answer.
 func (s *Surface) Mount(r chi.Router) huma.API {
 	d := door.New(r, door.Options{
-		Title: "Steno API v1", Description: "Connect calendars and put bots on their events.", Version: s.Version,
+		Title: "Steno API v1", Description: "Send bots to meetings, connect calendars and put bots on their events.", Version: s.Version,
 		Security: map[string]*huma.SecurityScheme{"ApiKeyAuth": {Type: "apiKey", In: "header", Name: KeyHeader}},
 		Format:   door.Lenient("extra", "transcription_custom_parameters"),
 		Identify: func(ctx huma.Context) (account.Caller, error) {
@@ -90,7 +109,7 @@ func (s *Surface) Mount(r chi.Router) huma.API {
 		Problem: func(ctx context.Context, err error) door.Problem { return s.problem(ctx, err) },
 		Refuse:  refused, Body: reflect.TypeFor[Problem](), Rate: s.rate(), Patience: s.Patience,
 	})
-	for _, rt := range routes {
+	for _, rt := range slices.Concat(routes, botRoutes) {
 		rt.register(s, d, rt.scope, huma.Operation{
 			OperationID: rt.id, Method: rt.method, Path: rt.path, Summary: rt.summary, Tags: []string{rt.tag()}, DefaultStatus: rt.status,
 			Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusInternalServerError},

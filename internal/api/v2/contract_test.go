@@ -13,6 +13,7 @@ import (
 	"steno/internal/store"
 	"steno/internal/store/storetest"
 	"steno/test/contract"
+	"steno/test/hostile"
 )
 
 // Every answer to the six operations must satisfy the reference document.
@@ -103,7 +104,7 @@ func TestMembersThatMayBeNullAreTakenAsNull(t *testing.T) {
 		if o.id == "createScheduledBot" {
 			body = everything(w.now.Add(time.Hour)) // with what the others leave out
 		}
-		for _, path := range members(ref, ref.Operations[o.id].Body, nil, 0) {
+		for _, path := range hostile.Members(ref, ref.Operations[o.id].Body, nil, 0) {
 			var tree any
 			if body == "" || !nullable(ref, ref.Operations[o.id].Body, path) {
 				continue
@@ -118,7 +119,7 @@ func TestMembersThatMayBeNullAreTakenAsNull(t *testing.T) {
 			if flag := strings.TrimSuffix(path[0], "_config") + "_enabled"; len(path) == 1 && root[flag] != nil {
 				root[flag] = false // it needs what is null now
 			}
-			text, err := json.Marshal(put(tree, path, nil))
+			text, err := json.Marshal(hostile.Put(tree, path, nil))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,7 +140,7 @@ func TestMembersThatMayBeNullAreTakenAsNull(t *testing.T) {
 func nullable(ref *contract.Reference, s contract.Schema, path []string) bool {
 	s = ref.Resolve(s)
 	for _, word := range []string{"anyOf", "oneOf", "allOf"} {
-		for _, one := range each(s[word]) {
+		for _, one := range hostile.Each(s[word]) {
 			if nullable(ref, one, path) {
 				return true
 			}

@@ -70,6 +70,7 @@ func (r reply) shown() string {
 // key that is known nobody learns anything; what belongs to another team answers
 // exactly like what does not exist; and nothing of all this changes anything.
 func TestNothingOfAnotherTeamCanBeSeenOrTouched(t *testing.T) {
+	oneByOne(t)
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		red := newWorld(t, db)
 		blue := red.other(t)

@@ -8,6 +8,7 @@ import (
 	"steno/internal/bot"
 	"steno/internal/calendar"
 	"steno/internal/store/storetest"
+	"steno/test/fakecalendar"
 )
 
 // Every webhook and callback of the reference is told at least once, as
@@ -48,11 +49,11 @@ func TestEveryDocumentedWebhookIsTold(t *testing.T) {
 // new credentials and end.
 func (w *world) lifeOfACalendar(t *testing.T) {
 	t.Helper()
-	id, service := w.ids["calendar"], w.calendars.Providers[calendar.Google].(*fakeService)
-	event := titledItem(service.items, "Review <of> Q1")
+	id, service := w.ids["calendar"], w.calendars.Providers[calendar.Google].(*fakecalendar.Service)
+	event := titledItem(service.Items, "Review <of> Q1")
 	event.ID, event.UID = "late", "late"
 	change := func(items ...calendar.Item) {
-		service.items = items
+		service.Items = items
 		w.now = w.now.Add(time.Hour) // the sync is due
 		if err := w.calendars.Sync(t.Context(), id, "test"); err != nil {
 			t.Fatal(err)
