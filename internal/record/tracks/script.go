@@ -25,6 +25,7 @@ var (
 func script(url string, o Options) (string, error) {
 	config, err := json.Marshal(map[string]any{
 		"url": url, "audioOnly": o.AudioOnly, "listen": o.Listen, "fallbackMs": o.Fallback.Milliseconds(),
+		"batchMs": batchMS(o.Live),
 	})
 	if err != nil {
 		return "", fmt.Errorf("make script: %w", err)
@@ -53,4 +54,13 @@ func function(source string) string {
 		_, source, _ = strings.Cut(source, "\n")
 	}
 	return strings.TrimSpace(source)
+}
+
+// batchMS is how long frames are gathered in the page: each batch costs it a
+// wake-up.
+func batchMS(live bool) int {
+	if live {
+		return 40
+	}
+	return 250
 }

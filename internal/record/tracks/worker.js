@@ -1,5 +1,5 @@
 // Takes frames out of the page and sends them to the recorder in batches of a
-// quarter second over one WebSocket.
+// quarter second, or of config.batchMs, over one WebSocket.
 //
 // Text messages are JSON: {type: track | codec | ended | needs_screen | note |
 // connections, track, …}, a type of Go's control. Binary messages are records, little-endian:
@@ -10,7 +10,7 @@
 //   f64 arrival, Unix microseconds · CSRCs, u32 each · payload
 'use strict';
 
-const batchMs = 250;
+let batchMs = 250;
 const header = 24;
 // What may wait while the recorder does not read; then frames are lost.
 const maxWaiting = 32 << 20;
@@ -26,7 +26,7 @@ let reported = 0;
 
 onmessage = e => {
   const m = e.data;
-  if (m.url) { url = m.url; connect(); }
+  if (m.url) { url = m.url; batchMs = m.batchMs; connect(); }
   if (m.say) say(m.say);
   if (m.readable) decoded(m.decoded, m.readable);
 };

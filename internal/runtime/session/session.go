@@ -18,6 +18,7 @@ import (
 	"steno/internal/bot"
 	"steno/internal/clock"
 	"steno/internal/record/journal"
+	"steno/internal/stream"
 )
 
 // Options says which bot to run and with what.
@@ -82,6 +83,7 @@ type session struct {
 	diary    *diary
 	journal  *journal.Writer
 	composer *composer
+	stream   *stream.Stream // nil: the bot does not stream
 
 	facts facts
 	gap   *gap // an absence that has not ended yet
@@ -193,6 +195,10 @@ func (s *session) meeting(ctx context.Context) (verdict, error) {
 		return verdict{bot.EndInternalError, "the bot was cut off before it left the meeting"}, nil
 	}
 	loadBallast(s.opt.Folder)
+	if err := s.openStream(); err != nil {
+		return verdict{bot.EndStreamingSetup, err.Error()}, nil
+	}
+	defer s.closeStream()
 	if s.diary.recorded() {
 		s.composer.start()
 	}

@@ -108,6 +108,7 @@ func (v *visit) engine(ctx context.Context) (err error) {
 		Folder: s.opt.Folder, Journal: s.journal, Clock: s.clock, Log: s.log,
 		AudioOnly: s.spec.Mode == bot.AudioOnly, Listen: s.films(),
 	}
+	s.streams(&o)
 	if !o.Listen { // else the film's first picture counts
 		o.FirstFrame = func(at int64) { v.first.CompareAndSwap(0, at) }
 	}
