@@ -15,11 +15,16 @@ const (
 	// margin is how long a frame is held so that a later one is not too late:
 	// a batch of the page's script and some jitter.
 	margin = rate * 80 / 1000
-	// ahead is how much longer a frame may be held when a sender's clock is
-	// fast, before some of its audio is left out.
-	ahead = rate / 5
-	// jump is a leap of timestamps that no clock drifts to.
-	jump = rate
+	// lag is how much longer a voice may be held. One that came in fits and
+	// starts is held longer, by up to maxSlack; when it is silent, it catches up.
+	lag      = rate * 60 / 1000
+	maxSlack = rate / 2
+	// longest is what bounds the delay of a voice that is never silent.
+	longest = 3 * rate
+	// jump is a leap of timestamps that no delay explains.
+	jump = 4 * rate
+	// quiet is the peak of a packet in which nobody speaks.
+	quiet = 0.003
 
 	lowest  = 8000              // rate of raw audio
 	maxOpus = rate * 120 / 1000 // the longest packet, in samples
@@ -44,6 +49,7 @@ type track struct {
 	begun   bool
 	rtp     uint32
 	at      int64 // position of the packet of rtp
+	slack   int64 // how much too late its packets have come lately
 }
 
 func newMixer(to int) *mixer {
@@ -64,17 +70,31 @@ func (m *mixer) hear(now int64, s tracks.Sound) {
 		if since <= 0 && since > -jump {
 			return // came twice, or too late to be decoded
 		}
-		if next := t.at + since; next >= m.base && next < at+jump {
+		switch next := t.at + since; {
+		case next >= at+jump:
+		case next >= m.base:
 			at = next
+		default:
+			t.slack = min(t.slack+at-next, maxSlack)
 		}
 	}
 	pcm := t.decode(s)
-	if late := at - now - margin; late > ahead {
+	t.slack -= t.slack / 2000
+	if late := at - now - margin; late > longest || late > max(lag, t.slack) && silent(pcm) {
 		at -= int64(len(pcm)) // this one is left out, and the next takes its place
 		pcm = nil
 	}
 	t.begun, t.rtp, t.at = true, s.RTP, at
 	m.add(at, pcm)
+}
+
+func silent(pcm []float32) bool {
+	for _, v := range pcm {
+		if v > quiet || v < -quiet {
+			return false
+		}
+	}
+	return true
 }
 
 // decode returns the samples of a packet at 48 kHz; none if it is damaged or of
