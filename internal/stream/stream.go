@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"steno/internal/clock"
@@ -43,6 +44,9 @@ type Options struct {
 	// Play is given the audio for the meeting, 20 ms at 48 kHz at a time, as it
 	// is to be heard. Nil: the meeting cannot be spoken to.
 	Play func(pcm []int16)
+	// Talk is told when the microphone should be on, before anything is played,
+	// and when no more. It must not block; Unmuted is the answer. May be nil.
+	Talk func(on bool)
 }
 
 // Speaker is somebody who began or ceased to speak.
@@ -75,6 +79,8 @@ type Stream struct {
 	voice *voice // nil: no input
 	heard chan tracks.Sound
 	pause chan bool
+
+	unmuted, reset atomic.Bool
 
 	start   sync.Once
 	stop    context.CancelFunc
@@ -192,7 +198,9 @@ func (s *Stream) mix() {
 	defer s.count()
 	m := newMixer(s.o.Rate)
 	began, paused := s.o.Clock.Now(), false
-	now := func() int64 { return int64(s.o.Clock.Now().Sub(began)) * rate / int64(time.Second) }
+	since := func(t time.Time) int64 { return int64(s.o.Clock.Now().Sub(t)/time.Microsecond) * rate / 1_000_000 }
+	now := func() int64 { return since(began) }
+	start, sp := began, speaking{}
 	for {
 		select {
 		case <-s.ctx.Done():
@@ -217,24 +225,69 @@ func (s *Stream) mix() {
 				}
 				s.out.put(message{audio: pcm})
 			}
-			s.speak(now())
+			s.speak(&sp, since(start))
 		}
 	}
 }
 
-// speak gives the page what is to be said by now.
-func (s *Stream) speak(now int64) {
+// speaking is where the bot is with what it says. Only mix touches it.
+type speaking struct {
+	asked bool  // for the microphone to be on
+	at    int64 // when that was
+	last  int64 // when there was something to say
+}
+
+const (
+	// unmuteIn is how long what is to be said waits for the microphone.
+	unmuteIn = 3 * rate
+	// muteAfter is how long the microphone stays on after the last word.
+	muteAfter = 2 * rate
+)
+
+// speak gives the page what is to be said by now, once the microphone is on.
+func (s *Stream) speak(sp *speaking, now int64) {
 	if s.voice == nil || s.o.Play == nil {
 		return
 	}
-	for {
-		pcm := s.voice.next(now)
-		if pcm == nil {
-			return
+	if s.reset.Swap(false) {
+		sp.asked = false
+		s.unmuted.Store(false)
+	}
+	if !s.voice.wants(now) {
+		if sp.asked && now-sp.last > muteAfter {
+			sp.asked = false
+			s.unmuted.Store(false)
+			s.talk(false)
 		}
+		return
+	}
+	sp.last = now
+	if !sp.asked {
+		sp.asked, sp.at = true, now
+		s.talk(true)
+	}
+	if !s.unmuted.Load() && now-sp.at < unmuteIn {
+		return
+	}
+	for pcm := s.voice.next(now); pcm != nil; pcm = s.voice.next(now) {
 		s.o.Play(pcm)
 	}
 }
+
+func (s *Stream) talk(on bool) {
+	if s.o.Talk == nil {
+		s.unmuted.Store(on)
+		return
+	}
+	s.o.Talk(on)
+}
+
+// Unmuted says that the microphone is on, as Talk asked for.
+func (s *Stream) Unmuted() { s.unmuted.Store(true) }
+
+// Muted says that the microphone is off although nobody asked for it: the bot
+// had to join again.
+func (s *Stream) Muted() { s.reset.Store(true) }
 
 // count tells how much was streamed since the last call.
 func (s *Stream) count() {

@@ -59,23 +59,32 @@ func (v *voice) add(ctx context.Context, b []byte) error {
 
 func (v *voice) samples(d time.Duration) int { return int(d * time.Duration(v.rate) / time.Second) }
 
+// wants reports whether there is something to say, and enough of it to begin.
+func (v *voice) wants(now int64) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case len(v.pcm) == 0:
+		v.going, v.since = false, 0
+		return false
+	case v.going:
+		return true
+	case v.since == 0:
+		v.since = max(now, 1)
+	}
+	held := int64(prebuffer) * rate / int64(time.Second)
+	return len(v.pcm) >= v.samples(prebuffer) || now-v.since >= held
+}
+
 // next returns the 20 ms that are to be heard by now, at 48 kHz; nil if there
 // are none. The last piece of what is said is filled up with silence.
 func (v *voice) next(now int64) []int16 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(v.pcm) == 0 {
-		v.going, v.since = false, 0
 		return nil
 	}
 	if !v.going {
-		if v.since == 0 {
-			v.since = max(now, 1)
-		}
-		held := int64(prebuffer) * rate / int64(time.Second)
-		if len(v.pcm) < v.samples(prebuffer) && now-v.since < held {
-			return nil
-		}
 		v.going, v.due = true, now
 	}
 	if now < v.due {

@@ -3,8 +3,8 @@
 // worker, so that a busy page does not delay them.
 //
 // config: {url, audioOnly, listen, fallbackMs, batchMs}; workerSource: text of worker.js; quiet:
-// what quiet.js returns.
-(config, workerSource, quiet) => {
+// what quiet.js returns; speak: the function of speak.js, or null.
+(config, workerSource, quiet, speak) => {
   'use strict';
   const Native = window.RTCPeerConnection;
   if (!Native) return;
@@ -24,6 +24,8 @@
     worker.postMessage({url: config.url, batchMs: config.batchMs});
     return worker;
   }
+
+  speak?.(writable => theWorker().postMessage({speak: writable}, [writable]));
 
   const note = text => theWorker().postMessage({say: {type: 'note', text}});
 

@@ -16,6 +16,8 @@ var (
 	quietSource string
 	//go:embed refuse.js
 	refuseSource string
+	//go:embed speak.js
+	speakSource string
 	//go:embed worker.js
 	workerSource string
 )
@@ -38,7 +40,11 @@ func script(url string, o Options) (string, error) {
 	if !o.Playback && !o.Listen {
 		quiet = call(quietSource)
 	}
-	s := fmt.Sprintf("(%s)(%s, %s, %s);\n", function(injectSource), config, worker, quiet)
+	speak := "null"
+	if o.Speak {
+		speak = function(speakSource)
+	}
+	s := fmt.Sprintf("(%s)(%s, %s, %s, %s);\n", function(injectSource), config, worker, quiet, speak)
 	if o.AudioOnly {
 		s = call(refuseSource) + ";\n" + s
 	}

@@ -46,6 +46,8 @@ type Options struct {
 	// Live has the page send what it has every 40 ms instead of every 250: Sound
 	// is in a hurry.
 	Live bool
+	// Speak gives the page a microphone; see Say.
+	Speak bool
 }
 
 // Sound is a frame of audio on its way to the disk. The payload must not be

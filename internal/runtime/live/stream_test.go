@@ -14,10 +14,13 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/pion/opus"
 
 	"steno/internal/bot"
 	"steno/internal/record/journal"
+	"steno/lab"
 	"steno/lab/measure"
+	"steno/lab/media"
 )
 
 // listener is a receiver of a bot's output stream.
@@ -181,4 +184,124 @@ func epochIn(entries []journal.Entry) int64 {
 		}
 	}
 	return 0
+}
+
+// A bot says what comes in over its input stream: it unmutes itself, the others
+// hear all of it, and it mutes itself again.
+func TestSpeakingBot(t *testing.T) {
+	const hz = 24000
+	l := listen(t)
+	h := newHost(t, t.TempDir(), nil)
+	h.start()
+	h.launch(streams(bot.Streaming{InputURL: l.ws(), OutputURL: l.ws(), Frequency: hz}))
+	h.untilState(bot.Recording)
+	h.until("a socket", func() bool { return l.heard(hz) > 0 })
+	said := l.say(t, "cora-1", hz)
+	unmuted := func() bool { _, on := h.room.Voice("Steno Notes"); return on }
+	h.until("the bot unmutes itself", unmuted)
+	h.until("the bot mutes itself again", func() bool { return !unmuted() })
+	h.tell(bot.CommandPause, "c1", "") // a pause of the recording is none of the voice
+	again := l.say(t, "cora-2", hz)
+	h.until("the bot unmutes itself again", unmuted)
+	h.until("the bot mutes itself once more", func() bool { return !unmuted() })
+	h.tell(bot.CommandResume, "c2", "")
+	h.untilRecorded(time.Second)
+	entries := h.journal()
+	done := h.finish(bot.EndAPIRequest)
+
+	packets, _ := h.room.Voice("Steno Notes")
+	file, began := heardWAV(t, packets)
+	truth := lab.Truth{Said: []lab.Utterance{said, again}}
+	r, err := measure.Measure(t.Context(), measure.Recording{EpochUS: began.UnixMicro(), Audio: file}, truth, measure.Options{FromUS: said.StartUS, ToUS: again.EndUS + 3_000_000, Search: 3 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("voice: %+v", *r.Mix)
+	if r.Mix.Found != 2 || r.Mix.LostS > 0.02*r.Mix.SpeechS {
+		t.Errorf("the others did not hear what the bot said: %+v", *r.Mix)
+	}
+	from, _ := pauseIn(entries)
+	recording := h.hears(measure.Recording{EpochUS: epochIn(entries), Audio: filepath.Join(h.data, "objects", botID, "output.flac")}, from)
+	if recording.Found < recording.Utterances || recording.LostS > 0.02*recording.SpeechS {
+		t.Errorf("the recording suffered: %+v", *recording)
+	}
+	length := time.Duration(said.EndUS-said.StartUS+again.EndUS-again.StartUS) * time.Microsecond
+	if in := done.Dones[0].StreamedIn; in < length || in > length+100*time.Millisecond {
+		t.Errorf("%s of input are charged, want %s", in, length)
+	}
+}
+
+// say sends a clip at once and returns what is to be heard of it.
+func (l *listener) say(t *testing.T, name string, hz int) lab.Utterance {
+	t.Helper()
+	clips, err := media.Clips()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := clips[name]
+	d, err := opus.NewDecoderWithOutput(hz, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []byte
+	pcm := make([]int16, hz/5)
+	for _, p := range c.Packets {
+		n, err := d.DecodeToInt16(p, pcm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range pcm[:n] {
+			all = binary.LittleEndian.AppendUint16(all, uint16(v))
+		}
+	}
+	u := lab.Utterance{Name: "Steno Notes", Clip: name, StartUS: time.Now().UnixMicro()}
+	u.EndUS = u.StartUS + int64(c.Samples())*1_000_000/media.SampleRate
+	for _, a := range c.Activity {
+		u.Activity = append(u.Activity, lab.Span{FromUS: u.StartUS + int64(a.Start)*1_000_000/media.SampleRate, ToUS: u.StartUS + int64(a.End)*1_000_000/media.SampleRate})
+	}
+	u.FirstUS, u.LastUS = u.Activity[0].FromUS, u.Activity[len(u.Activity)-1].ToUS
+	l.mu.Lock()
+	conn := l.conn
+	l.mu.Unlock()
+	if err := conn.Write(t.Context(), websocket.MessageBinary, all); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// heardWAV writes what a guest said to a file, each packet where its timestamp
+// says, and returns when the first came.
+func heardWAV(t *testing.T, packets []lab.Heard) (file string, began time.Time) {
+	t.Helper()
+	if len(packets) == 0 {
+		t.Fatal("the bot was not heard at all")
+	}
+	d, err := opus.NewDecoderWithOutput(media.SampleRate, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pcm []int16
+	stood, one := 0, make([]int16, media.SampleRate/5)
+	for _, p := range packets {
+		n, err := d.DecodeToInt16(p.Payload, one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A sender may let its clock stand while it says nothing: then it is the
+		// arrival that counts.
+		at := int(p.RTP-packets[0].RTP) + stood
+		if late := int(p.At.Sub(packets[0].At).Seconds()*media.SampleRate) - at; late > media.SampleRate/2 {
+			at, stood = at+late, stood+late
+		}
+		if more := at + n - len(pcm); more > 0 {
+			pcm = append(pcm, make([]int16, more)...)
+		}
+		copy(pcm[at:], one[:n])
+	}
+	l := &listener{}
+	for _, v := range pcm {
+		l.pcm = binary.LittleEndian.AppendUint16(l.pcm, uint16(v))
+	}
+	file, _ = l.wav(t, media.SampleRate)
+	return file, packets[0].At
 }
