@@ -3,6 +3,7 @@ package live
 import (
 	"encoding/binary"
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -184,6 +185,57 @@ func epochIn(entries []journal.Entry) int64 {
 		}
 	}
 	return 0
+}
+
+// Whatever a receiver does, the recording does not notice.
+func TestBadReceiversDoNotTouchTheRecording(t *testing.T) {
+	if os.Getenv("STENO_STORM") == "" {
+		t.Skip("a minute; STENO_STORM=1")
+	}
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // never accepts
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	bad := func(serve func(*websocket.Conn)) string {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if c, err := websocket.Accept(w, r, nil); err == nil {
+				serve(c)
+			}
+		}))
+		t.Cleanup(s.Close)
+		return strings.Replace(s.URL, "http", "ws", 1)
+	}
+	done := make(chan struct{})
+	defer close(done)
+	for name, url := range map[string]string{
+		"never accepts": "ws://" + mute.Addr().String() + "/",
+		"hangs up":      bad(func(c *websocket.Conn) { _ = c.CloseNow() }),
+		"never reads":   bad(func(*websocket.Conn) { <-done }),
+		"is private":    "ws://10.1.2.3/",
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t, t.TempDir(), nil)
+			h.start()
+			h.launch(func(s *bot.Spec) {
+				streams(bot.Streaming{OutputURL: url, Frequency: 48000})(s)
+				s.Mode = bot.SpeakerView
+			})
+			if name == "is private" {
+				h.finished(bot.Failed, bot.EndStreamingSetup)
+				return
+			}
+			h.untilState(bot.Recording)
+			h.untilRecorded(12 * time.Second)
+			entries := h.journal()
+			until := entries[len(entries)-1].At.UnixMicro()
+			h.finish(bot.EndAPIRequest)
+			recording := h.hears(measure.Recording{EpochUS: epochIn(entries), Audio: filepath.Join(h.data, "objects", botID, "output.flac")}, until)
+			if recording.Utterances < 3 || recording.Found < recording.Utterances-1 || recording.LostS > 0.01*recording.SpeechS {
+				t.Errorf("the recording suffered: %+v", *recording)
+			}
+		})
+	}
 }
 
 // A bot says what comes in over its input stream: it unmutes itself, the others
