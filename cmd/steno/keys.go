@@ -113,6 +113,7 @@ type keyCreateCmd struct {
 	Team           string `placeholder:"NAME" help:"Team of the key. Default: the only one; made if there is none."`
 	Name           string `default:"key" help:"What the key is called in lists."`
 	Permission     string `enum:"full,sending" default:"full" help:"full, or sending: may create bots and nothing else."`
+	Expires        moment `placeholder:"TIME" help:"When the key ends by itself: 2027-01-31T09:00:00Z or 2027-01-31. Default: never."`
 }
 
 // Run prints the key and nothing else on standard output.
@@ -122,7 +123,11 @@ func (c *keyCreateCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		plain, _, err := h.Accounts.CreateKey(ctx, team.ID, c.Name, account.Permission(c.Permission))
+		n := account.NewKey{TeamID: team.ID, Name: c.Name, Permission: account.Permission(c.Permission)}
+		if !c.Expires.IsZero() {
+			n.ExpiresAt = &c.Expires.Time
+		}
+		plain, _, err := h.Accounts.CreateKey(ctx, n)
 		if err == nil {
 			fmt.Println(plain)
 		}
@@ -162,9 +167,9 @@ func (c *keyListCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return table(os.Stdout, "ID\tNAME\tBEGINS\tPERMISSION\tCREATED\tLAST USED\tREVOKED", func(w io.Writer) {
+		return table(os.Stdout, "ID\tNAME\tBEGINS\tPERMISSION\tCREATED\tLAST USED\tEXPIRES\tREVOKED", func(w io.Writer) {
 			for _, k := range keys {
-				fmt.Fprintf(w, "%s\t%s\t%s…\t%s\t%s\t%s\t%s\n", k.ID, k.Name, k.Hint, k.Permission, k.CreatedAt.Format(time.RFC3339), when(k.LastUsedAt), when(k.RevokedAt))
+				fmt.Fprintf(w, "%s\t%s\t%s…\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, k.Hint, k.Permission, k.CreatedAt.Format(time.RFC3339), when(k.LastUsedAt), when(k.ExpiresAt), when(k.RevokedAt))
 			}
 		})
 	})

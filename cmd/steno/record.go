@@ -43,8 +43,9 @@ type recordCmd struct {
 	SilenceTimeout      time.Duration `default:"10m" help:"Leave when nobody was heard for this time."`
 	EveryoneLeftTimeout time.Duration `default:"1m" help:"How long to stay when all others have left."`
 
-	config.Hosts `embed:""`
-	config.Tools `embed:""`
+	config.Hosts   `embed:""`
+	config.Tools   `embed:""`
+	config.Targets `embed:""`
 }
 
 // Run records one meeting, or finishes a recording that was cut off.
@@ -108,10 +109,15 @@ func (c *recordCmd) prepare() (string, error) {
 		}
 		return out, nil // goes on where it was cut off
 	}
-	return out, session.WriteSpec(work, c.spec(m))
+	spec, err := c.spec(m)
+	if err != nil {
+		return "", err
+	}
+	return out, session.WriteSpec(work, spec)
 }
 
-func (c *recordCmd) spec(m meeting.Meeting) bot.Spec {
+func (c *recordCmd) spec(m meeting.Meeting) (bot.Spec, error) {
+	private, err := c.PrivateTargets()
 	return bot.Spec{
 		BotID: ident.New(), Name: c.Name, Platform: m.Platform, URL: m.Page, Mode: bot.RecordingMode(c.Mode), Engine: bot.Engine(c.Engine),
 		EntryMessage: c.EntryMessage, Browser: c.Browser, FFmpeg: c.FFmpeg, InsecureTLS: m.Platform == meeting.Galene && c.GaleneInsecure,
@@ -119,7 +125,8 @@ func (c *recordCmd) spec(m meeting.Meeting) bot.Spec {
 			WaitingRoom: c.WaitingRoomTimeout, NoOneJoined: c.NoOneJoinedTimeout, Silence: c.SilenceTimeout,
 			EveryoneLeft: c.EveryoneLeftTimeout, MaxRecording: c.MaxDuration,
 		},
-	}
+		Reach: c.Reach(private),
+	}, err
 }
 
 // freshFolder names a folder for a recording made now: "meet-abcdefghij

@@ -76,9 +76,9 @@ func (c *webhookListCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return table(os.Stdout, "ID\tNAME\tURL\tEVENTS\tPARTICIPANTS\tSTATE\tCREATED", func(w io.Writer) {
+		return table(os.Stdout, "ID\tAPI\tNAME\tURL\tEVENTS\tPARTICIPANTS\tSTATE\tCREATED", func(w io.Writer) {
 			for _, e := range all {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, e.Name, e.URL, eventNames(e.Events), e.Participants, endpointState(e), e.CreatedAt.Format(time.RFC3339))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, e.Surface, e.Name, e.URL, eventNames(e.Events), e.Participants, endpointState(e), e.CreatedAt.Format(time.RFC3339))
 			}
 		})
 	})

@@ -50,6 +50,20 @@ type Key struct {
 	CreatedAt  time.Time
 	LastUsedAt *time.Time
 	RevokedAt  *time.Time
+	ExpiresAt  *time.Time // nil: never
+}
+
+// NewKey is what a key is made of.
+type NewKey struct {
+	TeamID     string
+	Name       string
+	Permission Permission
+	ExpiresAt  *time.Time // nil: never
+}
+
+// good reports whether the key opens anything at a time.
+func (k Key) good(now time.Time) bool {
+	return k.RevokedAt == nil && (k.ExpiresAt == nil || now.Before(*k.ExpiresAt))
 }
 
 // Caller is who a request comes from.

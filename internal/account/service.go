@@ -58,6 +58,7 @@ type Service struct {
 
 type entry struct {
 	caller  Caller
+	expires *time.Time // nil: never
 	checked time.Time
 	touched time.Time
 }
@@ -138,15 +139,23 @@ func (s *Service) FindTeam(ctx context.Context, name string) (Team, error) {
 
 // CreateKey makes a key of a team and returns it in clear: the only time that
 // anybody sees it.
-func (s *Service) CreateKey(ctx context.Context, team, name string, p Permission) (plain string, k Key, err error) {
-	if !p.Valid() {
+func (s *Service) CreateKey(ctx context.Context, n NewKey) (plain string, k Key, err error) {
+	if !n.Permission.Valid() {
 		return "", Key{}, fail.New(fail.Invalid, CodeBadInput, "a key's permission is %q or %q", Full, Sending)
 	}
-	if name, err = goodName("key", name); err != nil {
+	now := s.clock.Now()
+	if n.ExpiresAt != nil && !n.ExpiresAt.After(now) {
+		return "", Key{}, fail.New(fail.Invalid, CodeBadInput, "a key cannot expire in the past, at %s", n.ExpiresAt.UTC().Format(time.RFC3339))
+	}
+	name, err := goodName("key", n.Name)
+	if err != nil {
 		return "", Key{}, err
 	}
 	plain = newKey()
-	k = Key{ID: ident.New(), TeamID: team, Name: name, Permission: p, Hash: hash(plain), Hint: plain[:8], CreatedAt: s.clock.Now()}
+	k = Key{
+		ID: ident.New(), TeamID: n.TeamID, Name: name, Permission: n.Permission, ExpiresAt: n.ExpiresAt,
+		Hash: hash(plain), Hint: plain[:8], CreatedAt: now,
+	}
 	return plain, k, s.store.AddKey(ctx, k)
 }
 
@@ -198,8 +207,8 @@ func (s *Service) RevokeKey(ctx context.Context, id string) error {
 }
 
 // Authenticate recognises the caller by the key of a request. It returns
-// fail.Unauthorized for a key that is missing, unknown or revoked, and the
-// store's own error when it cannot know.
+// fail.Unauthorized for a key that is missing, unknown, revoked or expired, and
+// the store's own error when it cannot know.
 func (s *Service) Authenticate(ctx context.Context, key string) (Caller, error) {
 	if key == "" {
 		return Caller{}, fail.New(fail.Unauthorized, CodeUnauthorized, "the API key is missing; send it in the header x-meeting-baas-api-key")
@@ -213,7 +222,7 @@ func (s *Service) Authenticate(ctx context.Context, key string) (Caller, error) 
 		return c, nil
 	}
 	k, err := s.store.KeyByHash(ctx, h)
-	if fail.Is(err, fail.NotFound) || (err == nil && k.RevokedAt != nil) {
+	if fail.Is(err, fail.NotFound) || (err == nil && !k.good(now)) {
 		s.forget(h)
 		return Caller{}, unknownKey()
 	}
@@ -221,7 +230,7 @@ func (s *Service) Authenticate(ctx context.Context, key string) (Caller, error) 
 		return Caller{}, err
 	}
 	c := Caller{TeamID: k.TeamID, KeyID: k.ID, Permission: k.Permission}
-	if s.learn(h, c, now) {
+	if s.learn(h, c, k.ExpiresAt, now) {
 		// That a key was used is worth less than the request that used it.
 		if err := s.store.TouchKey(ctx, k.ID, now); err != nil && !errors.Is(err, context.Canceled) {
 			s.log.Warn("time of last use not stored", "key_id", k.ID, "error", err)
@@ -231,14 +240,14 @@ func (s *Service) Authenticate(ctx context.Context, key string) (Caller, error) 
 }
 
 func unknownKey() error {
-	return fail.New(fail.Unauthorized, CodeUnauthorized, "this API key is unknown or revoked")
+	return fail.New(fail.Unauthorized, CodeUnauthorized, "this API key is unknown, revoked or expired")
 }
 
 func (s *Service) recall(h string, now time.Time) (Caller, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, ok := s.known[h]
-	if !ok || now.Sub(e.checked) > remember {
+	if !ok || now.Sub(e.checked) > remember || e.expires != nil && !now.Before(*e.expires) {
 		return Caller{}, false
 	}
 	return e.caller, true
@@ -251,7 +260,7 @@ func (s *Service) forget(h string) {
 }
 
 // learn remembers a caller and reports whether its last use should be written.
-func (s *Service) learn(h string, c Caller, now time.Time) (touch bool) {
+func (s *Service) learn(h string, c Caller, expires *time.Time, now time.Time) (touch bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, ok := s.known[h]
@@ -259,7 +268,7 @@ func (s *Service) learn(h string, c Caller, now time.Time) (touch bool) {
 		e = &entry{}
 		s.known[h] = e
 	}
-	e.caller, e.checked = c, now
+	e.caller, e.expires, e.checked = c, expires, now
 	if now.Sub(e.touched) < touchEvery {
 		return false
 	}

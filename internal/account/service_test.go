@@ -31,14 +31,14 @@ func TestKeyIsShownOnceAndStoredAsAHash(t *testing.T) {
 		if err != nil || team.Name != "red" {
 			t.Fatalf("%+v (%v)", team, err)
 		}
-		plain, k, err := s.CreateKey(t.Context(), team.ID, "ci", account.Full)
+		plain, k, err := s.CreateKey(t.Context(), account.NewKey{TeamID: team.ID, Name: "ci", Permission: account.Full})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(plain) != 47 || !strings.HasPrefix(plain, "stn_") || !strings.HasPrefix(plain, k.Hint) || len(k.Hint) != 8 {
 			t.Errorf("key %q, hint %q", plain, k.Hint)
 		}
-		other, _, err := s.CreateKey(t.Context(), team.ID, "ci", account.Sending)
+		other, _, err := s.CreateKey(t.Context(), account.NewKey{TeamID: team.ID, Name: "ci", Permission: account.Sending})
 		if err != nil || other == plain {
 			t.Errorf("a second key: %v", err)
 		}
@@ -62,7 +62,7 @@ func TestLastUseIsWrittenOnceAMinute(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plain, _, err := s.CreateKey(t.Context(), team.ID, "ci", account.Full)
+		plain, _, err := s.CreateKey(t.Context(), account.NewKey{TeamID: team.ID, Name: "ci", Permission: account.Full})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,6 +80,37 @@ func TestLastUseIsWrittenOnceAMinute(t *testing.T) {
 	})
 }
 
+// Also a key that was recognised a moment before.
+func TestKeyOpensNothingFromTheMomentItExpires(t *testing.T) {
+	each(t, func(t *testing.T, s *account.Service, now *time.Time, _ *store.DB) {
+		team, err := s.CreateTeam(t.Context(), "red")
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := now.Add(time.Hour)
+		n := account.NewKey{TeamID: team.ID, Name: "ci", Permission: account.Full, ExpiresAt: &end}
+		plain, _, err := s.CreateKey(t.Context(), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			at   time.Time
+			good bool
+		}{{*now, true}, {end.Add(-time.Millisecond), true}, {end, false}, {end.Add(time.Hour), false}} {
+			*now = c.at
+			if _, err := s.Authenticate(t.Context(), plain); (err == nil) != c.good || err != nil && !fail.Is(err, fail.Unauthorized) {
+				t.Errorf("%v before its end: %v", end.Sub(c.at), err)
+			}
+		}
+		if keys, err := s.Keys(t.Context(), team.ID); err != nil || keys[0].ExpiresAt == nil || !keys[0].ExpiresAt.Equal(end) {
+			t.Errorf("stored: %+v (%v)", keys, err)
+		}
+		if _, _, err := s.CreateKey(t.Context(), n); !fail.Is(err, fail.Invalid) {
+			t.Errorf("a key that has expired already: %v", err)
+		}
+	})
+}
+
 func TestTeamsAndKeysThatCannotBe(t *testing.T) {
 	each(t, func(t *testing.T, s *account.Service, _ *time.Time, _ *store.DB) {
 		if _, err := s.CreateTeam(t.Context(), "red"); err != nil {
@@ -88,7 +119,7 @@ func TestTeamsAndKeysThatCannotBe(t *testing.T) {
 		_, twice := s.CreateTeam(t.Context(), "red")
 		_, empty := s.CreateTeam(t.Context(), "  ")
 		_, nobody := s.FindTeam(t.Context(), "nobody")
-		_, _, permission := s.CreateKey(t.Context(), "x", "x", "admin")
+		_, _, permission := s.CreateKey(t.Context(), account.NewKey{TeamID: "x", Name: "x", Permission: "admin"})
 		for name, c := range map[string]struct {
 			err  error
 			kind fail.Kind

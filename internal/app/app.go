@@ -39,7 +39,7 @@ func Open(ctx context.Context, o config.Storage, log *slog.Logger) (*House, erro
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
 		return nil, dataError(o.Data, err)
 	}
-	db, err := store.Open(ctx, store.Options{DatabaseURL: o.DatabaseURL, DataDir: o.Data})
+	db, err := store.Open(ctx, store.Options{DatabaseURL: o.DatabaseURL, DataDir: o.Data, Driver: o.Driver})
 	if err != nil {
 		return nil, databaseError(o, err)
 	}

@@ -121,6 +121,15 @@ func (r BotRoom) Create(ctx context.Context, tx *store.Tx, o calendar.BotOrder) 
 	return code != "", err
 }
 
+// DedupKey is that of the settings.
+func (r BotRoom) DedupKey(settings []byte) string {
+	var req bot.Request
+	if json.Unmarshal(settings, &req) != nil {
+		return "" // Create says so
+	}
+	return req.DedupKey
+}
+
 // Stop asks a bot to leave.
 func (r BotRoom) Stop(ctx context.Context, tx *store.Tx, team, botID string) error {
 	err := r.Bots.LeaveIn(ctx, r.Store.On(tx), team, botID)

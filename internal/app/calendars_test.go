@@ -76,7 +76,7 @@ func TestTheServerKeepsCalendarsCurrent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		key, _, err := house.Accounts.CreateKey(t.Context(), team.ID, "k", account.Full)
+		key, _, err := house.Accounts.CreateKey(t.Context(), account.NewKey{TeamID: team.ID, Name: "k", Permission: account.Full})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"steno/internal/bot"
@@ -33,7 +34,8 @@ type launcher struct {
 	host       string
 	tools      config.Tools
 	hosts      config.Hosts
-	shots      time.Duration // between two screenshots; 0: none
+	shots      time.Duration  // between two screenshots; 0: none
+	private    []netip.Prefix // networks that bots may reach
 	clock      clock.Clock
 	log        *slog.Logger
 }
@@ -56,6 +58,7 @@ func (l *launcher) run(ctx context.Context, j job.Job[store.LaunchBot]) error {
 		return err
 	}
 	spec.Browser, spec.FFmpeg = l.tools.Browser, l.tools.FFmpeg
+	spec.Reach = l.hosts.Reach(l.private)
 	spec.InsecureTLS = spec.Platform == meeting.Galene && l.hosts.GaleneInsecure
 	if (spec.Platform == meeting.Meet || spec.Platform == meeting.Teams) && spec.Mode != bot.AudioOnly {
 		spec.Screenshots = l.shots

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"steno/internal/api/httpx"
 	"steno/internal/api/ops"
 	"steno/internal/api/push"
+	v1 "steno/internal/api/v1"
 	v2 "steno/internal/api/v2"
 	"steno/internal/artifact"
 	"steno/internal/blob"
@@ -46,6 +48,7 @@ type server struct {
 	host      string
 	registry  *prometheus.Registry
 	guard     *netguard.Guard
+	private   []netip.Prefix // that the operator allowed
 	operators account.Operators
 	objects   *blob.Store
 	signer    *artifact.Signer
@@ -57,6 +60,8 @@ type server struct {
 	closeProviders func()
 	zoom           *zoom.Service
 	closeZoom      func()
+	bearer         *account.Bearer // recognises callers by key or token
+	closeTokens    func()
 
 	alarm      *alarm.Alarm        // of calendars; nil without the role worker
 	dispatch   *alarm.Alarm        // of scheduled bots; nil without the role worker
@@ -98,6 +103,7 @@ func Serve(ctx context.Context, o config.Serve, version string, log *slog.Logger
 	defer func() { err = errors.Join(err, s.objects.Close()) }()
 	defer s.closeProviders()
 	defer s.closeZoom()
+	defer s.closeTokens()
 	return s.run(ctx, listener, begin)
 }
 
@@ -130,14 +136,16 @@ func (s *server) build(ctx context.Context) (err error) {
 	if s.host, err = hostID(s.o.Data); err != nil {
 		return err
 	}
-	private, err := s.o.PrivateTargets()
-	if err != nil {
+	if s.private, err = s.o.PrivateTargets(); err != nil {
 		return err
 	}
 	if s.operators, err = account.NewOperators(s.o.AdminKey); err != nil {
 		return err
 	}
-	s.guard = netguard.New(netguard.Options{Allow: private})
+	s.guard = netguard.New(netguard.Options{Allow: s.private})
+	if err := s.buildBearer(ctx); err != nil {
+		return err
+	}
 	if s.objects, err = openObjects(ctx, s.o.Storage); err != nil {
 		return err
 	}
@@ -146,7 +154,7 @@ func (s *server) build(ctx context.Context) (err error) {
 	}
 	s.store = store.Bots{DB: s.DB, Vault: s.Vault, Requests: seal.Requests{Sealer: s.Vault.Sealer}, Quota: NewQuotaRoom(s.Quota, s.DB)}
 	s.bots = &bot.Service{
-		Store: s.store, Clock: s.Clock, Signer: s.signer, Hosts: s.o.Meetings(), ValidURL: s.guard.Validate, Lead: s.o.JoinLead,
+		Store: s.store, Clock: s.Clock, Signer: s.signer, SignerV1: s.signer.For(artifact.LifetimeV1), Hosts: s.o.Meetings(), ValidURL: s.guard.Validate, Lead: s.o.JoinLead,
 		Nudge: func(id string) {
 			if s.supervisor != nil {
 				s.supervisor.Nudge(id)
@@ -209,7 +217,7 @@ type ledger struct {
 }
 
 func (s *server) buildRunner() (err error) {
-	queues, workers := map[string]int{}, job.NewWorkers()
+	queues, workers := map[string]int{}, job.NewWorkers(store.Away)
 	if s.o.Has("worker") {
 		queues[job.Default], queues[job.Calendars] = 8, syncsAtOnce
 		job.Register(workers, deleteTime, deleter{bots: s.store, objects: s.objects}.run)
@@ -230,7 +238,7 @@ func (s *server) buildRunner() (err error) {
 }
 
 func (s *server) launcher() *launcher {
-	return &launcher{bots: s.bots, supervisor: s.supervisor, host: s.host, tools: s.o.Tools, hosts: s.o.Hosts, shots: s.o.Screenshots, clock: s.Clock, log: s.Log}
+	return &launcher{bots: s.bots, supervisor: s.supervisor, host: s.host, tools: s.o.Tools, hosts: s.o.Hosts, private: s.private, shots: s.o.Screenshots, clock: s.Clock, log: s.Log}
 }
 
 // run starts the parts, serves until ctx ends, and stops them in reverse.
@@ -320,14 +328,29 @@ func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
 // operator only.
 func (s *server) handler() http.Handler {
 	r := chi.NewRouter()
+	old := &v1.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Webhooks: s.Endpoints(s.guard.Validate), Clock: s.Clock, Log: s.Log, Version: s.version}
 	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Clock: s.Clock, Log: s.Log, Version: s.version}
 	(&ops.Surface{Ready: s.DB.Ping, Registry: s.registry}).Mount(r)
 	if s.o.Has("api") {
 		surface.Mount(r)
+		old.Mount(r)
+		r.NotFound(byPath(old.NotFound, surface.NotFound))
+		r.MethodNotAllowed(byPath(old.MethodNotAllowed, surface.MethodNotAllowed))
 		s.mountUnified(r)
 		s.mountAdmin(r)
 		s.mountArtifacts(r)
 		(&push.Surface{Calendars: s.calendars, Log: s.Log}).Mount(r)
 	}
-	return httpx.Wrap(r, httpx.Options{Log: s.Log, Clock: s.Clock, Panic: surface.Panicked, Observe: ops.Observer(s.registry)})
+	return httpx.Wrap(r, httpx.Options{Log: s.Log, Clock: s.Clock, Panic: byPath(old.Panicked, surface.Panicked), Observe: ops.Observer(s.registry)})
+}
+
+// byPath lets API v1 answer for its own paths, and API v2 for all others.
+func byPath(one, two http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if v1.Serves(r.URL.Path) {
+			one(w, r)
+			return
+		}
+		two(w, r)
+	}
 }

@@ -105,7 +105,8 @@ func TestServerStartsAnswersAndStops(t *testing.T) {
 		r := start(t, options(t, t.TempDir(), databaseURL))
 		for path, want := range map[string]string{
 			"/health": `"ok"`, "/liveness": `"ok"`, "/status/features": `"selfHosted":true`, "/metrics": "steno_http_request_seconds",
-			"/openapi.json": `"openapi":"3.1.0"`, "/v2/openapi.json": `"operationId":"createBot"`, "/artifacts/x/y": `"success":false`, "/nothing": "FST_ERR_NOT_FOUND",
+			"/openapi.json": `"operationId":"create_calendar"`, "/v2/openapi.json": `"operationId":"createBot"`, "/artifacts/x/y": `"success":false`, "/nothing": "FST_ERR_NOT_FOUND",
+			"/v2/nothing": "FST_ERR_NOT_FOUND", "/calendars/": `"code":"InvalidApiKey"`, "/calendars/a/b/c": `"code":"NotFound"`,
 		} {
 			resp, err := http.Get(r.url + path) //nolint:noctx // a test
 			if err != nil {
@@ -232,7 +233,7 @@ func TestNoSecretLeaves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, _, err := house.Accounts.CreateKey(t.Context(), team.ID, "k", account.Full)
+	key, _, err := house.Accounts.CreateKey(t.Context(), account.NewKey{TeamID: team.ID, Name: "k", Permission: account.Full})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,5 +13,6 @@ func (s *server) mountUnified(r chi.Router) {
 	room := &unified.Service{
 		Store: store.Unified{DB: s.DB}, Engine: s.calendars, Providers: s.calendars.Providers, Tokens: s.calendars.Tokens, Clock: s.Clock, Log: s.Log,
 	}
-	(&api.Surface{Calendar: room, Accounts: s.Accounts, Rate: s.Quota, Log: s.Log, Version: s.version}).Mount(r)
+	feeds := &unified.Feeds{Store: store.Unified{DB: s.DB}, Clock: s.Clock}
+	(&api.Surface{Calendar: room, Feeds: feeds, Accounts: s.bearer, Rate: s.Quota, Log: s.Log, Version: s.version, Public: s.o.PublicURL}).Mount(r)
 }

@@ -16,8 +16,11 @@ import (
 	"steno/internal/fail"
 )
 
-// Lifetime is how long a signed URL works.
-const Lifetime = 4 * time.Hour
+// How long a signed URL works, and one that v1 hands out (C35).
+const (
+	Lifetime   = 4 * time.Hour
+	LifetimeV1 = 24 * time.Hour
+)
 
 // Route is the path below which artifacts are read.
 const Route = "/artifacts/"
@@ -35,6 +38,7 @@ type Signer struct {
 	base  string
 	keys  [][]byte
 	clock clock.Clock
+	lives time.Duration
 }
 
 // NewSigner returns a Signer for URLs below publicURL. The first key signs, all
@@ -43,12 +47,19 @@ func NewSigner(publicURL string, keys [][]byte, c clock.Clock) (*Signer, error) 
 	if len(keys) == 0 {
 		return nil, errors.New("no key to sign artifact URLs with")
 	}
-	return &Signer{base: strings.TrimSuffix(publicURL, "/"), keys: keys, clock: c}, nil
+	return &Signer{base: strings.TrimSuffix(publicURL, "/"), keys: keys, clock: c, lives: Lifetime}, nil
 }
 
-// URL returns a URL that reads the object for Lifetime.
+// For returns a Signer whose URLs work for so long.
+func (s *Signer) For(lifetime time.Duration) *Signer {
+	other := *s
+	other.lives = lifetime
+	return &other
+}
+
+// URL returns a URL that reads the object for the Signer's lifetime.
 func (s *Signer) URL(_ context.Context, key string) (string, error) {
-	expires := s.clock.Now().Add(Lifetime).Unix()
+	expires := s.clock.Now().Add(s.lives).Unix()
 	path := (&url.URL{Path: Route + key}).EscapedPath()
 	return fmt.Sprintf("%s%s?expires=%d&signature=%s", s.base, path, expires, signature(s.keys[0], key, expires)), nil
 }

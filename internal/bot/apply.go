@@ -73,7 +73,13 @@ func (s *Service) enter(ctx context.Context, tx Tx, b *Bot, t Transition) error 
 	if err := tx.AddTransition(ctx, *b, t); err != nil {
 		return err
 	}
-	return tx.Emit(ctx, statusChange(*b, t))
+	if b.Surface != SurfaceV1 {
+		return tx.Emit(ctx, statusChange(*b, t))
+	}
+	if m, ok := statusChangeV1(*b, t); ok {
+		return tx.Emit(ctx, m)
+	}
+	return nil
 }
 
 // end puts the bot into its last status and tells of it.

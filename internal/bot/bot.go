@@ -31,7 +31,17 @@ type Bot struct {
 	LaunchedAt       *time.Time
 	Host             string // the host that runs it
 	EventID          string // the calendar event that it was sent for; empty: none
+	Surface          Surface
 }
+
+// Surface is the API that a bot was made with; it is told of in its words.
+type Surface string
+
+// The surfaces.
+const (
+	SurfaceV1 Surface = "v1"
+	SurfaceV2 Surface = "v2"
+)
 
 // ErrorCode returns what the API shows as error_code: empty for a bot that
 // lives or that ended normally.
@@ -55,6 +65,8 @@ type Config struct {
 	Transcription *Transcription  `json:"transcription,omitempty"` // nil: off
 	Callback      *Callback       `json:"callback,omitempty"`      // nil: off
 	JoinAt        time.Time       `json:"join_at,omitzero"`        // zero: at once
+	DedupKey      string          `json:"dedup_key,omitempty"`     // see Request
+	V1            *V1             `json:"v1,omitempty"`            // nil: not of the API v1
 }
 
 // Zoom says how to enter a Zoom meeting.
@@ -92,6 +104,8 @@ type Secrets struct {
 	Callback      string // goes into x-mb-secret
 	Transcription string // the caller's own key of the transcription service
 	ZoomOBF       string // Zoom's on-behalf-of token
+	ZoomSDK       string // the password of V1.ZoomSDK
+	WebhookKey    string // the API key that goes with what is told to V1.WebhookURL
 }
 
 // Details is a bot with everything that the API shows of it.

@@ -27,6 +27,9 @@ type chatData struct {
 }
 
 func (s *Service) tellChats(ctx context.Context, tx Tx, b Bot, chats []ChatMessage) error {
+	if b.Surface == SurfaceV1 {
+		return nil // v1 has no words for it
+	}
 	now := s.Clock.Now()
 	for _, c := range chats {
 		if err := tx.Emit(ctx, chatEvent(b, c, now)); err != nil {
@@ -41,5 +44,5 @@ func chatEvent(b Bot, c ChatMessage, now time.Time) Message {
 	if c.N > 0 {
 		data.SenderID = &c.N
 	}
-	return Message{TeamID: b.TeamID, BotID: b.ID, Event: EventChat, At: now, Body: b.body(EventChat, data)}
+	return Message{TeamID: b.TeamID, BotID: b.ID, Surface: SurfaceV2, Event: EventChat, At: now, Body: b.body(EventChat, data)}
 }

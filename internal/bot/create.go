@@ -32,6 +32,32 @@ type Request struct {
 	Transcription        *TranscriptionRequest
 	CallbackEnabled      bool
 	Callback             *CallbackRequest
+
+	// DedupKey sets the bot apart from others in the same meeting: only bots with
+	// the same key count where AllowMultiple is false.
+	DedupKey string `json:",omitempty"`
+	V1       *V1    `json:",omitempty"`
+}
+
+// V1 is what only the API v1 asks for and shows. Nil: the bot was not asked for
+// there.
+type V1 struct {
+	// WebhookURL hears of the bot in place of the team's own address of v1.
+	WebhookURL string `json:"webhook_url,omitempty"`
+	// Provider is the caller's word for the service that transcribes.
+	Provider string `json:"provider,omitempty"`
+	ZoomSDK  string `json:"zoom_sdk,omitempty"` // id of an app of Zoom
+	// ZoomSDKPwd and WebhookKey, the API key that WebhookURL is called with, go
+	// into Secrets.
+	ZoomSDKPwd string `json:"zoom_sdk_pwd,omitempty"`
+	WebhookKey string `json:"webhook_key,omitempty"`
+}
+
+func (r Request) surface() Surface {
+	if r.V1 != nil {
+		return SurfaceV1
+	}
+	return SurfaceV2
 }
 
 // TimeoutRequest holds timeouts in seconds (digest 2.1).
@@ -103,6 +129,7 @@ const (
 	maxName  = 255
 	maxEntry = 500 // digest 2.1
 	maxExtra = 64 << 10
+	maxDedup = 1024 // bytes
 )
 
 // check applies the rules that a schema cannot express, and those of callers
@@ -118,6 +145,9 @@ func (r Request) check(validURL func(string) error) error {
 	}
 	if len(r.Extra) > maxExtra {
 		broke("/extra", fmt.Sprintf("must have at most %d bytes as JSON", maxExtra), nil)
+	}
+	if len(r.DedupKey) > maxDedup {
+		broke("/deduplication_key", fmt.Sprintf("must have at most %d bytes", maxDedup), nil)
 	}
 	switch r.Mode {
 	case "", SpeakerView, GalleryView, AudioOnly:
@@ -159,9 +189,18 @@ func (t TimeoutRequest) fields() []timeoutField {
 func (r Request) config() (Config, Secrets) {
 	c := Config{
 		Images: r.Images, ImageConfig: r.ImageConfig, AllowMultiple: r.AllowMultiple == nil || *r.AllowMultiple,
-		EntryMessage: r.EntryMessage, Timeouts: DefaultTimeouts(), Zoom: r.Zoom,
+		EntryMessage: r.EntryMessage, Timeouts: DefaultTimeouts(), Zoom: r.Zoom, DedupKey: r.DedupKey,
 	}
 	s := Secrets{ZoomOBF: r.ZoomOBFToken}
+	if r.V1 != nil {
+		own := *r.V1
+		own.ZoomSDKPwd, s.ZoomSDK = "", own.ZoomSDKPwd
+		if own.WebhookURL != "" {
+			s.WebhookKey = own.WebhookKey
+		}
+		own.WebhookKey = ""
+		c.V1 = &own
+	}
 	for _, t := range r.Timeouts.fields() {
 		if t.value != nil {
 			t.set(&c.Timeouts, time.Duration(*t.value)*time.Second)
@@ -193,7 +232,7 @@ func (r Request) config() (Config, Secrets) {
 
 // bot returns the new bot of the request, without id, team and times.
 func (r Request) bot(m meeting.Meeting) Bot {
-	b := Bot{Name: r.Name, MeetingURL: r.MeetingURL, MeetingKey: m.Key, Platform: m.Platform, Mode: r.Mode, Status: Queued, Extra: r.Extra}
+	b := Bot{Surface: r.surface(), Name: r.Name, MeetingURL: r.MeetingURL, MeetingKey: m.Key, Platform: m.Platform, Mode: r.Mode, Status: Queued, Extra: r.Extra}
 	if b.Mode == "" {
 		b.Mode = SpeakerView
 	}

@@ -13,6 +13,7 @@ import (
 type Message struct {
 	TeamID  string
 	BotID   string
+	Surface Surface
 	Event   string
 	Body    []byte
 	Objects []byte
@@ -39,10 +40,14 @@ func (b Bot) body(event string, data any) []byte {
 	if len(extra) == 0 {
 		extra = json.RawMessage("null")
 	}
+	return encode(event, payload{event, data, extra})
+}
+
+func encode(event string, v any) []byte {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false) // names and URLs stay readable
-	if err := enc.Encode(payload{event, data, extra}); err != nil {
+	if err := enc.Encode(v); err != nil {
 		panic("bot: payload of " + event + ": " + err.Error()) // our own structs and checked JSON
 	}
 	return bytes.TrimSpace(out.Bytes())
@@ -93,7 +98,7 @@ func statusChange(b Bot, t Transition) Message {
 		s.ErrorMessage = t.Message
 	}
 	return Message{
-		TeamID: b.TeamID, BotID: b.ID, Event: EventStatusChange, At: t.At,
+		TeamID: b.TeamID, BotID: b.ID, Surface: SurfaceV2, Event: EventStatusChange, At: t.At,
 		Body: b.body(EventStatusChange, statusData{BotID: b.ID, EventID: b.event(), Status: s}),
 	}
 }
@@ -136,8 +141,11 @@ type failedData struct {
 
 // final returns the message that tells of a bot's end, with fresh URLs.
 func (s *Service) final(ctx context.Context, d Details) (Message, error) {
+	if d.Surface == SurfaceV1 {
+		return s.finalV1(ctx, d)
+	}
 	now := s.Clock.Now()
-	m := Message{TeamID: d.TeamID, BotID: d.ID, At: now}
+	m := Message{TeamID: d.TeamID, BotID: d.ID, Surface: SurfaceV2, At: now}
 	if d.Status == Failed {
 		m.Event = EventFailed
 		m.Body = d.body(EventFailed, failedData{BotID: d.ID, EventID: d.event(), ErrorMessage: d.EndMessage, ErrorCode: d.EndCode, SentAt: stamp(now)})

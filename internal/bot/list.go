@@ -15,12 +15,14 @@ type Filter struct {
 	ID            string             `json:"i,omitempty"`
 	MeetingURL    string             `json:"u,omitempty"`
 	Participant   string             `json:"p,omitempty"`
+	Speaker       string             `json:"k,omitempty"` // a participant who spoke
 	Platforms     []meeting.Platform `json:"m,omitempty"`
 	Statuses      []Status           `json:"s,omitempty"`
 	CreatedAfter  time.Time          `json:"a,omitzero"`
 	CreatedBefore time.Time          `json:"b,omitzero"`
 	EndedAfter    time.Time          `json:"e,omitzero"`
 	Extra         []Pair             `json:"x,omitempty"` // all must match exactly
+	AnyAge        bool               `json:"y,omitempty"` // bots older than LookBack, too
 }
 
 // Pair is a key and a value of extra.
@@ -53,7 +55,7 @@ func (s *Service) List(ctx context.Context, team string, f Filter, limit int, cu
 		return Page{}, err
 	}
 	q := Query{Filter: f, Span: span}
-	if q.CreatedAfter.IsZero() && q.CreatedBefore.IsZero() {
+	if !q.AnyAge && q.CreatedAfter.IsZero() && q.CreatedBefore.IsZero() {
 		q.CreatedAfter = s.Clock.Now().Add(-LookBack)
 	}
 	rows, err := s.Store.List(ctx, team, q)

@@ -23,6 +23,7 @@ type Transition struct {
 	Status  Status
 	At      time.Time
 	Message string
+	Code    EndCode // of MeetingError: what it is; not stored
 }
 
 // Participant is somebody in the meeting, as the API shows them. N is the
@@ -42,6 +43,8 @@ type StoredArtifact struct {
 	Key    string // storage key
 	Bytes  int64
 	SHA256 string // hex
+	// StoredAt is filled in by lists of screenshots.
+	StoredAt time.Time
 }
 
 // Result sums up a recording.

@@ -87,7 +87,11 @@ func (s *Service) Schedule(ctx context.Context, team string, r Request, joinAt t
 		return "", err
 	}
 	now := s.Clock.Now()
-	if err := checkJoinAt(joinAt, now, minNotice); err != nil {
+	notice := minNotice
+	if r.surface() == SurfaceV1 { // which knows of none
+		notice = 0
+	}
+	if err := checkJoinAt(joinAt, now, notice); err != nil {
 		return "", err
 	}
 	n, err := s.prepare(Order{ID: ident.New(), TeamID: team, JoinAt: joinAt, Request: r})

@@ -111,6 +111,85 @@ func TestScheduledBotIsQueuedOnceAndAheadOfItsTime(t *testing.T) {
 	})
 }
 
+// Proves T1 for scheduled bots: whatever the wall clock does, each is queued
+// once, at its time as the wall clock then says, or it is told that its time was
+// jumped over; none is lost.
+func TestAClockThatJumpsNeitherLosesNorDoublesAScheduledBot(t *testing.T) {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	each(t, func(t *testing.T, h *house) {
+		h.Lead = 30 * time.Second
+		for _, c := range []struct {
+			name   string
+			begin  time.Time
+			jump   time.Duration
+			missed int // of five
+		}{
+			{"an hour forward", noon, time.Hour, 4}, {"an hour back", noon, -time.Hour, 0},
+			{"five minutes forward", noon, 5 * time.Minute, 0}, // late, but of use
+			{"a day forward", noon, 24 * time.Hour, 4}, {"a day back", noon, -24 * time.Hour, 0},
+			{"summer time begins", time.Date(2026, 3, 29, 1, 59, 0, 0, zone), 0, 0},
+			{"summer time ends", time.Date(2026, 10, 25, 2, 59, 0, 0, zone), 0, 0},
+			{"a leap second", time.Date(2026, 12, 31, 23, 58, 40, 0, time.UTC), -time.Second, 0},
+			{"the end of 32 bits", time.Date(2038, 1, 19, 3, 13, 0, 0, time.UTC), 0, 0},
+		} {
+			h.now = c.begin.UTC()
+			first := h.now.Add(time.Minute)
+			at := map[string]time.Time{}
+			for i := range 5 {
+				id := h.schedule(t, "red", bot.Request{}, time.Minute+time.Duration(i)*20*time.Second)
+				at[id] = first.Add(time.Duration(i) * 20 * time.Second)
+			}
+			queued, missed, jumped := map[string]bool{}, 0, time.Time{}
+			for len(at) > 0 {
+				next, ok := h.run(t)
+				for id, join := range at {
+					sc, err := h.Scheduled(t.Context(), "red", id)
+					if err != nil {
+						t.Fatal(err)
+					}
+					due := join.Add(-h.Lead)
+					switch sc.Status {
+					case bot.ScheduleDone:
+						queued[id] = true
+						if h.now.Before(due) || h.now.After(due.Add(time.Second)) && due.After(jumped) {
+							t.Errorf("%s: queued at %v, due at %v", c.name, h.now, due)
+						}
+					case bot.ScheduleFailed:
+						missed++
+					default:
+						if !due.After(h.now) {
+							t.Fatalf("%s: not queued at %v, due at %v", c.name, h.now, due)
+						}
+						continue
+					}
+					delete(at, id)
+				}
+				if len(queued) == 1 && jumped.IsZero() { // after the first one
+					h.now = h.now.Add(c.jump)
+					jumped = h.now
+					continue
+				}
+				if ok {
+					h.now = next
+				}
+			}
+			h.run(t)
+			if missed != c.missed || len(queued) != 5-c.missed {
+				t.Errorf("%s: %d missed, want %d; %d queued", c.name, missed, c.missed, len(queued))
+			}
+			for id := range queued {
+				if n := h.count(t, launches+" AND CAST(args AS TEXT) LIKE '%"+id+"%'"); n != 1 {
+					t.Errorf("%s: %d launches", c.name, n)
+				}
+			}
+		}
+	})
+}
+
 func TestMissedBotStartsForTenMinutesAndThenFails(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		h.listen(t, "red")

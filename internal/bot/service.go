@@ -26,6 +26,7 @@ type Store interface {
 	Details(ctx context.Context, team, id string) (Details, error)
 	List(ctx context.Context, team string, q Query) ([]Bot, error)
 	ScheduleStore
+	StoreV1
 	Screenshots(ctx context.Context, team, id string, q ShotQuery) ([]StoredArtifact, error)
 	// Command returns a command as it stands.
 	Command(ctx context.Context, id string) (Command, error)
@@ -54,8 +55,9 @@ type Tx interface {
 	AddTransition(ctx context.Context, b Bot, t Transition) error
 	PutPeople(ctx context.Context, b Bot, people []Participant, speakers []Participant) error
 	PutArtifacts(ctx context.Context, b Bot, a []StoredArtifact, at time.Time) error
-	// DropArtifacts has no URL of the bot's files handed out any more.
-	DropArtifacts(ctx context.Context, b Bot, at time.Time) error
+	// DropArtifacts has no URL of the bot's files handed out any more, and says of
+	// how many that was not so before.
+	DropArtifacts(ctx context.Context, b Bot, at time.Time) (int64, error)
 	// Config returns what was asked of a locked bot.
 	Config(ctx context.Context, b Bot) (Config, error)
 	// Details adds what belongs to a locked bot.
@@ -91,7 +93,9 @@ type Service struct {
 	Store  Store
 	Clock  clock.Clock
 	Signer Signer
-	Hosts  meeting.Hosts
+	// SignerV1 signs what v1 hands out; nil: Signer does.
+	SignerV1 Signer
+	Hosts    meeting.Hosts
 	// ValidURL refuses addresses that may not be called back.
 	ValidURL func(string) error
 	// Nudge tells the supervisor of this process that a bot has a wish to leave.
@@ -105,6 +109,8 @@ type Service struct {
 	// Lead is how long before its time a scheduled bot is launched, so that its
 	// browser is ready when it is to join.
 	Lead time.Duration
+	// Transcriber has recordings transcribed again; nil: nothing does.
+	Transcriber Transcriber
 	// Rouse wakes whoever runs RunDue in this process. May be nil.
 	Rouse func()
 }
@@ -167,13 +173,17 @@ func (s *Service) insert(ctx context.Context, tx Tx, n newBot) error {
 	if err != nil {
 		return err
 	}
-	free, err := tx.Claim(ctx, b, !n.config.AllowMultiple, b.CreatedAt.Add(-dedupWindow))
+	claim := b
+	if n.config.DedupKey != "" {
+		claim.MeetingKey += "\n" + n.config.DedupKey // has none of its own
+	}
+	free, err := tx.Claim(ctx, claim, !n.config.AllowMultiple, b.CreatedAt.Add(-dedupWindow))
 	if err != nil {
 		return err
 	}
 	if !free {
 		return fail.New(fail.Conflict, CodeAlreadyExists,
-			"a bot was sent to this meeting less than %d minutes ago; set allow_multiple_bots to send another", int(dedupWindow.Minutes()))
+			"a bot was sent to this meeting less than %d minutes ago; %s to send another", int(dedupWindow.Minutes()), b.Surface.another())
 	}
 	if err := reserve(ctx); err != nil {
 		return err
@@ -185,6 +195,14 @@ func (s *Service) insert(ctx context.Context, tx Tx, n newBot) error {
 		return err
 	}
 	return tx.EnqueueLaunch(ctx, b.ID)
+}
+
+// another says how to ask for a second bot in the same meeting.
+func (s Surface) another() string {
+	if s == SurfaceV1 {
+		return "give a deduplication_key"
+	}
+	return "set allow_multiple_bots"
 }
 
 // RepointIn changes the meeting of a bot that no host has taken yet, and reports
@@ -215,12 +233,28 @@ func (s *Service) Get(ctx context.Context, team, id string) (Bot, error) {
 // URLs returns a fresh signed URL of each artifact that the API has a field
 // for, by kind.
 func (s *Service) URLs(ctx context.Context, artifacts []StoredArtifact) (map[string]string, error) {
+	return sign(ctx, s.Signer, artifacts)
+}
+
+// URLsV1 is URLs for v1, whose links live longer (C35).
+func (s *Service) URLsV1(ctx context.Context, artifacts []StoredArtifact) (map[string]string, error) {
+	return sign(ctx, s.signerV1(), artifacts)
+}
+
+func (s *Service) signerV1() Signer {
+	if s.SignerV1 != nil {
+		return s.SignerV1
+	}
+	return s.Signer
+}
+
+func sign(ctx context.Context, signer Signer, artifacts []StoredArtifact) (map[string]string, error) {
 	urls := map[string]string{}
 	for _, a := range artifacts {
 		if a.Name != "" {
 			continue // one of several; they are listed elsewhere
 		}
-		u, err := s.Signer.URL(ctx, a.Key)
+		u, err := signer.URL(ctx, a.Key)
 		if err != nil {
 			return nil, fmt.Errorf("sign the URL of %s: %w", a.Kind, err)
 		}
@@ -294,18 +328,32 @@ const leftEarly = "the bot was asked to leave before it joined"
 // DeleteData removes a bot's files and marks them as deleted (C8). No URL is
 // handed out any more from now on; a job removes the files.
 func (s *Service) DeleteData(ctx context.Context, team, id string) error {
-	return s.Store.InTx(ctx, func(tx Tx) error {
+	_, err := s.Erase(ctx, team, id)
+	return err
+}
+
+// Erase is DeleteData, and says what there was.
+func (s *Service) Erase(ctx context.Context, team, id string) (found Deletion, err error) {
+	err = s.Store.InTx(ctx, func(tx Tx) error {
 		b, err := tx.Lock(ctx, team, id)
 		if err != nil {
 			return err
+		}
+		if found = NoDataFound; b.ArtifactsDeleted {
+			found = DataAlreadyDeleted
 		}
 		b.ArtifactsDeleted = true
 		if err := tx.Update(ctx, b.Bot, b.Seq); err != nil {
 			return err
 		}
-		if err := tx.DropArtifacts(ctx, b.Bot, s.Clock.Now()); err != nil {
+		n, err := tx.DropArtifacts(ctx, b.Bot, s.Clock.Now())
+		if err != nil {
 			return err
+		}
+		if n > 0 {
+			found = DataDeleted
 		}
 		return tx.EnqueueDelete(ctx, id)
 	})
+	return found, err
 }

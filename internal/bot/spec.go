@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"net/netip"
 	"time"
 
 	"steno/internal/meeting"
@@ -69,5 +70,14 @@ type Spec struct {
 	FFmpeg  string `json:"ffmpeg,omitempty"`
 	// InsecureTLS accepts any certificate of the meeting's host. Only for
 	// self-hosted platforms whose operator asked for it.
-	InsecureTLS bool `json:"insecure_tls,omitempty"`
+	InsecureTLS bool  `json:"insecure_tls,omitempty"`
+	Reach       Reach `json:"reach,omitzero"`
+}
+
+// Reach is what a bot's browser may reach beside public addresses.
+type Reach struct {
+	// Hosts are the operator's own meeting servers, as host or host:port.
+	Hosts []string `json:"hosts,omitempty"`
+	// Networks are the private ones that the operator allowed.
+	Networks []netip.Prefix `json:"networks,omitempty"`
 }

@@ -58,6 +58,9 @@ func (r Request) checkURLs(validURL func(string) error) (bad []Issue) {
 		check("/zoom_config/obf_token_url", z.OBFTokenURL)
 		check("/zoom_config/zak_token_url", z.ZAKTokenURL)
 	}
+	if r.V1 != nil {
+		check("/webhook_url", r.V1.WebhookURL)
+	}
 	stream := func(pointer, url string) {
 		// The rules of http for the address, and no other scheme than these.
 		web, ok := asWeb(url)

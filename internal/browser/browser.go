@@ -50,7 +50,10 @@ type Options struct {
 	Sound bool
 	// Loopback lets WebRTC use 127.0.0.1, for a meeting on this very machine.
 	Loopback bool
-	Log      *slog.Logger
+	// Confine, if set, bounds what the browser reaches. Nil: whatever this
+	// machine does.
+	Confine *Confine
+	Log     *slog.Logger
 }
 
 // Usage is what a process tree takes.
@@ -118,7 +121,11 @@ func Launch(ctx context.Context, o Options) (*Browser, error) {
 		b.removeProfile()
 		return nil, fmt.Errorf("launch browser: %w", err)
 	}
-	if err := b.attach(ctx); err != nil {
+	err = b.attach(ctx)
+	if err == nil {
+		err = b.confine(ctx, o.Confine)
+	}
+	if err != nil {
 		b.Close()
 		return nil, fmt.Errorf("launch browser %s: %w; it said:\n%s", path, err, strings.Join(b.Console(), "\n"))
 	}

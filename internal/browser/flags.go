@@ -64,6 +64,9 @@ func (o Options) flags(profile string) []string {
 	if o.Loopback {
 		f = append(f, "--allow-loopback-in-peer-connection")
 	}
+	if o.Confine != nil {
+		f = append(f, o.Confine.flags()...)
+	}
 	if os.Geteuid() == 0 {
 		// Chromium refuses to run its sandbox as root; without one it needs no
 		// zygotes, 30 MB.

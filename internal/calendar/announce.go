@@ -34,9 +34,11 @@ func (r *run) announce(ctx context.Context, tx Tx, now time.Time) error {
 		from = &page.Position{At: last.CreatedAt, ID: last.ID}
 	}
 	if p.n > 0 || !p.sent { // that there are none is worth telling
-		return p.send(ctx)
+		if err := p.send(ctx); err != nil {
+			return err
+		}
 	}
-	return nil
+	return tellV1(ctx, tx, r.conn, p.ids, now)
 }
 
 // parts cuts what is announced into messages. A series with more events than
@@ -48,6 +50,7 @@ type parts struct {
 	events []seriesData
 	n      int
 	sent   bool
+	ids    []string // of all events
 }
 
 func (p *parts) add(ctx context.Context, series []Series) error {
@@ -65,6 +68,7 @@ func (p *parts) add(ctx context.Context, series []Series) error {
 	inside := map[string][]instance{}
 	for _, e := range events {
 		inside[e.SeriesID] = append(inside[e.SeriesID], instanceOf(e))
+		p.ids = append(p.ids, e.ID)
 	}
 	for _, s := range series {
 		for rest := inside[s.ID]; len(rest) > 0; {

@@ -16,6 +16,7 @@ type shelf struct {
 	Tx
 	live []int
 	sent []Message
+	v1   []Message
 }
 
 func (s *shelf) SeriesFrom(_ context.Context, _, _ string, from *page.Position, limit int) (out []Series, _ error) {
@@ -42,6 +43,10 @@ func (s *shelf) Upcoming(_ context.Context, _ Connection, _ Window, series []str
 }
 
 func (s *shelf) Emit(_ context.Context, m Message) error {
+	if m.V1 {
+		s.v1 = append(s.v1, m)
+		return nil
+	}
 	s.sent = append(s.sent, m)
 	return nil
 }
@@ -98,6 +103,22 @@ func TestAllEventsAreAnnouncedOnceInPartsThatAreNotTooLarge(t *testing.T) {
 		}
 		if all != want {
 			t.Errorf("%s: %d events are told of, want %d", name, all, want)
+		}
+		inV1 := map[string]bool{}
+		for _, m := range s.v1 {
+			var body struct {
+				Event string
+				Data  syncDataV1
+			}
+			if err := json.Unmarshal(m.Body, &body); err != nil || body.Event != MsgV1Syncs || body.Data.CalendarID != "c" || body.Data.Events == nil || len(body.Data.Events) > partV1 {
+				t.Errorf("%s: %.100s, %v", name, m.Body, err)
+			}
+			for _, id := range body.Data.Events {
+				inV1[id] = true
+			}
+		}
+		if len(inV1) != want || len(s.v1) != max(1, (want+partV1-1)/partV1) {
+			t.Errorf("%s: v1 is told of %d events in %d messages", name, len(inV1), len(s.v1))
 		}
 	}
 }

@@ -352,6 +352,9 @@ func (b *batch) emit(ctx context.Context, touched []*Event) error {
 	if err != nil {
 		return err
 	}
+	if err := b.tx.NoteChanges(ctx, c, b.changedIDs()); err != nil {
+		return err
+	}
 	for i := range b.changes {
 		b.changes[i].event = latest[b.changes[i].event.ID]
 	}

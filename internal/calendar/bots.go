@@ -252,7 +252,7 @@ func (s *Service) changeRules(ctx context.Context, tx Tx, sc scope, may []Event,
 			}
 		}
 	} else if len(may) == 1 {
-		r := ruleFor(sc.rules, may[0])
+		r := RuleFor(sc.rules, may[0])
 		if r == nil {
 			return nil
 		}
@@ -325,7 +325,7 @@ func (s *Service) keepLocked(ctx context.Context, tx Tx, sc scope, out []Outcome
 		locked[o.EventID] = o.Code != ""
 	}
 	for _, e := range sc.events {
-		r := ruleFor(sc.rules, e)
+		r := RuleFor(sc.rules, e)
 		if !locked[e.ID] || r == nil {
 			continue
 		}

@@ -67,8 +67,9 @@ type SyncState struct {
 	// Window is what is materialised: it was read as a whole at the last full
 	// round or roll.
 	Window     Window
-	Announced  bool  // calendar.events_synced was sent
-	Generation int64 // of the present or last sync; rows carry the one that saw them
+	Reach      time.Time // read at least so far ahead; zero: as far as usual
+	Announced  bool      // calendar.events_synced was sent
+	Generation int64     // of the present or last sync; rows carry the one that saw them
 	FullWanted bool
 	RollAt     time.Time // when the window is moved on
 	// StaleAt is when something was written at the service that the stored events

@@ -161,7 +161,7 @@ func (s *Service) Watch(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.watch(ctx, c, false); err != nil && AsError(err) == nil {
+	if err := s.watch(ctx, c, false); err != nil && (AsError(err) == nil || away(err)) {
 		return err
 	}
 	return nil
@@ -182,6 +182,9 @@ func (s *Service) watch(ctx context.Context, c Connection, anew bool) error {
 		ch, err := acc.Renew(ctx, Channel{ID: c.Watch.ChannelID, ProviderID: c.Watch.ProviderID, Calendar: c.RawID}, until)
 		if err == nil {
 			return s.watched(ctx, c, ch)
+		}
+		if away(err) {
+			return err
 		}
 		if e := AsError(err); e == nil || e.Kind == Transient || e.Kind == RateLimited || e.Kind == Revoked || e.Kind == BadClient {
 			return s.notWatched(ctx, c, "", err)
@@ -206,6 +209,9 @@ func (s *Service) open(ctx context.Context, acc Account, c Connection, until tim
 	}
 	base := s.Options.PushURL + "/push/" + string(c.Platform)
 	ch, err := acc.Watch(ctx, WatchRequest{Calendar: c.RawID, ID: row.ID, Secret: secret, URL: base, LifecycleURL: base + "/lifecycle", Until: until})
+	if away(err) {
+		return err
+	}
 	if err != nil {
 		return s.notWatched(ctx, c, row.ID, err)
 	}

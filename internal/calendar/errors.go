@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"steno/internal/fail"
 )
 
 // ErrorKind says what a failed call to a service means for the connection.
@@ -81,3 +83,8 @@ func IsKind(err error, k ErrorKind) bool {
 	e := AsError(err)
 	return e != nil && e.Kind == k
 }
+
+// away reports whether err says that our own database is away, also when it was
+// asked for credentials in the middle of a call: the service and the connection
+// are not at fault.
+func away(err error) bool { return fail.Is(err, fail.Unavailable) }

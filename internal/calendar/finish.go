@@ -21,6 +21,12 @@ func (r *run) finish(ctx context.Context) error {
 				return err
 			}
 			c.Sync.Announced = true
+		} else if changed, err := tx.TakeChanges(ctx, c); err != nil {
+			return err
+		} else if len(changed) > 0 {
+			if err := tellV1(ctx, tx, c, changed, now); err != nil {
+				return err
+			}
 		}
 		c.Sync.Cursor, c.Sync.Failures, c.Sync.By = r.cursor, 0, ""
 		if r.full || r.roll {

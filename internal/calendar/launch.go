@@ -132,6 +132,15 @@ func (s *Service) launch(ctx context.Context, tx Tx, event string) error {
 	if !e.When.End.After(now) && now.Sub(sc.JoinAt) > time.Minute {
 		return s.conclude(ctx, tx, sc, Missed, TooLate)
 	}
+	rules, err := tx.Rules(ctx, sc.TeamID, []string{e.SeriesID}, []string{event})
+	if err != nil {
+		return err
+	}
+	rule := RuleFor(rules, e)
+	if rule == nil || rule.Off {
+		return s.conclude(ctx, tx, sc, Withdrawn, NoRule)
+	}
+	sc.DedupKey = tx.DedupKey(rule.Settings)
 	shared, err := tx.SharedBot(ctx, sc, sharing)
 	if err != nil {
 		return err
@@ -139,14 +148,6 @@ func (s *Service) launch(ctx context.Context, tx Tx, event string) error {
 	if shared != "" {
 		sc.BotID = shared
 		return s.conclude(ctx, tx, sc, Launched, BotShared)
-	}
-	rules, err := tx.Rules(ctx, sc.TeamID, []string{e.SeriesID}, []string{event})
-	if err != nil {
-		return err
-	}
-	rule := ruleFor(rules, e)
-	if rule == nil || rule.Off {
-		return s.conclude(ctx, tx, sc, Withdrawn, NoRule)
 	}
 	refused, err := tx.CreateBot(ctx, BotOrder{BotID: sc.BotID, TeamID: sc.TeamID, EventID: event, URL: sc.Link.URL, JoinAt: sc.JoinAt, Settings: rule.Settings})
 	if err != nil {

@@ -27,8 +27,24 @@ type EventQuery struct {
 	Statuses    []Status  `json:"s,omitempty"`
 	// Cancelled shows what is cancelled or gone, too.
 	Cancelled bool `json:"c,omitempty"`
-	page.Span `json:"-"`
+
+	StartUntil  time.Time `json:"v,omitzero"`  // starts at or before
+	UpdatedFrom time.Time `json:"d,omitzero"`  // changed at or after
+	Organizer   string    `json:"o,omitempty"` // address, in any case
+	Attendee    string    `json:"a,omitempty"` // the same
+	Phase       Phase     `json:"w,omitempty"`
+	Now         time.Time `json:"-"` // what Phase is about
+	page.Span   `json:"-"`
 }
+
+// Phase says whether an event is over.
+type Phase string
+
+// The phases; empty: both.
+const (
+	Upcoming Phase = "upcoming" // has not ended
+	Past     Phase = "past"
+)
 
 // SeriesQuery asks for series, oldest first.
 type SeriesQuery struct {
@@ -71,6 +87,7 @@ func (s *Service) Connections(ctx context.Context, team string, q ConnectionQuer
 
 // Events returns a page of a calendar's events.
 func (s *Service) Events(ctx context.Context, team, calendar string, q EventQuery, limit int, cursor string) (List[Event], error) {
+	q.Now = s.Clock.Now()
 	span, tag, err := open(limit, cursor, team, calendar, q)
 	if err != nil {
 		return List[Event]{}, err

@@ -14,6 +14,8 @@ type Message struct {
 	At     time.Time
 	// OnRequest: only for endpoints that name the event (C22).
 	OnRequest bool
+	// V1: for the team's address of the API v1, and for no other endpoint.
+	V1 bool
 }
 
 // The events of calendars (digest 9.1).

@@ -322,6 +322,10 @@ type BusyReader interface {
 	// FreeBusy returns the busy spans of the calendars within the window, in the
 	// order of their start, overlapping ones not merged.
 	FreeBusy(ctx context.Context, calendars []string, w Window) ([]Busy, error)
+	// PeopleBusy does so for people by their e-mail addresses, which are
+	// Busy.Calendar then. Of those in unknown the service tells this account
+	// nothing.
+	PeopleBusy(ctx context.Context, emails []string, w Window) (busy []Busy, unknown []string, err error)
 }
 
 // Busy is a span in which a calendar is taken.

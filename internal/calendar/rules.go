@@ -41,9 +41,12 @@ type Schedule struct {
 	State      ScheduleState
 	JoinAt     time.Time
 	Link       Link // the meeting, kept if the event loses its URL
-	Reason     Reason
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	// DedupKey sets its bot apart from those of other events in the same meeting;
+	// known when the bot is launched.
+	DedupKey  string
+	Reason    Reason
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 // Counts reports whether the event has a bot, as the API means it.

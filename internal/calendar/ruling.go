@@ -60,7 +60,7 @@ func (s *Service) rule(ctx context.Context, tx Tx, c Connection, events []*Event
 		return out, err
 	}
 	for _, e := range events {
-		if err := s.ruleOne(ctx, tx, e, ruleFor(rules, *e), olds[e.ID], now, &out); err != nil {
+		if err := s.ruleOne(ctx, tx, e, RuleFor(rules, *e), olds[e.ID], now, &out); err != nil {
 			return out, err
 		}
 	}
@@ -130,9 +130,9 @@ func decision(sc Schedule, now time.Time) Decision {
 	return d
 }
 
-// ruleFor returns the rule that is in force for an event: its own before that
+// RuleFor returns the rule that is in force for an event: its own before that
 // of its series.
-func ruleFor(rules []Rule, e Event) *Rule {
+func RuleFor(rules []Rule, e Event) *Rule {
 	if i := slices.IndexFunc(rules, func(r Rule) bool { return r.EventID == e.ID }); i >= 0 {
 		return &rules[i]
 	}

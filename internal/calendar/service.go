@@ -87,9 +87,14 @@ func (s *Service) nudge() {
 
 // window is what a full round or a roll at the given time materialises. It
 // reaches further than promised, because it is moved on only once a day, and at
-// the poll after that; the hour that it is cut to comes on top.
-func (s *Service) window(now time.Time) Window {
-	return Window{Start: now.Add(-s.Options.Behind), End: now.Add(s.ahead() + rollEvery + 2*time.Hour).Truncate(time.Hour)}
+// the poll after that; the hour that it is cut to comes on top. reach moves its end
+// further ahead.
+func (s *Service) window(now, reach time.Time) Window {
+	w := Window{Start: now.Add(-s.Options.Behind), End: now.Add(s.ahead() + rollEvery + 2*time.Hour).Truncate(time.Hour)}
+	if reach.After(w.End) {
+		w.End = reach
+	}
+	return w
 }
 
 // provider returns the service of a platform.

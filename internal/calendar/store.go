@@ -14,6 +14,10 @@ type Store interface {
 	Connection(ctx context.Context, team, id string) (Connection, error)
 	Connections(ctx context.Context, team string, q ConnectionQuery) ([]Connection, error)
 	Event(ctx context.Context, team, calendar, id string) (FullEvent, error)
+	// EventOf finds an event in any calendar of a team.
+	EventOf(ctx context.Context, team, id string) (Event, error)
+	// Planned completes events of a team, in their order.
+	Planned(ctx context.Context, team string, events []Event) ([]PlannedEvent, error)
 	Events(ctx context.Context, team, calendar string, q EventQuery) ([]Event, error)
 	SeriesList(ctx context.Context, team, calendar string, q SeriesQuery) ([]Series, error)
 	// EventsOfSeries returns the events of several series by start.
@@ -57,6 +61,9 @@ type ConnectionTx interface {
 	LockConnection(ctx context.Context, team, id string) (Connection, error)
 	InsertConnection(ctx context.Context, c Connection, g Grant) error
 	UpdateConnection(ctx context.Context, c Connection) error
+	// MoveConnection stores which calendar of which service a connection is
+	// about. One that is connected already is fail.Conflict.
+	MoveConnection(ctx context.Context, c Connection) error
 	PutGrant(ctx context.Context, c Connection, g Grant) error
 	CountConnections(ctx context.Context, team string) (int, error)
 	// CalendarLimit returns how many connections the team may have; below zero:
@@ -105,6 +112,11 @@ type EventTx interface {
 	// SeriesFrom returns series behind the given position, oldest first, without
 	// their fields.
 	SeriesFrom(ctx context.Context, team, calendar string, from *page.Position, limit int) ([]Series, error)
+	// NoteChanges keeps ids of changed events for TakeChanges, if the team is told
+	// of them in the words of v1.
+	NoteChanges(ctx context.Context, c Connection, events []string) error
+	// TakeChanges returns what was noted since it was called last.
+	TakeChanges(ctx context.Context, c Connection) ([]string, error)
 	// Upcoming returns live events of the series that overlap the window, by
 	// start.
 	Upcoming(ctx context.Context, c Connection, w Window, series []string) ([]Event, error)
@@ -120,10 +132,15 @@ type RuleTx interface {
 	// ScheduleOf finds the schedule of an event of any team.
 	ScheduleOf(ctx context.Context, event string) (Schedule, error)
 	PutSchedule(ctx context.Context, s Schedule) error
+	// OpenSchedules returns the schedules of a calendar whose bots are waiting,
+	// scheduled, or alive.
+	OpenSchedules(ctx context.Context, team, calendar string) ([]Schedule, error)
+	// DropRules ends all rules of a calendar, and marks its series.
+	DropRules(ctx context.Context, team, calendar string) error
 	AddDecision(ctx context.Context, d Decision) error
 	// SharedBot returns the live bot that another schedule of the team has
-	// launched into the same meeting for an event that begins near the given
-	// time; empty if there is none. Until the commit nobody else gets an answer
+	// launched into the same meeting, with the same DedupKey, for an event that
+	// begins near the given time; empty if there is none. Until the commit nobody else gets an answer
 	// for that meeting.
 	SharedBot(ctx context.Context, s Schedule, near time.Duration) (botID string, err error)
 	// BotUsers returns how many launched schedules other than that of the event
@@ -136,6 +153,9 @@ type BotTx interface {
 	// CreateBot queues a bot. If the team may not have one now, the bot fails at
 	// once, and refused says so; other errors undo the transaction.
 	CreateBot(ctx context.Context, o BotOrder) (refused bool, err error)
+	// DedupKey is what sets bots with these settings apart from others in the
+	// same meeting; empty: nothing.
+	DedupKey(settings []byte) string
 	// BotPhase says how far a bot is.
 	BotPhase(ctx context.Context, team, botID string) (BotPhase, error)
 	// StopBot asks a bot to leave; one that has ended is no error.

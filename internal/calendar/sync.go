@@ -52,7 +52,7 @@ func (s *Service) Sync(ctx context.Context, id, owner string) error {
 	switch {
 	case err == nil, errors.Is(err, errLost):
 		return nil
-	case AsError(err) == nil && (fail.Is(err, fail.Unavailable) || ctx.Err() != nil):
+	case away(err), AsError(err) == nil && ctx.Err() != nil:
 		return err // the lease runs out, and the next one begins anew
 	}
 	return r.fail(ctx, err)
@@ -144,7 +144,7 @@ func (r *run) plan(now time.Time) {
 	r.full = r.full || st.Cursor == "" || st.FullWanted || (r.roll && r.traits.CursorFixesWindow)
 	r.window = st.Window
 	if r.full || r.roll {
-		r.window = r.s.window(now)
+		r.window = r.s.window(now, st.Reach)
 	} else if from := now.Add(-r.s.Options.Behind); from.After(r.window.Start) {
 		r.window.Start = from
 	}

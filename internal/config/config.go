@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"steno/internal/account"
+	"steno/internal/bot"
 	"steno/internal/meeting"
 )
 
@@ -26,6 +27,8 @@ type Storage struct {
 	DatabaseURL string `placeholder:"URL" name:"database-url" help:"PostgreSQL, as postgres://user:password@host/name. Default: SQLite in the data folder."`
 	StorageURL  string `placeholder:"URL" name:"storage-url" help:"Where artifacts go: s3://bucket?region=…&endpoint=…, or file:///folder. Default: files in the data folder."`
 	SecretKey   string `placeholder:"KEY" name:"secret-key" help:"32 random bytes in base64 that encrypt what is secret in the database. Default: the file secret.key in the data folder, made at the first start."`
+	// Driver is for tests, see store.Options.
+	Driver string `kong:"-" json:"-"`
 }
 
 // Tools are the programs that bots need.
@@ -56,6 +59,7 @@ type Serve struct {
 	Targets   `embed:""`
 	Calendars `embed:""`
 	Zoom      `embed:""`
+	Tokens    `embed:""`
 
 	Listen      string        `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address of the API, as host:port."`
 	PublicURL   string        `placeholder:"URL" name:"public-url" help:"How clients reach the API, for links to artifacts. Default: http:// and the listening address."`
@@ -82,6 +86,31 @@ type Providers struct {
 type Zoom struct {
 	ZoomOAuthURL string `placeholder:"URL" name:"zoom-oauth-url" help:"Zoom's authorization server. Default: the real one."`
 	ZoomAPIURL   string `placeholder:"URL" name:"zoom-api-url" help:"Zoom's API. Default: the real one."`
+}
+
+// Tokens says whose tokens are accepted beside API keys.
+type Tokens struct {
+	JWTIssuer    string   `placeholder:"URL" name:"jwt-issuer" help:"Issuer whose tokens (JWT) the calendar API accepts beside API keys, as in their claim iss. Default: none."`
+	JWTAudience  []string `placeholder:"TEXT" name:"jwt-audience" help:"What tokens must name in their claim aud; may be repeated."`
+	JWTKeys      string   `placeholder:"URL|FILE" name:"jwt-keys" help:"The issuer's public keys (JWKS). Default: where the issuer's OpenID configuration says."`
+	JWTTeamClaim string   `placeholder:"CLAIM" name:"jwt-team-claim" default:"team" help:"Claim that holds the name or id of the team."`
+	JWTScope     string   `placeholder:"SCOPE" name:"jwt-scope" help:"Scope that tokens must have. Default: none."`
+}
+
+func (t *Tokens) check() error {
+	switch {
+	case t.JWTIssuer == "" && (len(t.JWTAudience) > 0 || t.JWTKeys != "" || t.JWTScope != ""):
+		return errors.New("--jwt-issuer is missing; without it no tokens are accepted")
+	case t.JWTIssuer == "":
+		return nil
+	case len(t.JWTAudience) == 0 || slices.Contains(t.JWTAudience, ""):
+		return errors.New("--jwt-audience is missing; without it a token for any other service would open this one")
+	case t.JWTTeamClaim == "":
+		return errors.New("--jwt-team-claim is empty; name the claim that holds the team")
+	case t.JWTKeys == "":
+		return checkURL("--jwt-issuer", t.JWTIssuer)
+	}
+	return nil
 }
 
 // Calendars says how calendars are kept current.
@@ -132,12 +161,17 @@ func (s *Serve) PushBase() string {
 
 // Targets says which addresses may be called.
 type Targets struct {
-	AllowPrivateTargets []string `placeholder:"CIDR" name:"allow-private-targets" help:"Private networks that webhooks and callbacks may reach, as 10.0.0.0/8; may be repeated. Default: none."`
+	AllowPrivateTargets []string `placeholder:"CIDR" name:"allow-private-targets" help:"Private networks that webhooks, callbacks and the browsers of bots may reach, as 10.0.0.0/8; may be repeated. Default: none."`
 }
 
 // Meetings returns the hosts in the form that package meeting takes.
 func (h Hosts) Meetings() meeting.Hosts {
 	return meeting.Hosts{Galene: lower(h.GaleneHost), Lab: lower(h.LabHost)}
+}
+
+// Reach is what the browsers of bots may reach beside public addresses.
+func (h Hosts) Reach(private []netip.Prefix) bot.Reach {
+	return bot.Reach{Hosts: lower(slices.Concat(h.GaleneHost, h.LabHost)), Networks: private}
 }
 
 // Has reports whether the process has a role.
@@ -151,7 +185,7 @@ func (s *Serve) Validate() error {
 	if err := checkURL("--public-url", s.PublicURL); err != nil {
 		return err
 	}
-	if err := s.check(); err != nil {
+	if err := errors.Join(s.Calendars.check(), s.Tokens.check()); err != nil {
 		return err
 	}
 	if err := errors.Join(checkURL("--zoom-oauth-url", s.ZoomOAuthURL), checkURL("--zoom-api-url", s.ZoomAPIURL)); err != nil {

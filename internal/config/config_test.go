@@ -53,6 +53,9 @@ func TestMistakesNameTheOption(t *testing.T) {
 		{want: "--public-url", args: []string{"--public-url", "example.org"}},
 		{want: "--allow-private-targets", args: []string{"--allow-private-targets", "ten"}},
 		{want: "--max-bots", args: []string{"--max-bots=-1"}},
+		{want: "--jwt-audience", args: []string{"--jwt-issuer", "https://id.example"}},
+		{want: "--jwt-issuer", args: []string{"--jwt-issuer", "id.example", "--jwt-audience", "steno"}},
+		{want: "--jwt-issuer", args: []string{"--jwt-audience", "steno"}},
 		{want: "max-botz", file: "max-botz: 1"},
 		{want: "configuration file", file: ": : :"},
 	} {

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"steno/internal/clock"
@@ -40,6 +41,7 @@ type Secrets interface {
 	OpenWebhookSecret(team, endpoint, sealed string) (string, error)
 	OpenOldWebhookSecret(team, endpoint, sealed string) (string, error)
 	OpenCallbackSecret(team, bot, sealed string) (string, error)
+	OpenWebhookKey(team, bot, sealed string) (string, error)
 }
 
 // Options of a Sender. Queue, Client, Secrets, Clock and Log are required.
@@ -92,6 +94,8 @@ type Sender struct {
 	overdue bool            // it has run out
 	more    bool            // the last look left due rows behind
 	look    time.Time       // when to look for due rows next
+	leased  time.Time       // the end of the last lease; no two end at the same time
+	undo    []lost          // turns whose answers were lost
 	metrics metrics
 }
 
@@ -207,9 +211,9 @@ func (s *Sender) collectReady() {
 }
 
 func (s *Sender) collect(r result) {
-	s.lanes.done(r.lane, r.ok, s.Clock.Now())
-	if s.more {
-		s.look = time.Time{} // this lane, or this socket, can take the next
+	room := s.lanes.done(r.lane, r.ok, s.Clock.Now())
+	if s.more && room.Before(s.look) {
+		s.look = room // this lane, or this socket, can take the next
 	}
 	if r.aborted {
 		return
@@ -241,17 +245,23 @@ func (s *Sender) turn(ctx, calls context.Context) error {
 		want, wait, s.more = s.lanes.plan(all, now, pollEvery)
 		s.look = now.Add(wait)
 	}
-	if len(want) == 0 && !(len(s.pending) >= recordAt || (len(s.pending) > 0 && s.overdue)) {
+	if len(want)+len(s.undo) == 0 && !(len(s.pending) >= recordAt || (len(s.pending) > 0 && s.overdue)) {
 		return nil
 	}
+	lease := s.lease(now)
 	out, err := s.Queue.DeliveryTurn(ctx, store.Turn{
-		Attempts: s.pending, FailedBefore: webhook.FailedBefore(now), Want: want,
-		Lease: store.Lease{By: s.Name, Now: now, Until: now.Add(leaseTime)},
+		Attempts: s.pending, FailedBefore: webhook.FailedBefore(now), Want: want, Lease: lease, Undo: s.leases(),
 	})
 	if err != nil {
+		// It may have been committed: what it claimed would wait for the lease to
+		// run out.
+		if len(want) > 0 {
+			s.undo = append(s.undo, lost{lease: lease})
+		}
 		return err
 	}
 	s.pending, s.overdue = s.pending[:0], false
+	s.undone(now)
 	for _, id := range out.Disabled {
 		s.metrics.disabled.Inc()
 		s.Log.Warn("webhook endpoint disabled", "endpoint_id", id)
@@ -267,6 +277,49 @@ func (s *Sender) turn(ctx, calls context.Context) error {
 	}
 	s.metrics.inFlight.Set(float64(s.lanes.inFlight))
 	return nil
+}
+
+// lease returns a lease that ends when no other one does.
+func (s *Sender) lease(now time.Time) store.Lease {
+	until := now.Add(leaseTime).Truncate(time.Millisecond)
+	if !until.After(s.leased) {
+		until = s.leased.Add(time.Millisecond)
+	}
+	s.leased = until
+	return store.Lease{By: s.Name, Now: now, Until: until}
+}
+
+// lost is a turn whose answer was lost.
+type lost struct {
+	lease  store.Lease
+	undone time.Time // when its claims were given back first
+}
+
+// undoFor is how long claims of a lost turn are given back: a database that
+// stood still may execute it some time after it goes on.
+const undoFor = 5 * time.Second
+
+func (s *Sender) leases() (list []store.Lease) {
+	for _, l := range s.undo {
+		list = append(list, l.lease)
+	}
+	return list
+}
+
+// undone notes that the claims of lost turns were given back now.
+func (s *Sender) undone(now time.Time) {
+	if len(s.undo) == 0 {
+		return
+	}
+	if again := now.Add(pollEvery / 4); again.Before(s.look) {
+		s.look = again // they are due
+	}
+	for i := range s.undo {
+		if s.undo[i].undone.IsZero() {
+			s.undo[i].undone = now
+		}
+	}
+	s.undo = slices.DeleteFunc(s.undo, func(l lost) bool { return now.Sub(l.undone) > undoFor })
 }
 
 // finish waits for the calls in flight, aborts the rest, and records them.

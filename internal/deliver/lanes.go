@@ -15,9 +15,10 @@ const (
 	maxLimit   = 32
 )
 
-// A lane that fails again and again gets a call each restTime and no more, until
-// one succeeds: a receiver that refuses at once would otherwise take as many
-// turns of the sender as a healthy one.
+// A lane that fails again and again gets no call for at least restTime each time,
+// until one succeeds: a receiver that refuses at once would otherwise take as many
+// turns of the sender as a healthy one. All such lanes wake at the same moments,
+// so that a turn serves many of them.
 const (
 	restAfter = 8 // failures in a row
 	restTime  = 100 * time.Millisecond
@@ -128,17 +129,23 @@ func (l *lanes) claimed(want []store.Want, claims []store.Claim) (more, again bo
 	return more, again
 }
 
-// done counts an attempt that ended now.
-func (l *lanes) done(name string, ok bool, now time.Time) {
-	one := l.get(name)
+// done counts an attempt that ended now. It returns when somebody may take its
+// place.
+func (l *lanes) done(name string, ok bool, now time.Time) time.Time {
+	one, crowded := l.get(name), l.free() == 0
 	one.inFlight--
 	l.inFlight--
 	if ok {
 		one.limit, one.failed, one.rest = min(one.limit+1, maxLimit), 0, time.Time{}
-		return
+		return now
 	}
 	one.limit = max(one.limit/2, 1)
-	if one.failed++; one.failed >= restAfter {
-		one.rest = now.Add(restTime)
+	if one.failed++; one.failed < restAfter {
+		return now
 	}
+	one.rest = now.Add(restTime - 1).Truncate(restTime).Add(restTime)
+	if crowded {
+		return now // for a call of another lane
+	}
+	return one.rest
 }

@@ -92,6 +92,24 @@ func TestALaneGrowsWithSuccessAndShrinksWithFailure(t *testing.T) {
 	}
 }
 
+func TestLanesThatFailAgainAndAgainWakeTogether(t *testing.T) {
+	l, now := newLanes(1000), time.Unix(1000, 0)
+	for name, ago := range map[string]time.Duration{"a": 0, "b": 30 * time.Millisecond, "c": 99 * time.Millisecond} {
+		var room time.Time
+		for range restAfter {
+			l.inFlight, l.get(name).inFlight = 1, 1
+			room = l.done(name, false, now.Add(-ago))
+		}
+		if want := now.Add(restTime); !room.Equal(want) || !l.get(name).rest.Equal(want) {
+			t.Errorf("%s may go on at %v, want %v", name, room, want)
+		}
+	}
+	l.inFlight, l.get("a").inFlight = l.max, 1
+	if room := l.done("a", false, now); room.After(now) {
+		t.Error("the socket is kept from other lanes")
+	}
+}
+
 func TestScarceSocketsAreSharedFairly(t *testing.T) {
 	now := time.Unix(1000, 0)
 	var due []store.Lane

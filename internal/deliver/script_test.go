@@ -141,6 +141,7 @@ func (b bench) lastAttempt(endpoint string) (a store.Attempt) {
 
 // A receiver that answers and then trickles its body has answered.
 func TestATricklingBodyDoesNotHoldTheMessage(t *testing.T) {
+	t.Parallel() // it waits for a limit of five seconds
 	b := newBench(storetest.SQLite(t))
 	release := make(chan struct{})
 	s := newSink(t, func(w http.ResponseWriter, r *http.Request) {

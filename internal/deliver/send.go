@@ -30,7 +30,7 @@ const (
 
 // attempt makes one try and says what follows from it.
 func (s *Sender) attempt(calls context.Context, c store.Claim) result {
-	ctx, cancel := context.WithTimeout(calls, webhook.Timeout)
+	ctx, cancel := context.WithTimeout(calls, c.Kind.Timeout())
 	defer cancel()
 	if c.Replay {
 		c.Payload = s.freshen(ctx, c)
@@ -49,7 +49,7 @@ func (s *Sender) attempt(calls context.Context, c store.Claim) result {
 
 // freshen returns what to send of a replayed message.
 func (s *Sender) freshen(ctx context.Context, c store.Claim) []byte {
-	if s.Fresh == nil || c.BotID == "" || (c.Event != webhook.BotCompleted && c.Event != webhook.BotFailed) {
+	if s.Fresh == nil || c.BotID == "" || !c.Event.Final() {
 		return c.Payload
 	}
 	payload, err := s.Fresh(ctx, c)
@@ -105,7 +105,7 @@ func headersText(all http.Header) string {
 }
 
 // request builds the call: signed for an account webhook, with the bot's secret
-// for a callback.
+// for a callback, with an API key of the team for v1.
 func (s *Sender) request(ctx context.Context, c store.Claim) (*http.Request, error) {
 	method := http.MethodPost
 	if c.Kind == webhook.ToCallback && webhook.ValidMethod(c.Method) {
@@ -120,19 +120,11 @@ func (s *Sender) request(ctx context.Context, c store.Claim) (*http.Request, err
 }
 
 func (s *Sender) authenticate(h http.Header, c store.Claim) error {
-	if c.Kind == webhook.ToCallback {
-		if c.Secret == "" {
-			return nil
-		}
-		secret, err := s.Secrets.OpenCallbackSecret(c.TeamID, c.BotID, c.Secret)
-		if err != nil {
-			return err
-		}
-		if strings.ContainsAny(secret, "\r\n\x00") {
-			return errors.New("the callback secret cannot be a header")
-		}
-		h.Set("x-mb-secret", secret)
-		return nil
+	switch c.Kind {
+	case webhook.ToCallback:
+		return s.showSecret(h, c)
+	case webhook.ToV1:
+		return s.showKey(h, c)
 	}
 	secret, err := s.Secrets.OpenWebhookSecret(c.TeamID, c.EndpointID, c.Secret)
 	if err != nil {
@@ -154,6 +146,36 @@ func (s *Sender) authenticate(h http.Header, c store.Claim) error {
 	for k, v := range signed {
 		h[k] = v
 	}
+	return nil
+}
+
+func (s *Sender) showSecret(h http.Header, c store.Claim) error {
+	if c.Secret == "" {
+		return nil
+	}
+	secret, err := s.Secrets.OpenCallbackSecret(c.TeamID, c.BotID, c.Secret)
+	if err != nil {
+		return err
+	}
+	if strings.ContainsAny(secret, "\r\n\x00") {
+		return errors.New("the callback secret cannot be a header")
+	}
+	h.Set("x-mb-secret", secret)
+	return nil
+}
+
+func (s *Sender) showKey(h http.Header, c store.Claim) (err error) {
+	var key string
+	if c.EndpointID != "" {
+		key, err = s.Secrets.OpenWebhookSecret(c.TeamID, c.EndpointID, c.Secret)
+	} else {
+		key, err = s.Secrets.OpenWebhookKey(c.TeamID, c.BotID, c.Secret)
+	}
+	if err != nil {
+		return err
+	}
+	h.Set(webhook.KeyHeader, key)
+	h.Set(webhook.MessageHeader, c.MessageID)
 	return nil
 }
 

@@ -50,10 +50,10 @@ func stormChild() {
 
 // Proves D1: whatever was accepted arrives, although the process that accepts
 // and delivers is killed with SIGKILL again and again; what arrives twice
-// carries the same message id. The short form kills 15 times, the long form
+// carries the same message id. The short form kills 8 times, the long form
 // (make storm) 100 times on each database.
 func TestStormD1(t *testing.T) {
-	kills, wantAcked, longest := 15, 400, 1500*time.Millisecond
+	kills, wantAcked, longest := 8, 300, time.Second
 	if os.Getenv(stormVariable) != "" {
 		kills, wantAcked, longest = 100, 20_000, 3*time.Second
 	}
@@ -66,7 +66,7 @@ func TestStormD1(t *testing.T) {
 		b.endpoint(w.sink.URL)
 		must(db.Close())
 		for n := 0; n < kills || w.acked() < wantAcked; n++ {
-			w.life(t, o, n, 500*time.Millisecond+rand.N(longest-500*time.Millisecond))
+			w.life(t, o, n, 300*time.Millisecond+rand.N(longest-300*time.Millisecond))
 		}
 		w.drain(t, o)
 		w.judge(t, kills)

@@ -51,11 +51,19 @@ func (h *hub) remove(l *listener) {
 
 type sqliteDriver struct {
 	*riversqlite.Driver
-	hub *hub
+	hub   *hub
+	doubt func() // nil for one that takes no jobs
 }
 
 func localDriver(db *sql.DB, h *hub) *sqliteDriver {
 	return &sqliteDriver{Driver: riversqlite.New(db), hub: h}
+}
+
+func (d *sqliteDriver) GetExecutor() riverdriver.Executor {
+	if d.doubt == nil {
+		return d.Driver.GetExecutor()
+	}
+	return executor{d.Driver.GetExecutor(), d.doubt}
 }
 
 // SupportsListenNotify keeps River from writing rows into its outbox table.

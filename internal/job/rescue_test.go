@@ -28,7 +28,7 @@ func child() int {
 		fmt.Println("open:", err)
 		return 1
 	}
-	w := job.NewWorkers()
+	w := job.NewWorkers(nil)
 	job.Register(w, time.Minute, func(ctx context.Context, _ job.Job[hello]) error {
 		fmt.Println("running")
 		<-ctx.Done()
@@ -55,8 +55,8 @@ func kills() int {
 
 // Proves J2: a job whose process was killed in the middle is run again. On one
 // node that is at once, when the process starts again. On another node it is
-// when the dead one has been silent for some time; the test waits for that time
-// to pass, so only the first kill goes that way.
+// when the dead one has been silent for some time: the long form waits for that
+// time to pass, the short one says that it has passed.
 func TestJobOfAKilledProcessIsRunAgain(t *testing.T) {
 	storetest.EachOptions(t, func(t *testing.T, o store.Options) {
 		db, err := store.Open(t.Context(), o)
@@ -71,8 +71,11 @@ func TestJobOfAKilledProcessIsRunAgain(t *testing.T) {
 		for range rounds {
 			enqueue(t, db, hello{"Ada"}, job.Opts{MaxAttempts: 1})
 			killInTheMiddle(t, o)
+			if db.Shared() && os.Getenv("STENO_STORM") == "" {
+				age(t, db)
+			}
 			again := make(chan int, 1)
-			w := job.NewWorkers()
+			w := job.NewWorkers(nil)
 			job.Register(w, time.Minute, func(_ context.Context, j job.Job[hello]) error {
 				again <- j.Attempt
 				return nil
@@ -93,6 +96,18 @@ func TestJobOfAKilledProcessIsRunAgain(t *testing.T) {
 			}
 		}
 	})
+}
+
+// age makes the last sign of life of all nodes a minute older.
+func age(t *testing.T, db *store.DB) {
+	t.Helper()
+	err := db.InTx(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(t.Context(), "UPDATE nodes SET heartbeat_at = heartbeat_at - 60000")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // killInTheMiddle starts a server process, waits until it runs the job, and

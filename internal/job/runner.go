@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 )
 
 // Job is one run of a job.
@@ -21,10 +22,25 @@ type Job[A Args] struct {
 }
 
 // Workers holds the functions that run jobs, by kind.
-type Workers struct{ river *river.Workers }
+type Workers struct {
+	river *river.Workers
+	taken *taken
+	away  func(error) bool
+}
 
-// NewWorkers returns an empty set.
-func NewWorkers() *Workers { return &Workers{river: river.NewWorkers()} }
+// NewWorkers returns an empty set. away says which errors tell that the database
+// is away: a job that ends with one is tried again soon, and the attempt does
+// not count. nil: none.
+func NewWorkers(away func(error) bool) *Workers {
+	if away == nil {
+		away = func(error) bool { return false }
+	}
+	return &Workers{river: river.NewWorkers(), taken: newTaken(), away: away}
+}
+
+// awayPause is when a job is tried again that needed the database in vain. It
+// is so short that River needs no leader for it.
+const awayPause = time.Second
 
 // maxTimeout bounds every worker's timeout, because River takes a job that has
 // run for stuckAfter as lost. Work that lasts longer is a lease row with a
@@ -42,19 +58,27 @@ func Register[A Args](w *Workers, timeout time.Duration, run func(ctx context.Co
 		var a A
 		panic(fmt.Sprintf("job: timeout of %s must be above 0 and at most %s", a.Kind(), maxTimeout))
 	}
-	river.AddWorker(w.river, &worker[A]{run: run, timeout: timeout})
+	river.AddWorker(w.river, &worker[A]{run: run, timeout: timeout, in: w})
 }
 
 type worker[A Args] struct {
 	river.WorkerDefaults[A]
 	run     func(ctx context.Context, j Job[A]) error
 	timeout time.Duration
+	in      *Workers
 }
 
 func (w *worker[A]) Timeout(*river.Job[A]) time.Duration { return w.timeout }
 
 func (w *worker[A]) Work(ctx context.Context, j *river.Job[A]) error {
-	return w.run(ctx, Job[A]{ID: j.ID, Attempt: j.Attempt, Args: j.Args})
+	n := len(j.AttemptedBy)
+	w.in.taken.begin(j.ID, n)
+	defer w.in.taken.end(j.ID, n)
+	err := w.run(ctx, Job[A]{ID: j.ID, Attempt: j.Attempt, Args: j.Args})
+	if err != nil && w.in.away(err) {
+		return Snooze(awayPause)
+	}
+	return err
 }
 
 // Snooze is returned by a worker that cannot run the job now: it is tried again
@@ -70,6 +94,12 @@ type Nodes interface {
 	// Beat says that the node lives, makes the running jobs of dead nodes
 	// available again and returns how many there were.
 	Beat(ctx context.Context, id, host string) (rescued int64, err error)
+	// Running returns the jobs that run in the node's name, and how often each was
+	// taken, by whomever.
+	Running(ctx context.Context, id string) (map[int64]int, error)
+	// GiveBack makes jobs available again that run in the node's name, and returns
+	// how many there were.
+	GiveBack(ctx context.Context, id string, jobs []int64) (int64, error)
 	// Leave says that the node has stopped.
 	Leave(ctx context.Context, id string) error
 }
@@ -90,6 +120,7 @@ type RunnerOptions struct {
 type Runner struct {
 	o      RunnerOptions
 	client client
+	taken  *taken
 	cancel context.CancelFunc
 	beats  sync.WaitGroup
 }
@@ -120,15 +151,17 @@ func NewRunner(q *Queue, w *Workers, o RunnerOptions) (*Runner, error) {
 	for name, n := range o.Queues {
 		cfg.Queues[name] = river.QueueConfig{MaxWorkers: n}
 	}
-	c, err := newClient(q, cfg)
-	return &Runner{o: o, client: c}, err
+	c, err := newClient(q, cfg, w.taken.doubt)
+	return &Runner{o: o, client: c, taken: w.taken}, err
 }
 
-func newClient(q *Queue, cfg *river.Config) (client, error) {
+func newClient(q *Queue, cfg *river.Config, doubt func()) (client, error) {
 	if q.sqlite != nil {
-		return build(localDriver(q.sqlite, q.hub), cfg)
+		d := localDriver(q.sqlite, q.hub)
+		d.doubt = doubt
+		return build(d, cfg)
 	}
-	return build(riverpgxv5.New(q.postgres), cfg)
+	return build(newPostgresDriver(q.postgres, slices.Sorted(maps.Keys(cfg.Queues)), doubt), cfg)
 }
 
 // build keeps a nil *river.Client out of the interface.
@@ -153,6 +186,7 @@ func (r *Runner) Start(ctx context.Context) error {
 		return fmt.Errorf("start the job queue: %w", err)
 	}
 	r.beats.Go(func() { r.beatOn(life) })
+	r.beats.Go(func() { r.lookOn(life) })
 	return nil
 }
 

@@ -75,7 +75,7 @@ func recv[T any](t *testing.T, c <-chan T, what string) T {
 func TestJobRunsWithItsArguments(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		got := make(chan string, 1)
-		w := job.NewWorkers()
+		w := job.NewWorkers(nil)
 		job.Register(w, time.Minute, func(_ context.Context, j job.Job[hello]) error {
 			got <- j.Args.Name
 			return nil
@@ -93,7 +93,7 @@ func TestJobRunsWithItsArguments(t *testing.T) {
 func TestNewJobDoesNotWaitForThePoll(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		got := make(chan string)
-		w := job.NewWorkers()
+		w := job.NewWorkers(nil)
 		job.Register(w, time.Minute, func(_ context.Context, j job.Job[hello]) error {
 			got <- j.Args.Name
 			return nil
@@ -113,7 +113,7 @@ func TestNewJobDoesNotWaitForThePoll(t *testing.T) {
 func TestFailedJobIsTriedAgainAndGivenUpOnRequest(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		attempts := make(chan int, 10)
-		w := job.NewWorkers()
+		w := job.NewWorkers(nil)
 		job.Register(w, time.Minute, func(_ context.Context, j job.Job[hello]) error {
 			attempts <- j.Attempt
 			if j.Attempt == 1 {
@@ -174,7 +174,7 @@ func TestStopWaitsForTheRunningJob(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		started, release := make(chan struct{}), make(chan struct{})
 		var done atomic.Bool
-		w := job.NewWorkers()
+		w := job.NewWorkers(nil)
 		job.Register(w, time.Minute, func(context.Context, job.Job[hello]) error {
 			close(started)
 			<-release

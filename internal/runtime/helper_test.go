@@ -50,7 +50,7 @@ func playBot(folder string, finalise bool) int {
 		return 3
 	}
 	tools := session.Tools{
-		Open: func(context.Context, bot.Spec, string, []string, *slog.Logger) (session.Browser, error) {
+		Open: func(context.Context, session.Opening) (session.Browser, error) {
 			return &madeUpBrowser{done: make(chan struct{})}, nil
 		},
 		Record:  func(o tracks.Options) (session.Recorder, error) { return &madeUpRecorder{first: o.FirstFrame}, nil },
@@ -123,6 +123,7 @@ type madeUpRecorder struct {
 }
 
 func (r *madeUpRecorder) Script() string             { return "" }
+func (r *madeUpRecorder) Addr() string               { return "" }
 func (r *madeUpRecorder) Tracks() []tracks.TrackInfo { return nil }
 func (r *madeUpRecorder) Err() error                 { return nil }
 func (r *madeUpRecorder) Pause(time.Time, bool)      {}

@@ -27,7 +27,7 @@ func (r *reducer) reduce(p *bot.Progress, e journal.Entry) {
 	p.Seq = e.Seq
 	switch {
 	case e.State != nil:
-		p.Transitions = append(p.Transitions, bot.Transition{Status: e.State.Code, At: e.At, Message: e.State.Message})
+		p.Transitions = append(p.Transitions, bot.Transition{Status: e.State.Code, At: e.At, Message: e.State.Message, Code: e.State.Reason})
 		if e.State.Code == bot.InCall && !r.joined {
 			r.joined = true
 			at := e.At

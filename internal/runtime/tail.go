@@ -16,7 +16,7 @@ import (
 
 const (
 	pollJournal = time.Second
-	maxBackoff  = 30 * time.Second
+	maxBackoff  = 3 * time.Second // a report that waits keeps webhooks from being sent
 )
 
 // tail follows a bot's journal and reports it.

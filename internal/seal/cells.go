@@ -8,6 +8,12 @@ func CallbackSecret(team, bot string) Context {
 	return Context{Team: team, Table: "bots", Row: bot, Column: "callback_secret"}
 }
 
+// WebhookKey is the cell of the API key that goes with what is told to a v1
+// bot's own address.
+func WebhookKey(team, bot string) Context {
+	return Context{Team: team, Table: "bots", Row: bot, Column: "webhook_key"}
+}
+
 // WebhookSecret is the cell of an endpoint's present signing secret.
 func WebhookSecret(team, endpoint string) Context {
 	return Context{Team: team, Table: "webhook_endpoints", Row: endpoint, Column: "secret"}
@@ -81,6 +87,12 @@ func (w Webhooks) OpenOldWebhookSecret(team, endpoint, sealed string) (string, e
 // OpenCallbackSecret opens a bot's callback secret.
 func (w Webhooks) OpenCallbackSecret(team, bot, sealed string) (string, error) {
 	b, err := w.Open(CallbackSecret(team, bot), sealed)
+	return string(b), err
+}
+
+// OpenWebhookKey opens the API key that goes to a v1 bot's own address.
+func (w Webhooks) OpenWebhookKey(team, bot, sealed string) (string, error) {
+	b, err := w.Open(WebhookKey(team, bot), sealed)
 	return string(b), err
 }
 

@@ -55,13 +55,13 @@ func (a Accounts) RenameTeam(ctx context.Context, id, name string) error {
 // AddKey adds a key.
 func (a Accounts) AddKey(ctx context.Context, k account.Key) error {
 	return a.DB.InTx(ctx, func(tx *Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO api_keys (id, team_id, name, permission, hash, hint, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7)`, k.ID, k.TeamID, k.Name, string(k.Permission), k.Hash, k.Hint, k.CreatedAt.UnixMilli())
+		_, err := tx.Exec(ctx, `INSERT INTO api_keys (id, team_id, name, permission, hash, hint, created_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, k.ID, k.TeamID, k.Name, string(k.Permission), k.Hash, k.Hint, k.CreatedAt.UnixMilli(), maybeMS(k.ExpiresAt))
 		return err
 	})
 }
 
-const selectKeys = "SELECT id, team_id, name, permission, hash, hint, created_at, last_used_at, revoked_at FROM api_keys "
+const selectKeys = "SELECT id, team_id, name, permission, hash, hint, created_at, last_used_at, revoked_at, expires_at FROM api_keys "
 
 // Keys returns a team's keys, oldest first.
 func (a Accounts) Keys(ctx context.Context, team string) ([]account.Key, error) {
@@ -70,7 +70,7 @@ func (a Accounts) Keys(ctx context.Context, team string) ([]account.Key, error) 
 	})
 }
 
-// KeyByHash returns the key with that hash, also when it is revoked.
+// KeyByHash returns the key with that hash, also when it is revoked or expired.
 func (a Accounts) KeyByHash(ctx context.Context, hash string) (k account.Key, err error) {
 	err = a.DB.Read(ctx, func(q Querier) error {
 		k, err = scanKey(q.QueryRow(ctx, selectKeys+"WHERE hash = $1", hash).Scan)
@@ -84,9 +84,9 @@ func (a Accounts) KeyByHash(ctx context.Context, hash string) (k account.Key, er
 
 func scanKey(scan func(...any) error) (k account.Key, err error) {
 	var created int64
-	var used, revoked sql.NullInt64
-	err = scan(&k.ID, &k.TeamID, &k.Name, &k.Permission, &k.Hash, &k.Hint, &created, &used, &revoked)
-	k.CreatedAt, k.LastUsedAt, k.RevokedAt = timeOf(created), maybeTime(used), maybeTime(revoked)
+	var used, revoked, expires sql.NullInt64
+	err = scan(&k.ID, &k.TeamID, &k.Name, &k.Permission, &k.Hash, &k.Hint, &created, &used, &revoked, &expires)
+	k.CreatedAt, k.LastUsedAt, k.RevokedAt, k.ExpiresAt = timeOf(created), maybeTime(used), maybeTime(revoked), maybeTime(expires)
 	return k, err
 }
 

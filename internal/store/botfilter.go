@@ -56,6 +56,10 @@ func (w *where) filter(f bot.Filter) {
 	w.contains("name_folded", strings.ToLower(f.Name))
 	w.contains("id", strings.ToLower(f.ID))
 	w.contains("LOWER(meeting_url)", strings.ToLower(f.MeetingURL))
+	if f.Speaker != "" {
+		w.add(`EXISTS (SELECT 1 FROM participants p WHERE p.bot_id = bots.id AND p.spoke AND p.name_folded LIKE ? ESCAPE '\')`,
+			pattern(strings.ToLower(f.Speaker)))
+	}
 	if f.Participant != "" {
 		w.add(`EXISTS (SELECT 1 FROM participants p WHERE p.bot_id = bots.id AND p.name_folded LIKE ? ESCAPE '\')`,
 			pattern(strings.ToLower(f.Participant)))

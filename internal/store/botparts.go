@@ -79,12 +79,24 @@ func scanArtifact(rows *sql.Rows) (a bot.StoredArtifact, err error) {
 }
 
 // DropArtifacts marks a bot's files as deleted; the job removes them.
-func (t botTx) DropArtifacts(ctx context.Context, b bot.Bot, at time.Time) error {
+func (t botTx) DropArtifacts(ctx context.Context, b bot.Bot, at time.Time) (int64, error) {
 	if _, err := t.Exec(ctx, "DELETE FROM bot_commands WHERE bot_id = $1 AND team_id = $2", b.ID, b.TeamID); err != nil {
-		return err // they hold what was to be said in the meeting
+		return 0, err // they hold what was to be said in the meeting
 	}
-	_, err := t.Exec(ctx, "UPDATE artifacts SET deleted_at = $1 WHERE bot_id = $2 AND deleted_at IS NULL", at.UnixMilli(), b.ID)
-	return err
+	return execN(ctx, t.Tx, "UPDATE artifacts SET deleted_at = $1 WHERE bot_id = $2 AND deleted_at IS NULL", at.UnixMilli(), b.ID)
+}
+
+// SpeakersOf returns the names of those who spoke, by bot.
+func (s Bots) SpeakersOf(ctx context.Context, team string, bots []string) (map[string][]string, error) {
+	out := map[string][]string{}
+	query := "SELECT bot_id, name FROM participants WHERE spoke AND team_id = $1 AND bot_id IN (" + placeholders(2, len(bots)) + ") ORDER BY bot_id, n"
+	_, err := list(ctx, s.DB, query, texts([]any{team}, bots), func(rows *sql.Rows) (id string, err error) {
+		var name string
+		err = rows.Scan(&id, &name)
+		out[id] = append(out[id], name)
+		return id, err
+	})
+	return out, err
 }
 
 // DeletedArtifacts returns the files that are to be removed from the object

@@ -28,7 +28,7 @@ type Bots struct {
 
 const botColumns = `id, team_id, name, meeting_url, meeting_key, platform, mode, status, created_at, updated_at,
 	joined_at, exited_at, ended_at, duration_ms, end_code, end_message, extra, artifacts_deleted,
-	leave_requested_at, launched_at, host, event_id`
+	leave_requested_at, launched_at, host, event_id, surface`
 
 // scanBot reads botColumns and then more.
 func scanBot(scan func(...any) error, more ...any) (b bot.Bot, err error) {
@@ -38,7 +38,7 @@ func scanBot(scan func(...any) error, more ...any) (b bot.Bot, err error) {
 	err = scan(append([]any{
 		&b.ID, &b.TeamID, &b.Name, &b.MeetingURL, &b.MeetingKey, &b.Platform, &b.Mode, &b.Status, &created, &updated,
 		&joined, &exited, &ended, &duration, &b.EndCode, &b.EndMessage, &extra, &b.ArtifactsDeleted,
-		&leave, &launched, &b.Host, &b.EventID,
+		&leave, &launched, &b.Host, &b.EventID, &b.Surface,
 	}, more...)...)
 	b.CreatedAt, b.UpdatedAt = timeOf(created), timeOf(updated)
 	b.JoinedAt, b.ExitedAt, b.EndedAt = maybeTime(joined), maybeTime(exited), maybeTime(ended)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -44,9 +45,9 @@ func (t botTx) EnqueueDelete(ctx context.Context, botID string) error {
 
 func (t botTx) Insert(ctx context.Context, b bot.Bot, c bot.Config, s bot.Secrets) error {
 	_, err := t.Exec(ctx, `INSERT INTO bots (id, team_id, name, name_folded, meeting_url, meeting_key, platform, mode, status,
-		created_at, updated_at, extra, event_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		created_at, updated_at, extra, event_id, surface) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 		b.ID, b.TeamID, b.Name, strings.ToLower(b.Name), b.MeetingURL, b.MeetingKey, string(b.Platform), string(b.Mode), string(b.Status),
-		b.CreatedAt.UnixMilli(), b.UpdatedAt.UnixMilli(), maybeJSON(b.Extra), b.EventID)
+		b.CreatedAt.UnixMilli(), b.UpdatedAt.UnixMilli(), maybeJSON(b.Extra), b.EventID, string(cmp.Or(b.Surface, bot.SurfaceV2)))
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,9 @@ func (t botTx) Insert(ctx context.Context, b bot.Bot, c bot.Config, s bot.Secret
 	if err != nil {
 		return err
 	}
-	sealed := map[string]string{"callback_secret": s.Callback, "transcription_key": s.Transcription, "zoom_obf_token": s.ZoomOBF}
+	sealed := map[string]string{
+		"callback_secret": s.Callback, "transcription_key": s.Transcription, "zoom_obf_token": s.ZoomOBF, "zoom_sdk_pwd": s.ZoomSDK, "webhook_key": s.WebhookKey,
+	}
 	for column, plain := range sealed {
 		if plain == "" {
 			continue
@@ -63,9 +66,9 @@ func (t botTx) Insert(ctx context.Context, b bot.Bot, c bot.Config, s bot.Secret
 			return err
 		}
 	}
-	_, err = t.Exec(ctx, `INSERT INTO bot_configs (bot_id, team_id, config, callback_secret, transcription_key, zoom_obf_token)
-		VALUES ($1, $2, $3, $4, $5, $6)`,
-		b.ID, b.TeamID, string(config), sealed["callback_secret"], sealed["transcription_key"], sealed["zoom_obf_token"])
+	_, err = t.Exec(ctx, `INSERT INTO bot_configs (bot_id, team_id, config, callback_secret, transcription_key, zoom_obf_token, zoom_sdk_pwd, webhook_key)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		b.ID, b.TeamID, string(config), sealed["callback_secret"], sealed["transcription_key"], sealed["zoom_obf_token"], sealed["zoom_sdk_pwd"], sealed["webhook_key"])
 	return err
 }
 
@@ -147,10 +150,34 @@ func (t botTx) Details(ctx context.Context, b bot.Bot) (bot.Details, error) {
 	return d, addDetails(ctx, t.Tx, &d, config)
 }
 
-func (t botTx) Emit(ctx context.Context, m bot.Message) error {
-	return t.EmitWebhook(ctx, webhook.Event{
-		TeamID: m.TeamID, Type: webhook.EventType(m.Event), BotID: m.BotID, Payload: m.Body, PayloadObjects: m.Objects, At: m.At,
-	})
+func (t botTx) Emit(ctx context.Context, m bot.Message) (err error) {
+	e := webhook.Event{
+		TeamID: m.TeamID, Surface: webhook.Surface(m.Surface), Type: webhook.EventType(m.Event), BotID: m.BotID,
+		Payload: m.Body, PayloadObjects: m.Objects, At: m.At,
+	}
+	if m.Surface == bot.SurfaceV1 {
+		if e.Own, err = t.ownAddress(ctx, m.BotID); err != nil {
+			return err
+		}
+	}
+	return t.EmitWebhook(ctx, e)
+}
+
+// ownAddress returns where a bot of v1 is to be told of, or nil if that is
+// where its team is.
+func (t botTx) ownAddress(ctx context.Context, id string) (*webhook.OwnAddress, error) {
+	var text string
+	var own webhook.OwnAddress
+	err := t.QueryRow(ctx, "SELECT config, webhook_key FROM bot_configs WHERE bot_id = $1", id).Scan(&text, &own.SealedKey)
+	if err != nil {
+		return nil, err
+	}
+	var c bot.Config
+	if err := json.Unmarshal([]byte(text), &c); err != nil || c.V1 == nil || c.V1.WebhookURL == "" {
+		return nil, err
+	}
+	own.URL = c.V1.WebhookURL
+	return &own, nil
 }
 
 func (t botTx) CallBack(ctx context.Context, b bot.Bot, c bot.Callback, m bot.Message) error {

@@ -13,6 +13,10 @@ import (
 const ruleColumns = "id, team_id, calendar_id, series_id, event_id, off, settings, created_at, updated_at"
 
 func (t calendarTx) Rules(ctx context.Context, team string, series, events []string) ([]calendar.Rule, error) {
+	return t.s.rules(ctx, t, team, series, events)
+}
+
+func (s Calendars) rules(ctx context.Context, q Querier, team string, series, events []string) ([]calendar.Rule, error) {
 	if len(series) == 0 {
 		return nil, nil
 	}
@@ -22,7 +26,7 @@ func (t calendarTx) Rules(ctx context.Context, team string, series, events []str
 	if len(events) == 0 {
 		query += " AND event_id = ''"
 	}
-	return rowsOf(ctx, t, query, args, func(rows *sql.Rows) (r calendar.Rule, err error) {
+	return rowsOf(ctx, q, query, args, func(rows *sql.Rows) (r calendar.Rule, err error) {
 		var sealed string
 		var created, updated int64
 		if err = rows.Scan(&r.ID, &r.TeamID, &r.CalendarID, &r.SeriesID, &r.EventID, &r.Off, &sealed, &created, &updated); err != nil {
@@ -30,7 +34,7 @@ func (t calendarTx) Rules(ctx context.Context, team string, series, events []str
 		}
 		r.CreatedAt, r.UpdatedAt = timeOf(created), timeOf(updated)
 		if sealed != "" {
-			r.Settings, err = t.s.Vault.OpenRule(team, r.ID, sealed)
+			r.Settings, err = s.Vault.OpenRule(team, r.ID, sealed)
 		}
 		return r, err
 	})
@@ -54,11 +58,11 @@ func (t calendarTx) DeleteRule(ctx context.Context, team, id string, _ time.Time
 	return err
 }
 
-const scheduleColumns = "event_id, team_id, calendar_id, rule_id, bot_id, state, join_at, meeting_url, meeting_platform, meeting_key, reason, created_at, updated_at"
+const scheduleColumns = "event_id, team_id, calendar_id, rule_id, bot_id, state, join_at, meeting_url, meeting_platform, meeting_key, reason, created_at, updated_at, dedup_key"
 
 func scanSchedule(scan func(...any) error) (s calendar.Schedule, err error) {
 	var join, created, updated int64
-	err = scan(&s.EventID, &s.TeamID, &s.CalendarID, &s.RuleID, &s.BotID, &s.State, &join, &s.Link.URL, &s.Link.Platform, &s.Link.Key, &s.Reason, &created, &updated)
+	err = scan(&s.EventID, &s.TeamID, &s.CalendarID, &s.RuleID, &s.BotID, &s.State, &join, &s.Link.URL, &s.Link.Platform, &s.Link.Key, &s.Reason, &created, &updated, &s.DedupKey)
 	s.CreatedAt, s.UpdatedAt = timeOf(created), timeOf(updated)
 	if join != 0 {
 		s.JoinAt = timeOf(join)
@@ -92,12 +96,12 @@ func (t calendarTx) ScheduleOf(ctx context.Context, event string) (calendar.Sche
 }
 
 func (t calendarTx) PutSchedule(ctx context.Context, s calendar.Schedule) error {
-	_, err := t.Exec(ctx, `INSERT INTO calendar_bots (`+scheduleColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+	_, err := t.Exec(ctx, `INSERT INTO calendar_bots (`+scheduleColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (event_id) DO UPDATE SET rule_id = excluded.rule_id, bot_id = excluded.bot_id, state = excluded.state, join_at = excluded.join_at,
 		meeting_url = excluded.meeting_url, meeting_platform = excluded.meeting_platform, meeting_key = excluded.meeting_key,
-		reason = excluded.reason, updated_at = excluded.updated_at`,
+		reason = excluded.reason, updated_at = excluded.updated_at, dedup_key = excluded.dedup_key`,
 		s.EventID, s.TeamID, s.CalendarID, s.RuleID, s.BotID, string(s.State), msOf(s.JoinAt), s.Link.URL, s.Link.Platform, s.Link.Key,
-		string(s.Reason), s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli())
+		string(s.Reason), s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli(), s.DedupKey)
 	return err
 }
 
@@ -135,8 +139,8 @@ func (t calendarTx) SharedBot(ctx context.Context, s calendar.Schedule, near tim
 	}
 	err = t.QueryRow(ctx, `SELECT cb.bot_id FROM calendar_bots cb JOIN bots b ON b.id = cb.bot_id
 		WHERE cb.team_id = $1 AND cb.meeting_key = $2 AND cb.state = 'completed' AND cb.join_at BETWEEN $3 AND $4
-		AND cb.event_id <> $5 AND b.ended_at IS NULL ORDER BY cb.join_at LIMIT 1`,
-		s.TeamID, s.Link.Key, s.JoinAt.Add(-near).UnixMilli(), s.JoinAt.Add(near).UnixMilli(), s.EventID).Scan(&id)
+		AND cb.event_id <> $5 AND cb.dedup_key = $6 AND b.ended_at IS NULL ORDER BY cb.join_at LIMIT 1`,
+		s.TeamID, s.Link.Key, s.JoinAt.Add(-near).UnixMilli(), s.JoinAt.Add(near).UnixMilli(), s.EventID, s.DedupKey).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
@@ -148,6 +152,22 @@ func (t calendarTx) BotUsers(ctx context.Context, team, botID, exceptEvent strin
 		team, botID, exceptEvent).Scan(&n)
 	return n, err
 }
+
+func (t calendarTx) OpenSchedules(ctx context.Context, team, id string) ([]calendar.Schedule, error) {
+	return rowsOf(ctx, t, "SELECT "+scheduleColumns+` FROM calendar_bots WHERE team_id = $1 AND calendar_id = $2
+		AND (state IN ('waiting', 'scheduled') OR (state = 'completed' AND EXISTS (SELECT 1 FROM bots b WHERE b.id = bot_id AND b.ended_at IS NULL)))`,
+		[]any{team, id}, func(rows *sql.Rows) (calendar.Schedule, error) { return scanSchedule(rows.Scan) })
+}
+
+func (t calendarTx) DropRules(ctx context.Context, team, id string) error {
+	if _, err := t.Exec(ctx, "DELETE FROM bot_rules WHERE team_id = $1 AND calendar_id = $2", team, id); err != nil {
+		return err
+	}
+	_, err := t.Exec(ctx, "UPDATE event_series SET bot_scheduled = FALSE WHERE team_id = $1 AND calendar_id = $2 AND bot_scheduled", team, id)
+	return err
+}
+
+func (t calendarTx) DedupKey(settings []byte) string { return t.s.Bots.DedupKey(settings) }
 
 func (t calendarTx) CreateBot(ctx context.Context, o calendar.BotOrder) (refused bool, err error) {
 	return t.s.Bots.Create(ctx, t.Tx, o)

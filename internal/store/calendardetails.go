@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"encoding/json"
 	"io"
+	"strings"
 	"sync"
 
 	"steno/internal/calendar"
@@ -23,6 +24,25 @@ func packDetails(d calendar.Details) ([]byte, error) {
 		plain = append(append(plain, '\n'), d.Raw...)
 	}
 	return deflate(plain)
+}
+
+// addresses are the columns by which events are found.
+func addresses(d calendar.Details) (organizer, attendees string) {
+	var b strings.Builder
+	for _, p := range d.Attendees {
+		if a := address(p.Email); a != "" {
+			b.WriteString("\n" + a)
+		}
+	}
+	if b.Len() > 0 {
+		b.WriteString("\n")
+	}
+	return address(d.Organizer.Email), b.String()
+}
+
+// address is an e-mail address as it is compared.
+func address(email string) string {
+	return strings.ToLower(strings.ReplaceAll(strings.TrimSpace(strings.ToValidUTF8(email, "")), "\x00", ""))
 }
 
 func unpackDetails(packed, raw []byte) (d calendar.Details, err error) {

@@ -232,12 +232,13 @@ func (t calendarTx) InsertEvents(ctx context.Context, events []calendar.Event, d
 		if err != nil {
 			return err
 		}
-		parts = append(parts, []any{e.ID, e.TeamID, packed})
+		from, to := addresses(details[i])
+		parts = append(parts, []any{e.ID, e.TeamID, packed, from, to})
 	}
 	if err := t.insertRows(ctx, "events", eventColumns, rows); err != nil {
 		return err
 	}
-	return t.insertRows(ctx, "event_details", "event_id, team_id, details", parts)
+	return t.insertRows(ctx, "event_details", "event_id, team_id, details, organizer, attendees", parts)
 }
 
 func (t calendarTx) UpdateEvent(ctx context.Context, e calendar.Event, d *calendar.Details) error {
@@ -255,7 +256,9 @@ func (t calendarTx) UpdateEvent(ctx context.Context, e calendar.Event, d *calend
 	if err != nil {
 		return err
 	}
-	_, err = t.Exec(ctx, "UPDATE event_details SET details = $1, raw = NULL WHERE team_id = $2 AND event_id = $3", packed, e.TeamID, e.ID)
+	from, to := addresses(*d)
+	_, err = t.Exec(ctx, "UPDATE event_details SET details = $1, raw = NULL, organizer = $2, attendees = $3 WHERE team_id = $4 AND event_id = $5",
+		packed, from, to, e.TeamID, e.ID)
 	return err
 }
 
@@ -293,6 +296,24 @@ func (s Calendars) Events(ctx context.Context, team, id string, q calendar.Event
 	}
 	if !q.EndUntil.IsZero() {
 		w.add("end_at <= ?", q.EndUntil.UnixMilli())
+	}
+	if !q.StartUntil.IsZero() {
+		w.add("start_at <= ?", q.StartUntil.UnixMilli())
+	}
+	if !q.UpdatedFrom.IsZero() {
+		w.add("updated_at >= ?", q.UpdatedFrom.UnixMilli())
+	}
+	switch q.Phase {
+	case calendar.Upcoming:
+		w.add("end_at > ?", q.Now.UnixMilli())
+	case calendar.Past:
+		w.add("end_at <= ?", q.Now.UnixMilli())
+	}
+	if q.Organizer != "" {
+		w.add("EXISTS (SELECT 1 FROM event_details d WHERE d.event_id = events.id AND d.organizer = ?)", address(q.Organizer))
+	}
+	if q.Attendee != "" {
+		w.add(`EXISTS (SELECT 1 FROM event_details d WHERE d.event_id = events.id AND d.attendees LIKE ? ESCAPE '\')`, pattern("\n"+address(q.Attendee)+"\n"))
 	}
 	in(&w, "status", q.Statuses)
 	if !q.Cancelled {

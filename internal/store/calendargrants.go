@@ -16,6 +16,8 @@ func (t calendarTx) PutGrant(ctx context.Context, c calendar.Connection, g calen
 	return putGrant(ctx, t.Tx, t.s.Vault, c.TeamID, c.ID, g, c.UpdatedAt)
 }
 
+// putGrant stores a grant. Whoever refreshes the one before meanwhile has lost:
+// what comes of that must not take the place of new credentials.
 func putGrant(ctx context.Context, tx *Tx, v CalendarVault, team, id string, g calendar.Grant, at time.Time) error {
 	plain, err := json.Marshal(g)
 	if err != nil {
@@ -26,7 +28,7 @@ func putGrant(ctx context.Context, tx *Tx, v CalendarVault, team, id string, g c
 		return err
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO calendar_grants (calendar_id, team_id, sealed, updated_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (calendar_id) DO UPDATE SET sealed = excluded.sealed, updated_at = excluded.updated_at`, id, team, sealed, at.UnixMilli())
+		ON CONFLICT (calendar_id) DO UPDATE SET sealed = excluded.sealed, updated_at = excluded.updated_at, lock_by = ''`, id, team, sealed, at.UnixMilli())
 	return err
 }
 
@@ -35,9 +37,9 @@ const (
 	refreshLease = time.Minute
 	// refreshLook is how often a process looks whether another has finished.
 	refreshLook = 20 * time.Millisecond
-	// writeTries and writePause: a rotated refresh token that is not written is
-	// an account that is lost.
-	writeTries = 20
+	// writeTime and writePause: a rotated refresh token that is not written is an
+	// account that is lost.
+	writeTime  = 5 * time.Minute
 	writePause = 250 * time.Millisecond
 )
 
@@ -48,6 +50,7 @@ type Grants struct {
 	Clock clock.Clock
 
 	mu    sync.Mutex
+	owner string                 // of the leases of this process
 	local map[string]*refreshing // so that one process waits in memory, not by looking
 }
 
@@ -75,18 +78,17 @@ func (s *Grants) Grant(ctx context.Context, id string) (g calendar.Grant, err er
 // Refresh runs fn while nobody else refreshes the same connection, and stores
 // what it returns.
 func (s *Grants) Refresh(ctx context.Context, id string, fn func(context.Context, calendar.Grant) (calendar.Grant, error)) (calendar.Grant, error) {
-	unlock := s.lockLocal(id)
+	owner, unlock := s.lockLocal(id)
 	defer unlock()
-	owner := newOwner()
-	if err := s.lock(ctx, id, owner); err != nil {
-		return calendar.Grant{}, err
-	}
 	written := false
-	defer func() {
+	defer func() { // also when taking the lease failed: it may be taken nevertheless
 		if !written {
 			_ = s.release(context.WithoutCancel(ctx), id, owner) // the lease runs out otherwise
 		}
 	}()
+	if err := s.lock(ctx, id, owner); err != nil {
+		return calendar.Grant{}, err
+	}
 	old, err := s.Grant(ctx, id)
 	if err != nil {
 		return old, err
@@ -99,8 +101,15 @@ func (s *Grants) Refresh(ctx context.Context, id string, fn func(context.Context
 	return g, s.write(context.WithoutCancel(ctx), id, owner, g)
 }
 
-func (s *Grants) lockLocal(id string) (unlock func()) {
+// lockLocal returns when nobody else in this process refreshes the connection,
+// and the name under which the process takes the lease. A lease that has that
+// name already is a leftover: the answer to its taking, or its end, was lost.
+func (s *Grants) lockLocal(id string) (owner string, unlock func()) {
 	s.mu.Lock()
+	if s.owner == "" {
+		s.owner = newOwner()
+	}
+	owner = s.owner
 	if s.local == nil {
 		s.local = map[string]*refreshing{}
 	}
@@ -112,7 +121,7 @@ func (s *Grants) lockLocal(id string) (unlock func()) {
 	l.users++
 	s.mu.Unlock()
 	l.Lock()
-	return func() {
+	return owner, func() {
 		l.Unlock()
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -145,7 +154,7 @@ func (s *Grants) tryLock(ctx context.Context, id, owner string) (taken bool, err
 		if err != nil {
 			return err
 		}
-		n, err := execN(ctx, tx, "UPDATE calendar_grants SET lock_by = $1, lock_until = $2 WHERE calendar_id = $3 AND (lock_by = '' OR lock_until < $4)",
+		n, err := execN(ctx, tx, "UPDATE calendar_grants SET lock_by = $1, lock_until = $2 WHERE calendar_id = $3 AND (lock_by IN ('', $1) OR lock_until < $4)",
 			owner, now+refreshLease.Milliseconds(), id, now)
 		if taken = n == 1; taken || err != nil {
 			return err
@@ -163,23 +172,30 @@ func (s *Grants) release(ctx context.Context, id, owner string) error {
 	})
 }
 
-// write stores a grant and gives the lease back. It does not give up at once:
-// the service has replaced the old token already.
-func (s *Grants) write(ctx context.Context, id, owner string, g calendar.Grant) (err error) {
-	for try := range writeTries {
-		if try > 0 {
-			time.Sleep(writePause)
-		}
-		err = s.DB.InTx(ctx, func(tx *Tx) error {
-			var team string
-			if err := tx.QueryRow(ctx, `UPDATE calendar_grants SET lock_by = '' WHERE calendar_id = $1 AND lock_by = $2 RETURNING team_id`, id, owner).Scan(&team); err != nil {
-				return noCalendar(err, id)
+// write stores a grant and gives the lease back. It does not give up while the
+// database is away: the service has replaced the old token already.
+func (s *Grants) write(ctx context.Context, id, owner string, g calendar.Grant) error {
+	for end := s.Clock.Now().Add(writeTime); ; time.Sleep(writePause) {
+		err := s.tryWrite(ctx, id, owner, g)
+		if fail.Is(err, fail.NotFound) {
+			// The lease is not ours: it ran out, or this was written before, and only
+			// the answer was lost.
+			if now, e := s.Grant(ctx, id); e == nil && reflect.DeepEqual(now, g) {
+				return nil
 			}
-			return putGrant(ctx, tx, s.Vault, team, id, g, s.Clock.Now())
-		})
-		if err == nil || !fail.Is(err, fail.Unavailable) {
+		}
+		if err == nil || !fail.Is(err, fail.Unavailable) || s.Clock.Now().After(end) {
 			return err
 		}
 	}
-	return err
+}
+
+func (s *Grants) tryWrite(ctx context.Context, id, owner string, g calendar.Grant) error {
+	return s.DB.InTx(ctx, func(tx *Tx) error {
+		var team string
+		if err := tx.QueryRow(ctx, `UPDATE calendar_grants SET lock_by = '' WHERE calendar_id = $1 AND lock_by = $2 RETURNING team_id`, id, owner).Scan(&team); err != nil {
+			return noCalendar(err, id)
+		}
+		return putGrant(ctx, tx, s.Vault, team, id, g, s.Clock.Now())
+	})
 }

@@ -34,7 +34,7 @@ func (tx *Tx) copyRows(ctx context.Context, table, columns string, rows [][]any)
 		if !ok {
 			return errors.New("store: not a pgx connection")
 		}
-		n, err := c.Conn().CopyFrom(ctx, pgx.Identifier{table}, names, pgx.CopyFromRows(rows))
+		n, err := c.Conn().CopyFrom(tx.limit.on(ctx), pgx.Identifier{table}, names, pgx.CopyFromRows(rows))
 		if table == "events" {
 			tx.copied += n
 		}

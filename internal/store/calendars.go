@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,6 +29,7 @@ type BotRoom interface {
 	Create(ctx context.Context, tx *Tx, o calendar.BotOrder) (refused bool, err error)
 	Stop(ctx context.Context, tx *Tx, team, botID string) error
 	Repoint(ctx context.Context, tx *Tx, team, botID, url string) (bool, error)
+	DedupKey(settings []byte) string
 }
 
 // Calendars keeps connections, events and calendar bots. It implements
@@ -104,23 +107,54 @@ func (t calendarTx) EnqueueDrop(ctx context.Context, id string) error {
 }
 
 func (t calendarTx) Emit(ctx context.Context, m calendar.Message) error {
-	return t.EmitWebhook(ctx, webhook.Event{TeamID: m.TeamID, Type: webhook.EventType(m.Event), Payload: m.Body, At: m.At, OnRequest: m.OnRequest})
+	surface := webhook.V2
+	if m.V1 {
+		surface = webhook.V1
+	}
+	return t.EmitWebhook(ctx, webhook.Event{TeamID: m.TeamID, Type: webhook.EventType(m.Event), Payload: m.Body, At: m.At, OnRequest: m.OnRequest, Surface: surface})
+}
+
+// NoteChanges stores nothing for a team without an address of v1.
+func (t calendarTx) NoteChanges(ctx context.Context, c calendar.Connection, events []string) error {
+	var told int
+	err := t.QueryRow(ctx, "SELECT COUNT(*) FROM webhook_endpoints WHERE team_id = $1 AND surface = 'v1'", c.TeamID).Scan(&told)
+	if err != nil || told == 0 {
+		return err
+	}
+	for ids := range slices.Chunk(events, notesPerInsert) {
+		values := make([]string, 0, len(ids))
+		for i := range ids {
+			values = append(values, "($1, $"+strconv.Itoa(i+2)+")")
+		}
+		_, err := t.Exec(ctx, "INSERT INTO calendar_changes (calendar_id, event_id) VALUES "+strings.Join(values, ", ")+" ON CONFLICT DO NOTHING", texts([]any{c.ID}, ids)...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const notesPerInsert = 100
+
+// TakeChanges returns what NoteChanges has stored, and forgets it.
+func (t calendarTx) TakeChanges(ctx context.Context, c calendar.Connection) ([]string, error) {
+	return rowsOf(ctx, t, "DELETE FROM calendar_changes WHERE calendar_id = $1 RETURNING event_id", []any{c.ID}, scanText)
 }
 
 const connectionColumns = `id, team_id, platform, raw_id, email, name, time_zone, metadata, status, status_message, synced_at, sync_status,
 	sync_error, created_at, updated_at, deleted_at, cursor_text, window_start, window_end, announced, generation, full_wanted, roll_at,
 	sync_at, sync_queued_at, sync_by, sync_until, sync_started_at, sync_failures,
-	channel_id, channel_provider_id, channel_expires, watch_at, watch_failures, stale_at, preferred`
+	channel_id, channel_provider_id, channel_expires, watch_at, watch_failures, reach_at, stale_at, preferred`
 
 func scanConnection(scan func(...any) error) (c calendar.Connection, err error) {
 	var metadata sql.NullString
 	var synced, deleted, at, queued, expires, watch, stale sql.NullInt64
-	var created, updated, start, end, roll, until, started int64
+	var created, updated, start, end, roll, until, started, reach int64
 	s, w := &c.Sync, &c.Watch
 	err = scan(&c.ID, &c.TeamID, &c.Platform, &c.RawID, &c.Email, &c.Name, &c.TimeZone, &metadata, &c.Status, &c.StatusMessage, &synced, &c.SyncStatus,
 		&c.SyncError, &created, &updated, &deleted, &s.Cursor, &start, &end, &s.Announced, &s.Generation, &s.FullWanted, &roll,
 		&at, &queued, &s.By, &until, &started, &s.Failures,
-		&w.ChannelID, &w.ProviderID, &expires, &watch, &w.Failures, &stale, &c.Preferred)
+		&w.ChannelID, &w.ProviderID, &expires, &watch, &w.Failures, &reach, &stale, &c.Preferred)
 	if metadata.Valid {
 		c.Metadata = []byte(metadata.String)
 	}
@@ -128,6 +162,9 @@ func scanConnection(scan func(...any) error) (c calendar.Connection, err error) 
 	s.StaleAt = maybeTime(stale)
 	c.CreatedAt, c.UpdatedAt, s.RollAt, s.Until, s.StartedAt = timeOf(created), timeOf(updated), timeOf(roll), timeOf(until), timeOf(started)
 	s.Window = calendar.Window{Start: timeOf(start), End: timeOf(end)}
+	if reach != 0 {
+		s.Reach = timeOf(reach)
+	}
 	return c, err
 }
 
@@ -169,17 +206,10 @@ func (t calendarTx) LockConnection(ctx context.Context, team, id string) (calend
 }
 
 func (t calendarTx) InsertConnection(ctx context.Context, c calendar.Connection, g calendar.Grant) error {
-	// Asked for first: on PostgreSQL a broken constraint spoils the transaction.
-	var twin string
-	err := t.QueryRow(ctx, `SELECT id FROM calendars WHERE team_id = $1 AND platform = $2 AND raw_id = $3 AND deleted_at IS NULL`,
-		c.TeamID, string(c.Platform), c.RawID).Scan(&twin)
-	if !errors.Is(err, sql.ErrNoRows) {
-		if err == nil {
-			err = connected(twin)
-		}
+	if err := t.onlyOnce(ctx, c); err != nil {
 		return err
 	}
-	_, err = t.Exec(ctx, `INSERT INTO calendars (id, team_id, platform, raw_id, email, email_folded, name, time_zone, metadata, status,
+	_, err := t.Exec(ctx, `INSERT INTO calendars (id, team_id, platform, raw_id, email, email_folded, name, time_zone, metadata, status,
 		created_at, updated_at, roll_at, sync_at, sync_queued_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 		c.ID, c.TeamID, string(c.Platform), c.RawID, c.Email, strings.ToLower(c.Email), c.Name, c.TimeZone, maybeJSON(c.Metadata), string(c.Status),
 		c.CreatedAt.UnixMilli(), c.UpdatedAt.UnixMilli(), c.Sync.RollAt.UnixMilli(), maybeMS(c.Sync.At), maybeMS(c.Sync.QueuedAt))
@@ -190,6 +220,32 @@ func (t calendarTx) InsertConnection(ctx context.Context, c calendar.Connection,
 		return err
 	}
 	return t.PutGrant(ctx, c, g)
+}
+
+func (t calendarTx) MoveConnection(ctx context.Context, c calendar.Connection) error {
+	if err := t.onlyOnce(ctx, c); err != nil {
+		return err
+	}
+	_, err := t.Exec(ctx, "UPDATE calendars SET platform = $1, raw_id = $2 WHERE team_id = $3 AND id = $4", string(c.Platform), c.RawID, c.TeamID, c.ID)
+	if err = classify(err); errors.Is(err, ErrDuplicate) {
+		return connected("another request")
+	}
+	return err
+}
+
+// onlyOnce refuses a calendar that another connection of the team is about. It
+// is asked for first: on PostgreSQL a broken constraint spoils the transaction.
+func (t calendarTx) onlyOnce(ctx context.Context, c calendar.Connection) error {
+	var twin string
+	err := t.QueryRow(ctx, `SELECT id FROM calendars WHERE team_id = $1 AND platform = $2 AND raw_id = $3 AND id <> $4 AND deleted_at IS NULL`,
+		c.TeamID, string(c.Platform), c.RawID, c.ID).Scan(&twin)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	}
+	return connected(twin)
 }
 
 func connected(twin string) error {
@@ -203,13 +259,13 @@ func (t calendarTx) UpdateConnection(ctx context.Context, c calendar.Connection)
 		status_message = $7, synced_at = $8, sync_status = $9, sync_error = $10, updated_at = $11, deleted_at = $12, cursor_text = $13,
 		window_start = $14, window_end = $15, announced = $16, generation = $17, full_wanted = $18, roll_at = $19, sync_at = $20,
 		sync_queued_at = $21, sync_by = $22, sync_until = $23, sync_started_at = $24, sync_failures = $25, channel_id = $26,
-		channel_provider_id = $27, channel_expires = $28, watch_at = $29, watch_failures = $30, stale_at = $31
-		WHERE team_id = $32 AND id = $33`,
+		channel_provider_id = $27, channel_expires = $28, watch_at = $29, watch_failures = $30, reach_at = $31, stale_at = $32
+		WHERE team_id = $33 AND id = $34`,
 		c.Email, strings.ToLower(c.Email), c.Name, c.TimeZone, maybeJSON(c.Metadata), string(c.Status),
 		c.StatusMessage, maybeMS(c.SyncedAt), string(c.SyncStatus), c.SyncError, c.UpdatedAt.UnixMilli(), maybeMS(c.DeletedAt), string(s.Cursor),
 		msOf(s.Window.Start), msOf(s.Window.End), s.Announced, s.Generation, s.FullWanted, msOf(s.RollAt), maybeMS(s.At),
 		maybeMS(s.QueuedAt), s.By, msOf(s.Until), msOf(s.StartedAt), s.Failures, w.ChannelID,
-		w.ProviderID, maybeMS(w.Expires), maybeMS(w.RenewAt), w.Failures, maybeMS(s.StaleAt), c.TeamID, c.ID)
+		w.ProviderID, maybeMS(w.Expires), maybeMS(w.RenewAt), w.Failures, msOf(s.Reach), maybeMS(s.StaleAt), c.TeamID, c.ID)
 	return err
 }
 
@@ -260,6 +316,7 @@ func (t calendarTx) Channels(ctx context.Context, team, id string) ([]calendar.P
 var dropOrder = []string{
 	"DELETE FROM calendar_lookups WHERE calendar_id = $1 AND month_at IN (SELECT month_at FROM calendar_lookups WHERE calendar_id = $1 LIMIT $2)",
 	"DELETE FROM calendar_channels WHERE id IN (SELECT id FROM calendar_channels WHERE calendar_id = $1 LIMIT $2)",
+	"DELETE FROM calendar_changes WHERE calendar_id = $1 AND event_id IN (SELECT event_id FROM calendar_changes WHERE calendar_id = $1 LIMIT $2)",
 	"DELETE FROM event_decisions WHERE event_id IN (SELECT event_id FROM calendar_bots WHERE calendar_id = $1 ORDER BY event_id LIMIT $2)",
 	"DELETE FROM calendar_bots WHERE event_id IN (SELECT event_id FROM calendar_bots WHERE calendar_id = $1 ORDER BY event_id LIMIT $2)",
 	"DELETE FROM bot_rules WHERE id IN (SELECT id FROM bot_rules WHERE calendar_id = $1 LIMIT $2)",

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -91,16 +92,62 @@ type Lease struct {
 	Until time.Time
 }
 
-// ClaimDeliveries leases up to limit due deliveries of a lane.
-func (tx *Tx) ClaimDeliveries(ctx context.Context, lane string, limit int, l Lease) ([]Claim, error) {
-	rows, err := tx.Query(ctx, `UPDATE webhook_deliveries SET next_at = $1, lease_by = $2 WHERE id IN (
-			SELECT id FROM webhook_deliveries WHERE state = 'pending' AND lane = $3 AND next_at <= $4 ORDER BY next_at LIMIT $5)
-		AND state = 'pending' AND next_at <= $4 RETURNING id`,
-		tx.db.planned(l.Until.UnixMilli(), l.By, lane, l.Now.UnixMilli(), limit)...)
+// ClaimDeliveries leases due deliveries of some lanes, oldest first.
+func (tx *Tx) ClaimDeliveries(ctx context.Context, want []Want, l Lease) ([]Claim, error) {
+	var ids []any
+	for len(want) > 0 {
+		// SQLite has no LATERAL, and no round trips either.
+		n := 1
+		if !tx.db.sqlite {
+			n = min(len(want), lanesPerClaim)
+		}
+		found, err := tx.lease(ctx, want[:n], l)
+		if err != nil {
+			return nil, err
+		}
+		ids, want = append(ids, found...), want[n:]
+	}
+	var out []Claim
+	for len(ids) > 0 {
+		n := min(len(ids), claimsPerRead)
+		claims, err := tx.readClaims(ctx, ids[:n])
+		if err != nil {
+			return nil, err
+		}
+		out, ids = append(out, claims...), ids[n:]
+	}
+	return out, nil
+}
+
+// These bound a statement's parameters.
+const (
+	lanesPerClaim = 200
+	claimsPerRead = 500
+)
+
+// lease returns the ids of what it leased. The array keeps PostgreSQL to the
+// primary key, however many rows it expects.
+func (tx *Tx) lease(ctx context.Context, want []Want, l Lease) (ids []any, err error) {
+	query := `UPDATE webhook_deliveries SET next_at = $1, lease_by = $2 WHERE id IN (
+			SELECT id FROM webhook_deliveries WHERE state = 'pending' AND lane = $4 AND next_at <= $3 ORDER BY next_at LIMIT $5)
+		AND state = 'pending' AND next_at <= $3 RETURNING id`
+	args := []any{l.Until.UnixMilli(), l.By, l.Now.UnixMilli()}
+	values := make([]string, len(want))
+	for i, w := range want {
+		values[i] = fmt.Sprintf("(CAST($%d AS TEXT), CAST($%d AS BIGINT))", len(args)+1, len(args)+2)
+		args = append(args, w.Lane, w.Limit)
+	}
+	if len(want) > 1 {
+		query = `WITH want (lane, most) AS (VALUES ` + strings.Join(values, ", ") + `)
+			UPDATE webhook_deliveries SET next_at = $1, lease_by = $2 WHERE id = ANY (ARRAY (
+				SELECT due.id FROM want, LATERAL (SELECT d.id FROM webhook_deliveries d
+					WHERE d.state = 'pending' AND d.lane = want.lane AND d.next_at <= $3 ORDER BY d.next_at LIMIT want.most) AS due))
+			AND state = 'pending' AND next_at <= $3 RETURNING id`
+	}
+	rows, err := tx.Query(ctx, query, tx.db.planned(args...)...)
 	if err != nil {
 		return nil, err
 	}
-	var ids []any
 	for rows.Next() {
 		var id string
 		if err := rows.Scan(&id); err != nil {
@@ -109,10 +156,7 @@ func (tx *Tx) ClaimDeliveries(ctx context.Context, lane string, limit int, l Lea
 		}
 		ids = append(ids, id)
 	}
-	if err := rows.Close(); err != nil || rows.Err() != nil || len(ids) == 0 {
-		return nil, firstError(rows.Err(), err)
-	}
-	return tx.readClaims(ctx, ids)
+	return ids, firstError(rows.Err(), rows.Close())
 }
 
 func firstError(errs ...error) error {
@@ -171,6 +215,14 @@ func (tx *Tx) ReleaseLeases(ctx context.Context, by string, now time.Time) (int6
 		return execN(ctx, tx, set+`lease_by <> ''`, now.UnixMilli())
 	}
 	return execN(ctx, tx, set+`lease_by = $2`, now.UnixMilli(), by)
+}
+
+// UndoClaims makes the deliveries due that were claimed with exactly this lease
+// and that nobody sends, because the answer to the claim was lost.
+func (tx *Tx) UndoClaims(ctx context.Context, l Lease, now time.Time) error {
+	_, err := tx.Exec(ctx, `UPDATE webhook_deliveries SET next_at = $1, lease_by = '' WHERE state = 'pending' AND lease_by = $2 AND next_at = $3`,
+		tx.db.planned(now.UnixMilli(), l.By, l.Until.UnixMilli())...)
+	return err
 }
 
 // Attempt is one try to deliver, and what follows from it.
@@ -232,27 +284,30 @@ func (tx *Tx) insertAttempts(ctx context.Context, all []Attempt) error {
 	return nil
 }
 
-// moveDeliveries moves the delivered ones in one statement, as nearly all are,
-// and the others one by one.
+// moveDeliveries moves the delivered ones in one statement, those that are to be
+// tried again in another, and those that were given up one by one.
 func (tx *Tx) moveDeliveries(ctx context.Context, all []Attempt, now time.Time) error {
 	delivered := []any{now.UnixMilli()}
+	var failed []Attempt
 	for _, a := range all {
-		if a.State == webhook.Delivered {
+		switch a.State {
+		case webhook.Delivered:
 			delivered = append(delivered, a.DeliveryID)
 			continue
+		case webhook.Exhausted:
+			if err := tx.exhaust(ctx, a, now); err != nil {
+				return err
+			}
+		default:
+			failed = append(failed, a)
 		}
-		next, finished := a.NextAt.UnixMilli(), any(nil)
-		if a.State != webhook.Pending {
-			next, finished = now.UnixMilli(), any(now.UnixMilli())
-		}
-		n, err := execN(ctx, tx, `UPDATE webhook_deliveries SET state = $1, attempt = $2, next_at = $3, finished_at = $4, lease_by = ''
-			WHERE id = $5 AND state = 'pending'`, tx.db.planned(string(a.State), a.N, next, finished, a.DeliveryID)...)
-		if err == nil && n > 0 && a.State == webhook.Exhausted {
-			err = tx.tellExhausted(ctx, a.DeliveryID, now)
-		}
-		if err != nil {
+	}
+	for len(failed) > 0 {
+		n := min(len(failed), attemptsPerInsert)
+		if err := tx.moveFailed(ctx, failed[:n], now); err != nil {
 			return err
 		}
+		failed = failed[n:]
 	}
 	if len(delivered) == 1 {
 		return nil
@@ -260,6 +315,33 @@ func (tx *Tx) moveDeliveries(ctx context.Context, all []Attempt, now time.Time) 
 	_, err := tx.Exec(ctx, `UPDATE webhook_deliveries SET state = 'delivered', attempt = attempt + 1, finished_at = $1, lease_by = ''
 		WHERE id IN (`+placeholders(2, len(delivered)-1)+`) AND state = 'pending'`, tx.db.planned(delivered...)...)
 	return err
+}
+
+func (tx *Tx) moveFailed(ctx context.Context, failed []Attempt, now time.Time) error {
+	var args []any
+	values := make([]string, len(failed))
+	for i, a := range failed {
+		next, finished := a.NextAt.UnixMilli(), any(nil)
+		if a.State != webhook.Pending {
+			next, finished = now.UnixMilli(), any(now.UnixMilli())
+		}
+		n := len(args)
+		values[i] = fmt.Sprintf("(CAST($%d AS TEXT), CAST($%d AS TEXT), CAST($%d AS INTEGER), CAST($%d AS BIGINT), CAST($%d AS BIGINT))", n+1, n+2, n+3, n+4, n+5)
+		args = append(args, a.DeliveryID, string(a.State), a.N, next, finished)
+	}
+	_, err := tx.Exec(ctx, `WITH moved (id, state, attempt, next_at, finished_at) AS (VALUES `+strings.Join(values, ", ")+`)
+		UPDATE webhook_deliveries SET state = moved.state, attempt = moved.attempt, next_at = moved.next_at, finished_at = moved.finished_at, lease_by = ''
+		FROM moved WHERE webhook_deliveries.id = moved.id AND webhook_deliveries.state = 'pending'`, tx.db.planned(args...)...)
+	return err
+}
+
+func (tx *Tx) exhaust(ctx context.Context, a Attempt, now time.Time) error {
+	n, err := execN(ctx, tx, `UPDATE webhook_deliveries SET state = $1, attempt = $2, next_at = $3, finished_at = $3, lease_by = ''
+		WHERE id = $4 AND state = 'pending'`, tx.db.planned(string(a.State), a.N, now.UnixMilli(), a.DeliveryID)...)
+	if err != nil || n == 0 {
+		return err
+	}
+	return tx.tellExhausted(ctx, a.DeliveryID, now)
 }
 
 // tellExhausted tells the team's endpoints that ask for it that a delivery was
@@ -294,37 +376,67 @@ func (tx *Tx) moveEndpoints(ctx context.Context, all []Attempt, now, failedBefor
 		t.ok = t.ok || a.State == webhook.Delivered
 		t.gone = t.gone || a.Disable
 	}
+	if len(order) == 0 {
+		return nil, nil
+	}
+	health, err := tx.healthOf(ctx, order)
+	if err != nil {
+		return nil, err
+	}
 	var disabled []string
-	for _, id := range order {
-		off, err := tx.moveEndpoint(ctx, id, seen[id].ok, seen[id].gone, now, failedBefore)
+	for _, h := range health {
+		t := seen[h.id]
+		reason := ""
+		switch failing := h.failingSince.Valid; {
+		case t.gone:
+			reason = "the receiver answered 410 Gone"
+		case t.ok && failing:
+			_, err = tx.Exec(ctx, `UPDATE webhook_endpoints SET failing_since = NULL WHERE id = $1`, h.id)
+		case !t.ok && !failing:
+			_, err = tx.Exec(ctx, `UPDATE webhook_endpoints SET failing_since = $1 WHERE id = $2 AND failing_since IS NULL`, now.UnixMilli(), h.id)
+		case !t.ok && h.enabled && h.failingSince.Int64 <= failedBefore.UnixMilli():
+			reason = "no message was accepted for five days"
+		}
+		off := false
+		if reason != "" {
+			off, err = tx.disableWebhook(ctx, h.id, reason, now)
+		}
 		if err != nil {
 			return nil, err
 		}
 		if off {
-			disabled = append(disabled, id)
+			disabled = append(disabled, h.id)
 		}
 	}
 	return disabled, nil
 }
 
-func (tx *Tx) moveEndpoint(ctx context.Context, id string, ok, gone bool, now, failedBefore time.Time) (bool, error) {
-	switch {
-	case gone:
-		return tx.disableWebhook(ctx, id, "the receiver answered 410 Gone", now)
-	case ok:
-		_, err := tx.Exec(ctx, `UPDATE webhook_endpoints SET failing_since = NULL WHERE id = $1 AND failing_since IS NOT NULL`, id)
-		return false, err
+// health is how an endpoint stands.
+type health struct {
+	id           string
+	enabled      bool
+	failingSince sql.NullInt64
+}
+
+// healthOf reads endpoints before any is written: most need not be.
+func (tx *Tx) healthOf(ctx context.Context, ids []string) (out []health, err error) {
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = id
 	}
-	n, err := execN(ctx, tx, `UPDATE webhook_endpoints SET failing_since = $1 WHERE id = $2 AND failing_since IS NULL`, now.UnixMilli(), id)
-	if err != nil || n > 0 {
-		return false, err
+	rows, err := tx.Query(ctx, `SELECT id, enabled, failing_since FROM webhook_endpoints WHERE id IN (`+placeholders(1, len(ids))+`) ORDER BY id`, tx.db.planned(args...)...)
+	if err != nil {
+		return nil, err
 	}
-	var tooLong int
-	err = tx.QueryRow(ctx, `SELECT COUNT(*) FROM webhook_endpoints WHERE id = $1 AND enabled AND failing_since <= $2`, id, failedBefore.UnixMilli()).Scan(&tooLong)
-	if err != nil || tooLong == 0 {
-		return false, err
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var h health
+		if err := rows.Scan(&h.id, &h.enabled, &h.failingSince); err != nil {
+			return nil, err
+		}
+		out = append(out, h)
 	}
-	return tx.disableWebhook(ctx, id, "no message was accepted for five days", now)
+	return out, rows.Err()
 }
 
 // Turn is one step of a sender: what it has done, and what it wants to do next.
@@ -333,6 +445,8 @@ type Turn struct {
 	FailedBefore time.Time // see RecordAttempts
 	Lease        Lease
 	Want         []Want
+	// Undo are the leases of turns whose answers were lost.
+	Undo []Lease
 }
 
 // Want asks for up to Limit due deliveries of a lane.
@@ -356,14 +470,13 @@ func (db *DB) DeliveryTurn(ctx context.Context, t Turn) (TurnResult, error) {
 		if out.Disabled, err = tx.RecordAttempts(ctx, t.Attempts, t.Lease.Now, t.FailedBefore); err != nil {
 			return err
 		}
-		for _, w := range t.Want {
-			claims, err := tx.ClaimDeliveries(ctx, w.Lane, w.Limit, t.Lease)
-			if err != nil {
+		for _, l := range t.Undo {
+			if err := tx.UndoClaims(ctx, l, t.Lease.Now); err != nil {
 				return err
 			}
-			out.Claims = append(out.Claims, claims...)
 		}
-		return nil
+		out.Claims, err = tx.ClaimDeliveries(ctx, t.Want, t.Lease)
+		return err
 	})
 	return out, err
 }

@@ -48,7 +48,7 @@ func event(team string) webhook.Event {
 func claim(t *testing.T, db *store.DB, lane string, limit int, now time.Time) (out []store.Claim) {
 	t.Helper()
 	must(t, db.InTx(t.Context(), func(tx *store.Tx) (err error) {
-		out, err = tx.ClaimDeliveries(t.Context(), lane, limit, store.Lease{By: "me", Now: now, Until: now.Add(45 * time.Second)})
+		out, err = tx.ClaimDeliveries(t.Context(), []store.Want{{Lane: lane, Limit: limit}}, store.Lease{By: "me", Now: now, Until: now.Add(45 * time.Second)})
 		return err
 	}))
 	return out
@@ -206,6 +206,30 @@ func TestCallbacksAreQueuedByHostAndTeam(t *testing.T) {
 	})
 }
 
+func TestEachLaneGivesAsManyAsAreAskedOfIt(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		withTeam(t, db, "a", webhook.Endpoint{ID: "e1", Enabled: true}, webhook.Endpoint{ID: "e2", Enabled: true}, webhook.Endpoint{ID: "e3", Enabled: true})
+		for range 5 {
+			emit(t, db, event("a"))
+		}
+		got := map[string]int{}
+		must(t, db.InTx(t.Context(), func(tx *store.Tx) error {
+			claims, err := tx.ClaimDeliveries(t.Context(), []store.Want{{Lane: "e1", Limit: 2}, {Lane: "none", Limit: 9}, {Lane: "e3", Limit: 9}},
+				store.Lease{By: "me", Now: t0, Until: t0.Add(time.Minute)})
+			for _, c := range claims {
+				got[c.Lane]++
+			}
+			return err
+		}))
+		if len(got) != 2 || got["e1"] != 2 || got["e3"] != 5 {
+			t.Errorf("claimed %v", got)
+		}
+		if n := len(claim(t, db, "e1", 9, t0)) + len(claim(t, db, "e2", 9, t0)) + len(claim(t, db, "e3", 9, t0)); n != 3+5 {
+			t.Errorf("%d are left", n)
+		}
+	})
+}
+
 func TestALeaseExcludesOthersUntilItEnds(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		withTeam(t, db, "a", webhook.Endpoint{ID: "e", Enabled: true})
@@ -258,7 +282,7 @@ func TestTwoSendersShareTheWorkWithoutOverlap(t *testing.T) {
 					for empty := 0; empty < 3; {
 						var c []store.Claim
 						err := db.InTx(context.Background(), func(tx *store.Tx) (err error) {
-							c, err = tx.ClaimDeliveries(context.Background(), "e", 7, store.Lease{By: "x", Now: t0, Until: t0.Add(time.Minute)})
+							c, err = tx.ClaimDeliveries(context.Background(), []store.Want{{Lane: "e", Limit: 7}}, store.Lease{By: "x", Now: t0, Until: t0.Add(time.Minute)})
 							return err
 						})
 						if err != nil {
@@ -300,21 +324,23 @@ func TestAttemptsMoveDeliveriesAndMayBeRecordedTwice(t *testing.T) {
 		for range 3 {
 			emit(t, db, event("a"))
 		}
+		emit(t, db, event("a"))
 		c := claim(t, db, "e", 9, t0)
 		all := []store.Attempt{
 			{DeliveryID: c[0].DeliveryID, EndpointID: "e", N: 1, At: t0, Duration: 12 * time.Millisecond, Status: 204, State: webhook.Delivered},
 			{DeliveryID: c[1].DeliveryID, EndpointID: "e", N: 1, At: t0, Status: 500, Response: "oops", State: webhook.Pending, NextAt: t0.Add(5 * time.Second)},
 			{DeliveryID: c[2].DeliveryID, EndpointID: "e", N: 7, At: t0, Failure: webhook.TimedOut, State: webhook.Exhausted},
+			{DeliveryID: c[3].DeliveryID, EndpointID: "e", N: 1, At: t0, Status: 503, State: webhook.Pending, NextAt: t0.Add(9 * time.Second)},
 		}
 		for range 2 {
 			if off := record(t, db, t0, all...); len(off) != 0 {
 				t.Fatalf("disabled %v", off)
 			}
 		}
-		if n := count(t, db, "SELECT COUNT(*) FROM webhook_attempts"); n != 3 {
+		if n := count(t, db, "SELECT COUNT(*) FROM webhook_attempts"); n != 4 {
 			t.Errorf("%d attempts", n)
 		}
-		for state, want := range map[webhook.State]int{webhook.Delivered: 1, webhook.Pending: 1, webhook.Exhausted: 1} {
+		for state, want := range map[webhook.State]int{webhook.Delivered: 1, webhook.Pending: 2, webhook.Exhausted: 1} {
 			if n := count(t, db, "SELECT COUNT(*) FROM webhook_deliveries WHERE state = $1 AND attempt > 0", string(state)); n != want {
 				t.Errorf("%d %s", n, state)
 			}
@@ -322,6 +348,9 @@ func TestAttemptsMoveDeliveriesAndMayBeRecordedTwice(t *testing.T) {
 		again := claim(t, db, "e", 9, t0.Add(5*time.Second))
 		if len(again) != 1 || again[0].Attempt != 1 || again[0].MessageID != c[1].MessageID {
 			t.Errorf("due after 5 s: %+v", again)
+		}
+		if later := claim(t, db, "e", 9, t0.Add(9*time.Second)); len(later) != 1 || later[0].MessageID != c[3].MessageID {
+			t.Errorf("due after 9 s: %+v", later)
 		}
 	})
 }

@@ -15,6 +15,12 @@ import (
 // answer now, try again.
 const CodeUnavailable = "FST_ERR_SERVICE_UNAVAILABLE"
 
+// Away reports whether err says that the database does not answer now.
+func Away(err error) bool {
+	f := fail.As(err)
+	return f != nil && f.Code == CodeUnavailable
+}
+
 // ErrDuplicate is in the chain of an error that broke a unique constraint.
 var ErrDuplicate = errors.New("a row with this key exists")
 
@@ -29,6 +35,7 @@ func classify(err error) error {
 	case postgres.Duplicate(err), sqlite.Duplicate(err):
 		return errors.Join(ErrDuplicate, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone),
+		errors.Is(err, sql.ErrTxDone), // undone under our hands, because the time was up
 		postgres.Down(err), postgres.Again(err), sqlite.Down(err):
 		return fail.Wrap(err, fail.Unavailable, CodeUnavailable, "the database does not answer; try again in a moment")
 	}

@@ -37,7 +37,7 @@ func (db *DB) migrate(ctx context.Context, dataDir string) error {
 	if db.sqlite {
 		dialect = goose.DialectSQLite3
 	}
-	p, err := goose.NewProvider(dialect, db.write, files, goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
+	p, err := goose.NewProvider(dialect, db.write, files, goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true), goose.WithGoMigrations(peopleFilled))
 	if err != nil {
 		return err
 	}

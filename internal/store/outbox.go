@@ -14,8 +14,16 @@ import (
 // delivery for each enabled endpoint that wants it. They are sent if and when
 // the transaction commits. Without such an endpoint nothing is stored. One that
 // was disabled because it failed gets a dropped delivery: what it missed can be
-// recovered.
+// recovered. An event of a bot with an address of its own goes there, and to no
+// endpoint.
 func (tx *Tx) EmitWebhook(ctx context.Context, e webhook.Event) error {
+	if e.Own != nil {
+		message, err := tx.addMessage(ctx, e)
+		if err != nil {
+			return err
+		}
+		return tx.addDirect(ctx, message, e, direct{kind: webhook.ToV1, url: e.Own.URL, method: "POST", secret: e.Own.SealedKey})
+	}
 	all, err := webhooks(ctx, tx, `WHERE team_id = $1 AND (enabled OR disabled_reason <> '') ORDER BY id`, e.TeamID)
 	if err != nil {
 		return err
@@ -56,7 +64,7 @@ func (tx *Tx) addDeliveries(ctx context.Context, message string, e webhook.Event
 	for len(endpoints) > 0 {
 		some := endpoints[:min(len(endpoints), each)]
 		endpoints = endpoints[len(some):]
-		values, args := make([]string, len(some)), []any{message, e.TeamID, string(webhook.ToEndpoint), string(state), e.At.UnixMilli()}
+		values, args := make([]string, len(some)), []any{message, e.TeamID, string(endpointKind(e.Surface)), string(state), e.At.UnixMilli()}
 		for i, id := range some {
 			values[i] = fmt.Sprintf("($%d, $1, $2, $3, $%d, $%d, '', '', '', $4, 0, $5, '', $5)", len(args)+1, len(args)+2, len(args)+2)
 			args = append(args, ident.New(), id)
@@ -74,29 +82,47 @@ func (tx *Tx) addDeliveries(ctx context.Context, message string, e webhook.Event
 	return nil
 }
 
+func endpointKind(s webhook.Surface) webhook.Kind {
+	if s == webhook.V1 {
+		return webhook.ToV1
+	}
+	return webhook.ToEndpoint
+}
+
 // EmitCallback sends a bot's final event to the bot's own address.
 func (tx *Tx) EmitCallback(ctx context.Context, c webhook.Callback) error {
-	message, err := tx.insertMessage(ctx, webhook.Event{TeamID: c.TeamID, Type: c.Type, BotID: c.BotID, Payload: c.Payload, At: c.At}, 0)
+	e := webhook.Event{TeamID: c.TeamID, Type: c.Type, BotID: c.BotID, Payload: c.Payload, At: c.At}
+	message, err := tx.insertMessage(ctx, e, 0)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO webhook_deliveries
+	return tx.addDirect(ctx, message, e, direct{kind: webhook.ToCallback, url: c.URL, method: c.Method, secret: c.SealedSecret})
+}
+
+// direct is a receiver that is no endpoint; secret is sealed.
+type direct struct {
+	kind                webhook.Kind
+	url, method, secret string
+}
+
+func (tx *Tx) addDirect(ctx context.Context, message string, e webhook.Event, to direct) error {
+	_, err := tx.Exec(ctx, `INSERT INTO webhook_deliveries
 		(id, message_id, team_id, kind, lane, endpoint_id, url, method, secret, state, attempt, next_at, lease_by, created_at)
 		VALUES ($1, $2, $3, $4, $5, '', $6, $7, $8, 'pending', 0, $9, '', $9)`,
-		ident.New(), message, c.TeamID, string(webhook.ToCallback), callbackLane(c), c.URL, c.Method, c.SealedSecret, c.At.UnixMilli())
+		ident.New(), message, e.TeamID, string(to.kind), to.lane(e.TeamID), to.url, to.method, to.secret, e.At.UnixMilli())
 	if err == nil {
 		tx.nudgeSender()
 	}
 	return err
 }
 
-// callbackLane puts the callbacks of a team to one host into one lane.
-func callbackLane(c webhook.Callback) string {
+// lane puts what a team's bots send to one host into one lane.
+func (d direct) lane(team string) string {
 	host := "?"
-	if u, err := url.Parse(c.URL); err == nil {
+	if u, err := url.Parse(d.url); err == nil {
 		host = u.Host
 	}
-	return "callback " + c.TeamID + " " + host
+	return string(d.kind) + " " + team + " " + host
 }
 
 // addMessage stores a message to endpoints. Those of a bot are numbered.

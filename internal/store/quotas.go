@@ -216,7 +216,9 @@ func (s Quotas) Count(ctx context.Context, team string, now time.Time) (used int
 			begun_at = CASE WHEN $2 - w.begun_at BETWEEN -1000 AND 999 THEN w.begun_at ELSE $2 END,
 			used = CASE WHEN $2 - w.begun_at BETWEEN -1000 AND 999 THEN w.used + 1 ELSE 1 END
 		RETURNING used, begun_at`
+	limit := s.DB.newLimit()
+	defer limit.end()
 	var begun int64
-	err = s.DB.write.QueryRowContext(ctx, query, team, now.UnixMilli()).Scan(&used, &begun)
+	err = s.DB.write.QueryRowContext(limit.on(ctx), query, team, now.UnixMilli()).Scan(&used, &begun)
 	return used, timeOf(begun).Add(quota.Window), classify(err)
 }

@@ -8,6 +8,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -28,6 +29,9 @@ type Options struct {
 	// commit and after it, with a number that counts them. Only tests set it,
 	// to stop or kill the process there.
 	Step func(n int)
+	// Driver is the database/sql driver of SQLite databases; empty: sqlite.Driver.
+	// Only tests set it, to one that fails now and then.
+	Driver string
 }
 
 // DB is an open database with an up-to-date schema. It is safe for concurrent
@@ -74,7 +78,7 @@ func connect(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := sqlite.Open(ctx, dir)
+	h, err := sqlite.Open(ctx, dir, cmp.Or(o.Driver, sqlite.Driver))
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ type Tx struct {
 	steps int
 	wake  map[string]struct{}
 	after []func()
+	limit *limit
 	// nudged: the sender of webhooks is already among after
 	nudged bool
 	copied int64 // events
@@ -46,9 +47,15 @@ const tries = 5
 //
 // SQLite runs one write transaction at a time: fn must not wait for anything
 // slow and must not use the DB itself.
+//
+// After an error that says that the database is away the transaction may have
+// been committed all the same: its answer may be what was lost.
 func (db *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
+	limit := db.newLimit()
+	defer limit.end()
+	ctx = limit.on(ctx)
 	for try := 1; ; try++ {
-		err := db.tryTx(ctx, fn)
+		err := db.tryTx(ctx, limit, fn)
 		if err == nil || try == tries || !(postgres.Again(err) || sqlite.Busy(err)) {
 			return classify(err)
 		}
@@ -60,7 +67,7 @@ func (db *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	}
 }
 
-func (db *DB) tryTx(ctx context.Context, fn func(tx *Tx) error) error {
+func (db *DB) tryTx(ctx context.Context, l *limit, fn func(tx *Tx) error) error {
 	conn, err := db.write.Conn(ctx)
 	if err != nil {
 		return err
@@ -71,7 +78,7 @@ func (db *DB) tryTx(ctx context.Context, fn func(tx *Tx) error) error {
 		return err
 	}
 	defer func() { _ = sqlTx.Rollback() }() // does nothing after a commit
-	tx := &Tx{conn: conn, tx: sqlTx, db: db}
+	tx := &Tx{conn: conn, tx: sqlTx, db: db, limit: l}
 	if err := fn(tx); err != nil {
 		return err
 	}
@@ -102,19 +109,19 @@ func (tx *Tx) step() {
 // Exec runs a statement.
 func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	tx.step()
-	return tx.tx.ExecContext(ctx, query, args...)
+	return tx.tx.ExecContext(tx.limit.on(ctx), query, args...)
 }
 
 // Query runs a query. The rows must be closed before the next statement.
 func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	tx.step()
-	return tx.tx.QueryContext(ctx, query, args...)
+	return tx.tx.QueryContext(tx.limit.on(ctx), query, args...)
 }
 
 // QueryRow runs a query for one row.
 func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
 	tx.step()
-	return tx.tx.QueryRowContext(ctx, query, args...)
+	return tx.tx.QueryRowContext(tx.limit.on(ctx), query, args...)
 }
 
 // Enqueue queues a job that starts after the commit. Jobs are written together
@@ -160,12 +167,15 @@ func execN(ctx context.Context, q Querier, query string, args ...any) (int64, er
 // Read runs fn outside of any transaction, on connections that do not wait for
 // writers. Each statement sees what was committed before it.
 func (db *DB) Read(ctx context.Context, fn func(q Querier) error) error {
-	return classify(fn(reader{db.read, db.prepared}))
+	limit := db.newLimit()
+	defer limit.end()
+	return classify(fn(reader{db.read, db.prepared, limit}))
 }
 
 type reader struct {
 	db       *sql.DB
 	prepared *prepared // nil: the driver keeps statements itself
+	limit    *limit
 }
 
 func (r reader) Exec(context.Context, string, ...any) (sql.Result, error) {
@@ -173,6 +183,7 @@ func (r reader) Exec(context.Context, string, ...any) (sql.Result, error) {
 }
 
 func (r reader) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	ctx = r.limit.on(ctx)
 	if s := r.statement(ctx, query); s != nil {
 		return s.QueryContext(ctx, args...)
 	}
@@ -180,6 +191,7 @@ func (r reader) Query(ctx context.Context, query string, args ...any) (*sql.Rows
 }
 
 func (r reader) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	ctx = r.limit.on(ctx)
 	if s := r.statement(ctx, query); s != nil {
 		return s.QueryRowContext(ctx, args...)
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -11,7 +12,7 @@ import (
 	"steno/internal/webhook"
 )
 
-const webhookColumns = `id, team_id, name, url, events, participants, enabled, disabled_reason, disabled_at, failing_since,
+const webhookColumns = `id, team_id, surface, name, url, events, participants, enabled, disabled_reason, disabled_at, failing_since,
 	secret, old_secret, old_secret_until, created_at`
 
 // AddWebhook stores a new endpoint.
@@ -21,11 +22,40 @@ func (db *DB) AddWebhook(ctx context.Context, e webhook.Endpoint) error {
 		return err
 	}
 	return db.InTx(ctx, func(tx *Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO webhook_endpoints (`+webhookColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, NULL, $9, '', 0, $10)`,
-			e.ID, e.TeamID, e.Name, e.URL, events, string(e.Participants), e.Enabled, e.DisabledReason, e.Secret, e.CreatedAt.UnixMilli())
+		return tx.insertWebhook(ctx, e, events)
+	})
+}
+
+func (tx *Tx) insertWebhook(ctx context.Context, e webhook.Endpoint, events string) error {
+	_, err := tx.Exec(ctx, `INSERT INTO webhook_endpoints (`+webhookColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, NULL, $10, '', 0, $11)`,
+		e.ID, e.TeamID, string(cmp.Or(e.Surface, webhook.V2)), e.Name, e.URL, events, string(e.Participants), e.Enabled, e.DisabledReason, e.Secret, e.CreatedAt.UnixMilli())
+	return err
+}
+
+// PutV1Webhook adds or replaces the v1 endpoint of a team. Whoever comes second
+// waits for the row of the first and replaces it.
+func (db *DB) PutV1Webhook(ctx context.Context, e webhook.Endpoint, seal func(id string) (string, error)) error {
+	return db.InTx(ctx, func(tx *Tx) error {
+		id := e.ID
+		err := tx.QueryRow(ctx, `INSERT INTO webhook_endpoints (`+webhookColumns+`) VALUES ($1, $2, $3, $4, $5, '[]', $6, TRUE, '', NULL, NULL, '', '', 0, $7)
+			ON CONFLICT (team_id) WHERE surface = 'v1' DO UPDATE SET url = excluded.url, enabled = TRUE, disabled_reason = '', disabled_at = NULL, failing_since = NULL
+			RETURNING id`, e.ID, e.TeamID, string(e.Surface), e.Name, e.URL, string(e.Participants), e.CreatedAt.UnixMilli()).Scan(&id)
+		if err != nil {
+			return err
+		}
+		sealed, err := seal(id)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "UPDATE webhook_endpoints SET secret = $1 WHERE id = $2", sealed, id)
 		return err
 	})
+}
+
+// V1Webhook returns the v1 endpoint of a team.
+func (db *DB) V1Webhook(ctx context.Context, team string) (webhook.Endpoint, error) {
+	return db.oneWebhook(ctx, "of v1", `WHERE team_id = $1 AND surface = 'v1'`, team)
 }
 
 // eventsJSON is the list of events as it is stored: [] means all.
@@ -45,9 +75,13 @@ func (db *DB) Webhooks(ctx context.Context, team string) (out []webhook.Endpoint
 
 // Webhook returns one endpoint of a team.
 func (db *DB) Webhook(ctx context.Context, team, id string) (webhook.Endpoint, error) {
+	return db.oneWebhook(ctx, id, `WHERE team_id = $1 AND id = $2`, team, id)
+}
+
+func (db *DB) oneWebhook(ctx context.Context, id, where string, args ...any) (webhook.Endpoint, error) {
 	var found []webhook.Endpoint
 	err := db.Read(ctx, func(q Querier) (err error) {
-		found, err = webhooks(ctx, q, `WHERE team_id = $1 AND id = $2`, team, id)
+		found, err = webhooks(ctx, q, where, args...)
 		return err
 	})
 	if err != nil {
@@ -85,7 +119,7 @@ func scanWebhook(rows *sql.Rows) (webhook.Endpoint, error) {
 	var events string
 	var off, failing sql.NullInt64
 	var oldUntil, created int64
-	err := rows.Scan(&e.ID, &e.TeamID, &e.Name, &e.URL, &events, &e.Participants, &e.Enabled, &e.DisabledReason, &off, &failing,
+	err := rows.Scan(&e.ID, &e.TeamID, &e.Surface, &e.Name, &e.URL, &events, &e.Participants, &e.Enabled, &e.DisabledReason, &off, &failing,
 		&e.Secret, &e.OldSecret, &oldUntil, &created)
 	if err != nil {
 		return e, err

@@ -23,7 +23,7 @@ type Delivery struct {
 	ID         string
 	MessageID  string
 	TeamID     string
-	EndpointID string // empty: a callback
+	EndpointID string // empty: a callback, or a v1 bot's own address
 	BotID      string
 	Kind       Kind
 	Event      EventType
@@ -184,6 +184,13 @@ const UserAgent = "Steno-Webhooks/1"
 // knows that it waits for one, and in which order they came about.
 const SequenceHeader = "X-Steno-Sequence"
 
+// The headers of messages to v1: the API key, and the id that all attempts of a
+// message share, as with signed ones.
+const (
+	KeyHeader     = "x-meeting-baas-api-key"
+	MessageHeader = "webhook-id"
+)
+
 // hidden stands in the log for what only the receiver may know.
 const hidden = "[redacted]"
 
@@ -191,10 +198,15 @@ const hidden = "[redacted]"
 // without the signature of a webhook and the secret of a callback.
 func (r Record) RequestHeaders(t Try) http.Header {
 	h := Headers(r.Kind, r.Sequence)
-	if r.Kind == ToCallback {
-		if r.Secret {
-			h.Set("x-mb-secret", hidden)
-		}
+	switch {
+	case r.Kind == ToV1:
+		h.Set(KeyHeader, hidden)
+		h.Set(MessageHeader, r.MessageID)
+		return h
+	case r.Kind == ToCallback && r.Secret:
+		h.Set("x-mb-secret", hidden)
+		return h
+	case r.Kind == ToCallback:
 		return h
 	}
 	signed, err := Sign(r.MessageID, t.At, nil)
@@ -216,7 +228,7 @@ func Headers(k Kind, sequence int64) http.Header {
 	h := http.Header{}
 	h.Set("Content-Type", "application/json")
 	h.Set("User-Agent", UserAgent)
-	if k == ToEndpoint && sequence > 0 {
+	if k != ToCallback && sequence > 0 {
 		h.Set(SequenceHeader, strconv.FormatInt(sequence, 10))
 	}
 	return h

@@ -14,6 +14,7 @@ type Kind string
 const (
 	ToEndpoint Kind = "endpoint" // an account webhook (digest 9.2)
 	ToCallback Kind = "callback" // a bot's callback (digest 9.3)
+	ToV1       Kind = "v1"       // a v1 endpoint, or a v1 bot's own address (digest 9.4)
 )
 
 // Delays before each attempt, counted from the attempt before it.
@@ -24,7 +25,8 @@ var (
 
 // Rules of retrying.
 const (
-	Timeout       = 30 * time.Second   // of one attempt
+	Timeout       = 30 * time.Second   // of one attempt, at most
+	v1Timeout     = 10 * time.Second   // of one attempt, with ToV1
 	Jitter        = 0.2                // each delay of an account webhook varies by ±20 %
 	SlowDown      = 60 * time.Second   // shortest wait after a 429 or a timeout
 	MaxRetryAfter = 2 * time.Hour      // a receiver can ask for no longer wait
@@ -72,6 +74,14 @@ type Decision struct {
 	DisableEndpoint bool
 }
 
+// Timeout returns how long an attempt may take.
+func (k Kind) Timeout() time.Duration {
+	if k == ToV1 {
+		return v1Timeout
+	}
+	return Timeout
+}
+
 // Attempts returns how often a delivery of this kind is tried at most.
 func (k Kind) Attempts() int { return len(k.delays()) }
 
@@ -91,7 +101,7 @@ func (k Kind) Next(n int, a Answer, random float64) Decision {
 	if k == ToCallback && !callbackRetries(a) {
 		return Decision{State: Exhausted}
 	}
-	gone := k == ToEndpoint && a.Failure == NoFailure && a.Status == http.StatusGone
+	gone := k != ToCallback && a.Failure == NoFailure && a.Status == http.StatusGone
 	if gone || n >= k.Attempts() {
 		return Decision{State: Exhausted, DisableEndpoint: gone}
 	}

@@ -12,7 +12,11 @@ import (
 func TestTheTableOfDelays(t *testing.T) {
 	want := map[Kind][]time.Duration{
 		ToEndpoint: {5 * time.Second, 10 * time.Second, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, 2 * time.Hour},
+		ToV1:       {5 * time.Second, 10 * time.Second, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, 2 * time.Hour},
 		ToCallback: {time.Second, 5 * time.Second, 15 * time.Second},
+	}
+	if ToV1.Timeout() != 10*time.Second || ToEndpoint.Timeout() != 30*time.Second || ToCallback.Timeout() != 30*time.Second {
+		t.Errorf("timeouts %s, %s, %s", ToV1.Timeout(), ToEndpoint.Timeout(), ToCallback.Timeout())
 	}
 	for kind, delays := range want {
 		if kind.Attempts() != len(delays)+1 {
@@ -33,7 +37,7 @@ func TestTheTableOfDelays(t *testing.T) {
 // never ends beyond the cap, and no delivery is tried more often than it may.
 func TestDelaysStayInTheirBand(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		kind := rapid.SampledFrom([]Kind{ToEndpoint, ToCallback}).Draw(t, "kind")
+		kind := rapid.SampledFrom([]Kind{ToEndpoint, ToV1, ToCallback}).Draw(t, "kind")
 		n := rapid.IntRange(1, kind.Attempts()+2).Draw(t, "n")
 		a := Answer{
 			Status:     rapid.IntRange(100, 599).Draw(t, "status"),

@@ -19,6 +19,7 @@ const (
 	CodeBadFormat = "WEBHOOK_PARTICIPANTS_INVALID"
 	CodeBadName   = "WEBHOOK_NAME_INVALID"
 	CodeNotFound  = "WEBHOOK_NOT_FOUND"
+	CodeOfV1      = "WEBHOOK_OF_V1"
 )
 
 // Endpoints is where endpoints are kept. Every call takes the team first and
@@ -33,6 +34,12 @@ type Endpoints interface {
 	// disables is dropped.
 	ChangeWebhook(ctx context.Context, team, id string, change func(e *Endpoint) error) (Endpoint, error)
 	RotateWebhook(ctx context.Context, team, id, secret, oldSecret string, oldUntil time.Time) error
+	// PutV1Webhook adds the v1 endpoint of a team. If there is one, its address
+	// and its secret are replaced by those that seal makes for its id, and it is
+	// enabled.
+	PutV1Webhook(ctx context.Context, e Endpoint, seal func(id string) (secret string, err error)) error
+	// V1Webhook returns the v1 endpoint of a team.
+	V1Webhook(ctx context.Context, team string) (Endpoint, error)
 }
 
 // Vault seals the endpoints' secrets.
@@ -69,7 +76,7 @@ func (s Service) Add(ctx context.Context, n New) (Endpoint, string, error) {
 		n.Participants = Names
 	}
 	c := Change{Name: &n.Name, URL: &n.URL, Events: &n.Events, Participants: &n.Participants}
-	e := Endpoint{ID: ident.New(), TeamID: n.TeamID, Enabled: true, CreatedAt: s.Clock.Now()}
+	e := Endpoint{ID: ident.New(), TeamID: n.TeamID, Surface: V2, Enabled: true, CreatedAt: s.Clock.Now()}
 	err := s.apply(&e, c)
 	if err != nil {
 		return Endpoint{}, "", err
@@ -114,7 +121,7 @@ func (s Service) apply(e *Endpoint, c Change) (err error) {
 		e.URL = *c.URL
 	}
 	if c.Events != nil {
-		if e.Events, err = ParseEvents(*c.Events); err != nil {
+		if e.Events, err = e.Surface.ParseEvents(*c.Events); err != nil {
 			return err
 		}
 	}
@@ -163,6 +170,9 @@ func (s Service) Rotate(ctx context.Context, team, id string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if e.Surface == V1 {
+		return "", fail.New(fail.Conflict, CodeOfV1, "this endpoint is sent the API key with which its address was set; to have another one sent, set the address again with that key")
+	}
 	old, err := s.Vault.OpenWebhookSecret(team, id, e.Secret)
 	if err != nil {
 		return "", err
@@ -180,12 +190,16 @@ func (s Service) Rotate(ctx context.Context, team, id string) (string, error) {
 	return secret, s.Store.RotateWebhook(ctx, team, id, sealed, sealedOld, s.Clock.Now().Add(RotationWindow))
 }
 
-// ParseEvents reads a list of event names.
-func ParseEvents(names []string) ([]EventType, error) {
+// ParseEvents reads a list of names of the surface's events.
+func (s Surface) ParseEvents(names []string) ([]EventType, error) {
+	known := EventTypes
+	if s == V1 {
+		known = V1EventTypes
+	}
 	var out []EventType
 	for _, n := range names {
 		t := EventType(strings.TrimSpace(n))
-		if !slices.Contains(EventTypes, t) {
+		if !slices.Contains(known, t) {
 			return nil, fail.New(fail.Invalid, CodeBadEvent, "unknown event %q", n)
 		}
 		if !slices.Contains(out, t) {

@@ -61,6 +61,25 @@ func (s *shelf) RotateWebhook(_ context.Context, team, id, secret, old string, u
 	return nil
 }
 
+func (s *shelf) PutV1Webhook(ctx context.Context, e Endpoint, seal func(id string) (string, error)) (err error) {
+	if old, err := s.V1Webhook(ctx, e.TeamID); err == nil {
+		e.ID = old.ID
+	}
+	if e.Secret, err = seal(e.ID); err == nil {
+		s.all[e.TeamID+e.ID] = e
+	}
+	return err
+}
+
+func (s *shelf) V1Webhook(_ context.Context, team string) (Endpoint, error) {
+	for _, e := range s.all {
+		if e.TeamID == team && e.Surface == V1 {
+			return e, nil
+		}
+	}
+	return Endpoint{}, fail.New(fail.NotFound, CodeNotFound, "none")
+}
+
 // tags marks instead of sealing, and remembers the cell.
 type tags struct{}
 

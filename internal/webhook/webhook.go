@@ -1,12 +1,13 @@
 // Package webhook is the room of account webhooks and per-bot callbacks: what
 // an endpoint is, what is sent to it and how it is signed, when it is tried
-// again and when it is given up. The rules follow digest 9.2 and 9.3.
+// again and when it is given up. The rules follow digest 9.2 to 9.4.
 //
 // It must not send anything, and knows no SQL. Payloads are built by the rooms
 // that own the facts; here they are bytes.
 package webhook
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -37,12 +38,37 @@ const (
 	DeliveryExhausted EventType = "webhook.delivery_exhausted"
 )
 
-// EventTypes lists every event.
+// Surface is an API: its words are those in which something is told.
+type Surface string
+
+// The surfaces. Empty is V2.
+const (
+	V1 Surface = "v1"
+	V2 Surface = "v2"
+)
+
+// The events of v1 (digest 9.4), beside bot.status_change.
+const (
+	V1Complete      EventType = "complete"
+	V1Failed        EventType = "failed"
+	V1Transcribed   EventType = "transcription_complete"
+	V1CalendarSyncs EventType = "calendar.sync_events"
+)
+
+// V1EventTypes lists every event of v1.
+var V1EventTypes = []EventType{BotStatusChange, V1Complete, V1Failed, V1Transcribed, V1CalendarSyncs}
+
+// EventTypes lists every event of v2.
 var EventTypes = []EventType{
 	BotStatusChange, BotCompleted, BotFailed, BotChatMessage,
 	CalendarCreated, CalendarUpdated, CalendarDeleted, CalendarError,
 	EventsSynced, EventCreated, EventUpdated, EventCancelled,
 	EndpointDisabled, DeliveryExhausted,
+}
+
+// Final reports whether the event tells of the end of a bot.
+func (t EventType) Final() bool {
+	return t == BotCompleted || t == BotFailed || t == V1Complete || t == V1Failed
 }
 
 // Operational reports whether the event is about webhooks themselves. Nothing
@@ -62,6 +88,7 @@ const (
 type Endpoint struct {
 	ID             string
 	TeamID         string
+	Surface        Surface // whose events it is told of; a team has at most one of V1
 	Name           string
 	URL            string
 	Events         []EventType // empty: all, also those that come to exist later
@@ -73,7 +100,8 @@ type Endpoint struct {
 	CreatedAt      time.Time
 
 	// Secret signs; OldSecret signs too until OldSecretUntil, so that receivers
-	// can change over. Both are sealed.
+	// can change over. Both are sealed. An endpoint of v1 has an API key instead,
+	// which goes with each message.
 	Secret         string
 	OldSecret      string
 	OldSecretUntil time.Time
@@ -86,8 +114,10 @@ func (e Endpoint) Wants(t EventType) bool {
 
 // Takes is Wants for an event that may be one that is sent on request only.
 func (e Endpoint) Takes(ev Event) bool {
-	return e.Wants(ev.Type) && (!ev.OnRequest || len(e.Events) > 0)
+	return orV2(e.Surface) == orV2(ev.Surface) && e.Wants(ev.Type) && (!ev.OnRequest || len(e.Events) > 0)
 }
+
+func orV2(s Surface) Surface { return cmp.Or(s, V2) }
 
 // KeepMissed is how long after an endpoint was disabled because it failed what
 // it misses is kept for Recover.
@@ -107,9 +137,10 @@ func (e Endpoint) Misses(ev Event) bool {
 // Event is something to tell a team's endpoints. Emitting it is part of the
 // transaction that makes it true.
 type Event struct {
-	TeamID string
-	Type   EventType
-	BotID  string // empty if it is not about a bot
+	TeamID  string
+	Surface Surface
+	Type    EventType
+	BotID   string // empty if it is not about a bot
 	// Payload is the body as it will be sent, see Marshal. PayloadObjects is
 	// the same with people as objects, for the endpoints that ask for it; nil
 	// if that makes no difference.
@@ -118,6 +149,17 @@ type Event struct {
 	At             time.Time
 	// OnRequest: only for endpoints that name this type of event.
 	OnRequest bool
+	// Own is the bot's own address, which is told instead of the team's endpoints;
+	// nil: it has none (V1).
+	Own *OwnAddress
+}
+
+// OwnAddress is where a bot of v1 wants to be told of.
+type OwnAddress struct {
+	URL string
+	// SealedKey is the API key that goes with each message, sealed for the cell
+	// seal.WebhookKey(TeamID, BotID).
+	SealedKey string
 }
 
 // Callback is a message to the address that one bot was given.

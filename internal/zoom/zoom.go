@@ -304,3 +304,20 @@ func length(pointer, text string, low, high int) error {
 func small(extra json.RawMessage) error {
 	return require(len(bytes.TrimSpace(extra)) <= maxExtra, "/extra", "must have at most "+strconv.Itoa(maxExtra)+" bytes as JSON")
 }
+
+// User is Get for a credential of a user; one of an app alone is not found.
+func (s *Service) User(ctx context.Context, team, id string) (Credential, error) {
+	c, err := s.Store.Credential(ctx, team, id)
+	if err == nil && c.Kind != User {
+		return Credential{}, fail.New(fail.NotFound, CodeNotFound, "Zoom credential with ID '%s' not found", id)
+	}
+	return c, err
+}
+
+// DeleteUser is Delete for what User returns.
+func (s *Service) DeleteUser(ctx context.Context, team, id string) error {
+	if _, err := s.User(ctx, team, id); err != nil {
+		return err
+	}
+	return s.Delete(ctx, team, id)
+}

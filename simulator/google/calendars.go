@@ -148,13 +148,8 @@ func queryFreeBusy(c *call) service.Reply {
 
 // busy merges what takes time: opaque and not declined.
 func busy(cal *truth.Calendar, from, to time.Time, in *time.Location) []busySpan {
-	list := []busySpan{}
-	var start, end time.Time
-	flush := func() {
-		if !start.IsZero() {
-			list = append(list, busySpan{start.In(in).Format(time.RFC3339), end.In(in).Format(time.RFC3339)})
-		}
-	}
+	type span struct{ start, end time.Time }
+	var taken []span
 	for _, o := range cal.Occurrences(from, to) {
 		if o.Content.Free || o.Response == truth.Declined {
 			continue
@@ -163,14 +158,18 @@ func busy(cal *truth.Calendar, from, to time.Time, in *time.Location) []busySpan
 		if o.AllDay {
 			s, e = midnight(s, cal), midnight(e, cal)
 		}
-		s, e = later(s, from), earlier(e, to)
-		if start.IsZero() || s.After(end) {
-			flush()
-			start, end = s, e
-		}
-		end = later(end, e)
+		taken = append(taken, span{later(s, from), earlier(e, to)})
 	}
-	flush()
+	// All-day events begin elsewhere than their dates, by which they were sorted.
+	slices.SortFunc(taken, func(a, b span) int { return a.start.Compare(b.start) })
+	list := []busySpan{}
+	for i := 0; i < len(taken); {
+		s := taken[i]
+		for i++; i < len(taken) && !taken[i].start.After(s.end); i++ {
+			s.end = later(s.end, taken[i].end)
+		}
+		list = append(list, busySpan{s.start.In(in).Format(time.RFC3339), s.end.In(in).Format(time.RFC3339)})
+	}
 	return list
 }
 

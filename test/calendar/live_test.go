@@ -30,7 +30,7 @@ import (
 // work runs alarm and jobs, as a server does, until the returned function is
 // called.
 func work(db *store.DB, rooms *calendar.Service, log *slog.Logger) (stop func(), err error) {
-	workers := job.NewWorkers()
+	workers := job.NewWorkers(nil)
 	job.Register(workers, 5*time.Minute, func(ctx context.Context, j job.Job[store.SyncCalendar]) error {
 		return rooms.Sync(ctx, j.Args.CalendarID, fmt.Sprintf("job %d", j.ID))
 	})

@@ -44,11 +44,12 @@ func (s *stand) desk(t testing.TB) *desk {
 	}}
 	accounts := account.New(store.Accounts{DB: s.db}, s.clock, s.log)
 	var err error
-	if d.key, _, err = accounts.CreateKey(t.Context(), s.team, "test", account.Full); err != nil {
+	if d.key, _, err = accounts.CreateKey(t.Context(), account.NewKey{TeamID: s.team, Name: "test", Permission: account.Full}); err != nil {
 		t.Fatal(err)
 	}
 	r := chi.NewRouter()
-	(&api.Surface{Calendar: d.room, Accounts: accounts, Log: s.log, Version: "test"}).Mount(r)
+	feeds := &unified.Feeds{Store: store.Unified{DB: s.db}, Clock: s.clock}
+	(&api.Surface{Calendar: d.room, Feeds: feeds, Accounts: accounts, Log: s.log, Version: "test", Public: "https://steno.example/"}).Mount(r)
 	web := httptest.NewServer(r)
 	t.Cleanup(web.Close)
 	d.url = web.URL + "/api/v2/calendar"

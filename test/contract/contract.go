@@ -22,11 +22,14 @@ import (
 //go:embed reference.json
 var text []byte
 
+//go:embed reference-v1.json
+var textV1 []byte
+
 // Schema is a JSON schema as the reference has it, references resolved by
 // Reference.Resolve.
 type Schema map[string]any
 
-// Operation is one of the 39.
+// Operation is one of the 39 of v2, or one of the 26 of v1.
 type Operation struct {
 	ID         string            `json:"-"`
 	Method     string            `json:"method"`
@@ -62,25 +65,62 @@ type Reference struct {
 	Schemas    map[string]Schema    `json:"schemas"`
 
 	compiled map[string]*jsonschema.Schema // by the name of the schema
+	bare     bool                          // API v1: no envelope, and errors of its own form
 }
 
-// Load returns the reference. It is read once.
-var Load = sync.OnceValue(func() *Reference {
-	r := &Reference{}
+// Load returns the reference of API v2. It is read once.
+var Load = sync.OnceValue(func() *Reference { return load(text, &Reference{}) })
+
+// LoadV1 returns the reference of API v1. Its document lets objects have members
+// that it does not name; here they may not, so that none of ours goes unnoticed.
+var LoadV1 = sync.OnceValue(func() *Reference {
+	return load(textV1, &Reference{bare: true})
+})
+
+func load(text []byte, r *Reference) *Reference {
 	if err := json.Unmarshal(text, r); err != nil {
-		panic("contract: reference.json: " + err.Error())
+		panic("contract: the reference: " + err.Error())
+	}
+	if r.bare {
+		for _, s := range r.Schemas {
+			shut(map[string]any(s))
+		}
+		again := r.Operations["resync_all_calendars"]
+		again.Path = "/internal/calendar/resync_all" // its older path (C58)
+		r.Operations["resync_all"] = again
 	}
 	for id, o := range r.Operations {
-		o.ID = id
+		o.ID, o.Path = id, strings.TrimSuffix(o.Path, "/") // both spellings are the same
 		r.Operations[id] = o
 	}
 	if err := r.compile(); err != nil {
-		panic("contract: reference.json: " + err.Error())
+		panic("contract: the reference: " + err.Error())
 	}
 	return r
-})
+}
+
+// shut lets objects have no members but those that are named.
+func shut(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		if _, said := v["additionalProperties"]; v["properties"] != nil && !said {
+			v["additionalProperties"] = false
+		}
+		for _, one := range v {
+			shut(one)
+		}
+	case []any:
+		for _, one := range v {
+			shut(one)
+		}
+	}
+}
 
 func (r *Reference) compile() error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
 	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
 	if err != nil {
 		return err
@@ -193,6 +233,9 @@ var problemKeys = []string{"success", "error", "code", "statusCode", "message", 
 // Answer reports how an answer breaks the reference. Paths that are no
 // operation must be refused in the API's own words.
 func (r *Reference) Answer(method, path string, status int, header http.Header, body []byte) (bad []string) {
+	if r.bare {
+		return r.bareAnswer(method, path, status, header, body)
+	}
 	if t := header.Get("Content-Type"); t != "application/json" {
 		bad = append(bad, fmt.Sprintf("Content-Type %q", t))
 	}

@@ -23,7 +23,7 @@ type Watch struct {
 	seen map[string]map[int]int // by operation and status
 }
 
-// Handler watches what a handler answers below /v2.
+// Handler watches what a handler answers.
 func (w *Watch) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		method, path := r.Method, r.URL.Path // handlers may change them
@@ -33,11 +33,11 @@ func (w *Watch) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// Transport watches what a server answers below /v2.
+// Transport watches what a server answers.
 func (w *Watch) Transport(next http.RoundTripper) http.RoundTripper {
 	return tripper(func(r *http.Request) (*http.Response, error) {
 		resp, err := next.RoundTrip(r)
-		if err != nil || !strings.HasPrefix(r.URL.Path, "/v2") {
+		if err != nil || referenceOf(r.URL.Path) == nil {
 			return resp, err
 		}
 		body, err := io.ReadAll(resp.Body)
@@ -58,10 +58,10 @@ func (t tripper) RoundTrip(r *http.Request) (*http.Response, error) { return t(r
 // Note checks and counts an answer.
 func (w *Watch) Note(method, path string, status int, header http.Header, body []byte) {
 	path = strings.TrimRight(path, "/")
-	if !strings.HasPrefix(path, "/v2/") || method == http.MethodHead || path == "/v2/openapi.json" {
+	ref := referenceOf(path)
+	if ref == nil || method == http.MethodHead || path == "/v2/openapi.json" {
 		return
 	}
-	ref := Load()
 	if bad := ref.Answer(method, path, status, header, body); len(bad) > 0 {
 		w.Failed("%s %s answers %d, which breaks the reference:\n  %s\n  %.2000s", method, path, status, strings.Join(bad, "\n  "), body)
 	}
@@ -123,6 +123,20 @@ func (w *Watch) Told() map[string]int {
 	return out
 }
 
+// ToldTable shows how often each of the reference's webhooks and callbacks was
+// seen, a dash for never.
+func (w *Watch) ToldTable() string {
+	told, b := w.Told(), &strings.Builder{}
+	for _, what := range slices.Sorted(maps.Keys(told)) {
+		n := "-"
+		if told[what] > 0 {
+			n = strconv.Itoa(told[what])
+		}
+		fmt.Fprintf(b, "%-38s %s\n", what, n)
+	}
+	return b.String()
+}
+
 // Count returns how often an operation answered with a status.
 func (w *Watch) Count(id string, status int) int {
 	w.mu.Lock()
@@ -137,10 +151,15 @@ func (w *Watch) Reset() {
 	w.seen = nil
 }
 
-// Table shows operation by documented status: how often each was seen, a dash
+// Table shows the operations of API v2, and TableV1 those of API v1: operation by documented status: how often each was seen, a dash
 // for never, and after a bar the undocumented ones.
-func (w *Watch) Table() string {
-	ref, b := Load(), &strings.Builder{}
+func (w *Watch) Table() string { return w.table(Load()) }
+
+// TableV1 is Table for API v1.
+func (w *Watch) TableV1() string { return w.table(LoadV1()) }
+
+func (w *Watch) table(ref *Reference) string {
+	b := &strings.Builder{}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	covered := 0
@@ -158,7 +177,10 @@ func (w *Watch) Table() string {
 				more = append(more, fmt.Sprintf("%d:%d", s, w.seen[id][s]))
 			}
 		}
-		if w.seen[id][ref.Operations[id].Success()] > 0 {
+		if slices.ContainsFunc(slices.Collect(maps.Keys(ref.Operations[id].Statuses)), func(s string) bool {
+			n, _ := strconv.Atoi(s)
+			return n < 300 && w.seen[id][n] > 0
+		}) {
 			covered++
 		}
 		fmt.Fprintf(b, "%-26s %-62s | %s\n", id, strings.Join(line, " "), strings.Join(more, " "))

@@ -39,7 +39,7 @@ type Teams interface {
 // Keys manages the API keys of teams.
 type Keys interface {
 	Keys(ctx context.Context, team string) ([]account.Key, error)
-	CreateKey(ctx context.Context, team, name string, p account.Permission) (plain string, k account.Key, err error)
+	CreateKey(ctx context.Context, n account.NewKey) (plain string, k account.Key, err error)
 	RevokeKeyOf(ctx context.Context, team, id string) (account.Key, error)
 }
 

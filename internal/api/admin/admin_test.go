@@ -153,6 +153,15 @@ func TestTeamsAndKeysAreManaged(t *testing.T) {
 		if len(list) != 2 || first["last_used_at"] != "2026-03-01T12:00:00.000Z" || first["revoked_at"] != nil || first["hint"] != plain[:8] || first["key"] != nil {
 			t.Errorf("keys %v", list)
 		}
+		short := s.do(t, 201, "POST", path+"/keys", `{"name":"short","expires_at":"2026-03-02T12:00:00Z"}`)
+		if full["expires_at"] != nil || short["expires_at"] != "2026-03-02T12:00:00.000Z" || first["expires_at"] != nil {
+			t.Errorf("expiry: %v, %v", full, short)
+		}
+		for _, when := range []string{`"2026-03-01T12:00:00Z"`, `"tomorrow"`, `7`} {
+			if got := s.do(t, 400, "POST", path+"/keys", `{"name":"k","expires_at":`+when+`}`)["code"]; got != account.CodeBadInput {
+				t.Errorf("expires_at %s: %v", when, got)
+			}
+		}
 		s.do(t, 404, "DELETE", "/teams/"+str(blue, "team_id")+"/keys/"+str(k, "key_id"), "")
 		if got := s.do(t, 200, "DELETE", path+"/keys/"+str(k, "key_id"), ""); got["revoked_at"] == nil {
 			t.Errorf("revoked: %v", got)
@@ -337,7 +346,7 @@ func (s *stand) emit(t *testing.T, team string, event webhook.EventType) {
 func (s *stand) try(t *testing.T, endpoint string, all ...store.Attempt) {
 	t.Helper()
 	err := s.db.InTx(t.Context(), func(tx *store.Tx) error {
-		claims, err := tx.ClaimDeliveries(t.Context(), endpoint, len(all), store.Lease{By: "x", Now: s.now, Until: s.now})
+		claims, err := tx.ClaimDeliveries(t.Context(), []store.Want{{Lane: endpoint, Limit: len(all)}}, store.Lease{By: "x", Now: s.now, Until: s.now})
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"strconv"
 
 	"steno/internal/account"
 	"steno/internal/api/door"
@@ -20,6 +21,7 @@ type AdminError struct {
 	StatusCode int     `json:"statusCode"`
 	Message    string  `json:"message" doc:"for people"`
 	Details    *string `json:"details" doc:"more text"`
+	RetryAfter int     `json:"retryAfter,omitempty" doc:"with 503: seconds to wait before the next try"`
 }
 
 // Error returns the message.
@@ -32,6 +34,15 @@ const (
 	codeInternal   = "FST_ERR_INTERNAL_SERVER_ERROR"
 	internalPhrase = "something went wrong on our side; the request id helps to find it in the log"
 )
+
+// GetHeaders returns the headers that go with the body.
+func (p *AdminError) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
+	return h
+}
 
 // problem is the one function that turns an error into an answer. What is not
 // the caller's fault goes to the log with its cause; the answer never shows it.
@@ -57,6 +68,9 @@ func newError(status int, code, message, details string) *AdminError {
 	p := &AdminError{Label: http.StatusText(status), Code: code, StatusCode: status, Message: message}
 	if details != "" {
 		p.Details = &details
+	}
+	if status == http.StatusServiceUnavailable {
+		p.RetryAfter = int(httpx.RetryAfter.Seconds())
 	}
 	return p
 }

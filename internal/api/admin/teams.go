@@ -109,10 +109,11 @@ type Key struct {
 	CreatedAt  string  `json:"created_at" format:"date-time"`
 	LastUsedAt *string `json:"last_used_at" format:"date-time" doc:"To the minute."`
 	RevokedAt  *string `json:"revoked_at" format:"date-time"`
+	ExpiresAt  *string `json:"expires_at" format:"date-time" doc:"From then on the key opens nothing; null: never."`
 }
 
 func wireKey(k account.Key) Key {
-	return Key{k.ID, k.Name, string(k.Permission), k.Hint, stamp(k.CreatedAt), maybeStamp(k.LastUsedAt), maybeStamp(k.RevokedAt)}
+	return Key{k.ID, k.Name, string(k.Permission), k.Hint, stamp(k.CreatedAt), maybeStamp(k.LastUsedAt), maybeStamp(k.RevokedAt), maybeStamp(k.ExpiresAt)}
 }
 
 type newKey struct {
@@ -131,13 +132,16 @@ func (s *Surface) listKeys(ctx context.Context, in *TeamInput) (*many[Key], erro
 type newKeyInput struct {
 	TeamInput
 	Body struct {
-		Name       string `json:"name" minLength:"1" maxLength:"255"`
-		Permission string `json:"permission,omitempty" enum:"full,sending" default:"full" doc:"sending: may create bots and nothing else."`
+		Name       string     `json:"name" minLength:"1" maxLength:"255"`
+		Permission string     `json:"permission,omitempty" enum:"full,sending" default:"full" doc:"sending: may create bots and nothing else."`
+		ExpiresAt  *time.Time `json:"expires_at,omitempty" doc:"When the key ends by itself; null or absent: never."`
 	}
 }
 
 func (s *Surface) createKey(ctx context.Context, in *newKeyInput) (*one[newKey], error) {
-	plain, k, err := s.Teams.CreateKey(ctx, in.TeamID, in.Body.Name, account.Permission(in.Body.Permission))
+	plain, k, err := s.Teams.CreateKey(ctx, account.NewKey{
+		TeamID: in.TeamID, Name: in.Body.Name, Permission: account.Permission(in.Body.Permission), ExpiresAt: in.Body.ExpiresAt,
+	})
 	if err != nil {
 		return nil, err
 	}

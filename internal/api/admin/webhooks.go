@@ -19,6 +19,7 @@ var webhookRoutes = []route{
 // Endpoint is a webhook endpoint without its secret.
 type Endpoint struct {
 	ID             string   `json:"webhook_id" format:"uuid"`
+	API            string   `json:"api" enum:"v1,v2" doc:"Whose events it gets. That of v1 is set by POST /accounts/webhook_url; it is sent an API key and has no secret of its own."`
 	Name           string   `json:"name"`
 	URL            string   `json:"url" format:"uri"`
 	Events         []string `json:"events" doc:"Empty: all events of bots and calendars."`
@@ -33,7 +34,7 @@ type Endpoint struct {
 
 func wireEndpoint(e webhook.Endpoint) Endpoint {
 	out := Endpoint{
-		ID: e.ID, Name: e.Name, URL: e.URL, Events: []string{}, Participants: string(e.Participants), Enabled: e.Enabled,
+		ID: e.ID, API: string(e.Surface), Name: e.Name, URL: e.URL, Events: []string{}, Participants: string(e.Participants), Enabled: e.Enabled,
 		DisabledAt: maybeStamp(e.DisabledAt), FailingSince: maybeStamp(e.FailingSince), CreatedAt: stamp(e.CreatedAt),
 	}
 	for _, t := range e.Events {

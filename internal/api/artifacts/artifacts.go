@@ -6,14 +6,15 @@ package artifacts
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"mime"
 	"net/http"
 	"path"
 	"strings"
+	"time"
 
+	"steno/internal/api/httpx"
 	"steno/internal/artifact"
 	"steno/internal/blob"
 	"steno/internal/fail"
@@ -46,7 +47,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	default:
 		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
-		refuse(w, r, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "only GET and HEAD")
+		refuse(w, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "only GET and HEAD", 0)
 		return
 	}
 	key := strings.TrimPrefix(r.URL.Path, artifact.Route)
@@ -86,25 +87,20 @@ func (h *Handler) answerError(w http.ResponseWriter, r *http.Request, err error)
 	e := fail.As(err)
 	switch {
 	case e != nil && e.Kind == fail.Forbidden:
-		refuse(w, r, http.StatusForbidden, e.Code, e.Message)
+		refuse(w, http.StatusForbidden, e.Code, e.Message, 0)
 	case e != nil && (e.Kind == fail.NotFound || e.Kind == fail.Invalid):
-		refuse(w, r, http.StatusNotFound, blob.CodeNotFound, "this file does not exist (any more)")
+		refuse(w, http.StatusNotFound, blob.CodeNotFound, "this file does not exist (any more)", 0)
 	default:
 		if r.Context().Err() != nil {
 			return // the client has gone
 		}
 		h.Log.Error("artifact cannot be read", "path", r.URL.Path, "error", err)
-		w.Header().Set("Retry-After", "5")
-		refuse(w, r, http.StatusServiceUnavailable, blob.CodeUnavailable, "the storage does not answer; try again in a moment")
+		refuse(w, http.StatusServiceUnavailable, blob.CodeUnavailable, "the storage does not answer; try again in a moment", 5*time.Second)
 	}
 }
 
-func refuse(w http.ResponseWriter, r *http.Request, status int, code, message string) {
-	w.Header().Set("Content-Type", "application/json")
+// refuse answers HEAD as GET: the server leaves the body out by itself.
+func refuse(w http.ResponseWriter, status int, code, message string, retryAfter time.Duration) {
 	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	if r.Method == http.MethodHead {
-		return
-	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"success": false, "error": message, "code": code})
+	httpx.Problem(w, status, code, message, retryAfter)
 }

@@ -56,8 +56,7 @@ type Options struct {
 	Body reflect.Type
 	// Rate limits requests that change something; nil: no limit.
 	Rate Rater
-	// Patience is how long a request may take; 0: 20 seconds. It is shorter than
-	// the server's own limits, behind which a client gets no answer at all.
+	// Patience is how long a request may take; 0: httpx.Patience.
 	Patience time.Duration
 }
 
@@ -70,7 +69,6 @@ type Door struct {
 const (
 	doorKey  = "door"
 	scopeKey = "scope"
-	patience = 20 * time.Second
 )
 
 type callerKey struct{}
@@ -82,7 +80,7 @@ func New(r chi.Router, o Options) *Door {
 		o.Format = JSON
 	}
 	if o.Patience == 0 {
-		o.Patience = patience
+		o.Patience = httpx.Patience
 	}
 	c := huma.DefaultConfig(o.Title, o.Version)
 	c.CreateHooks = nil // they would add $schema to every answer

@@ -58,7 +58,10 @@ func Wrap(h http.Handler, o Options) http.Handler {
 		begin := o.Clock.Now()
 		id := requestID(r)
 		w.Header().Set("X-Request-Id", id)
-		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+		// A client that has said all it has to say may close its half of the
+		// connection and still wait for the answer; net/http takes that for gone
+		// and ends the request's context. What is begun is finished instead.
+		r = r.WithContext(context.WithValue(context.WithoutCancel(r.Context()), requestIDKey{}, id))
 		r.URL.Path = trimSlash(r.URL.Path)
 		r.URL.RawPath = trimSlash(r.URL.RawPath)
 		out := &recorder{ResponseWriter: w}

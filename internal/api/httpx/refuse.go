@@ -54,7 +54,17 @@ func (c refusing) Write(b []byte) (int, error) {
 	return len(b), err
 }
 
+// What the server writes, in one piece and without a body, when it is told to
+// expect something that it does not know. No handler says so.
+var (
+	expectation = []byte("HTTP/1.1 417 Expectation Failed\r\n")
+	noBody      = []byte("\r\nContent-Length: 0\r\n\r\n")
+)
+
 func refusal(b []byte) (status int, reason string, ok bool) {
+	if bytes.HasPrefix(b, expectation) && bytes.HasSuffix(b, noBody) {
+		return 417, "Expectation Failed", true
+	}
 	rest, ok := bytes.CutPrefix(b, statusLine)
 	if !ok {
 		return 0, "", false

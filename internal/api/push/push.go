@@ -17,6 +17,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"steno/internal/api/httpx"
 	"steno/internal/calendar"
 	"steno/internal/ident"
 )
@@ -41,6 +42,8 @@ const (
 	maxItems = 2000
 	// maxToken bounds what is echoed to validate an endpoint.
 	maxToken = 4 << 10
+
+	codeUnavailable = "FST_ERR_SERVICE_UNAVAILABLE"
 )
 
 // Mount puts the endpoints on r.
@@ -139,6 +142,5 @@ func validate(w http.ResponseWriter, token string) {
 // failed has the service send the message again.
 func (s *Surface) failed(w http.ResponseWriter, err error) {
 	s.Log.Error("a push could not be taken", "error", err)
-	w.Header().Set("Retry-After", "1")
-	http.Error(w, "try again", http.StatusServiceUnavailable)
+	httpx.Problem(w, http.StatusServiceUnavailable, codeUnavailable, "the push could not be stored; try again in a moment", httpx.RetryAfter)
 }

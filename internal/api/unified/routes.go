@@ -29,6 +29,11 @@ var routes = []route{
 	{"updateCalendarEvent", http.MethodPatch, "/events/{id}", "Change an event, an occurrence or a series", do((*Surface).updateEvent)},
 	{"deleteCalendarEvent", http.MethodDelete, "/events/{id}", "Delete an event, an occurrence or a series", do((*Surface).deleteEvent)},
 	{"getCalendarAvailability", http.MethodGet, "/availability", "Tell when the owners of all connected calendars are busy", do((*Surface).availability)},
+	{"findFreeSlots", http.MethodGet, "/free-slots", "Find times at which everybody is free", do((*Surface).freeSlots)},
+	{"createCalendarFeed", http.MethodPost, "/feeds", "Make a feed that programs can subscribe to", do((*Surface).createFeed)},
+	{"listCalendarFeeds", http.MethodGet, "/feeds", "List feeds", do((*Surface).listFeeds)},
+	{"rotateCalendarFeed", http.MethodPost, "/feeds/{id}/rotate", "Give a feed another token; the old one no longer works", do((*Surface).rotateFeed)},
+	{"deleteCalendarFeed", http.MethodDelete, "/feeds/{id}", "Delete a feed; its token no longer works", do((*Surface).deleteFeed)},
 	{"preferCalendar", http.MethodPut, "/calendars/{calendarId}/default", "Have new events of its provider go to this calendar", do((*Surface).preferCalendar)},
 }
 

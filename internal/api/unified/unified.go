@@ -32,6 +32,7 @@ type Calendar interface {
 	Delete(ctx context.Context, team string, p calendar.Platform, id string, scope unified.Scope) error
 	Availability(ctx context.Context, team string, w calendar.Window, partial bool) (unified.Availability, error)
 	Prefer(ctx context.Context, team, calendarID string) error
+	FreeSlots(ctx context.Context, team string, q unified.SlotQuery) (unified.Slots, error)
 }
 
 // Accounts recognises callers by their API key.
@@ -42,10 +43,12 @@ type Accounts interface {
 // Surface is the unified calendar API. All fields but Rate are required.
 type Surface struct {
 	Calendar Calendar
+	Feeds    Feeds
 	Accounts Accounts
 	Rate     door.Rater // nil: no limit
 	Log      *slog.Logger
 	Version  string // of the program, for the OpenAPI document
+	Public   string // how clients reach the API, for the URLs of feeds
 	// Patience is how long a handler may take; 0: that of the door.
 	Patience time.Duration
 }
@@ -74,6 +77,7 @@ func (s *Surface) Mount(r chi.Router) huma.API {
 			Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusBadGateway},
 		})
 	}
+	s.mountFeed(r, d)
 	d.Serve(r, base+"/openapi.json")
 	r.HandleFunc(base, s.nothing)
 	r.HandleFunc(base+"/*", s.nothing)

@@ -136,9 +136,6 @@ func (s *Surface) batch(ctx context.Context, list batchItems, create func(raw js
 			out.Body.Data = append(out.Body.Data, batchDone{i, id, extra})
 			continue
 		}
-		if errors.Is(ctx.Err(), context.Canceled) {
-			return nil, err // nobody listens any more
-		}
 		// When the time is up, the client must still hear what was created.
 		p := s.itemProblem(ctx, err)
 		p.Index, p.Extra = i, extra
@@ -153,7 +150,7 @@ func extraOf(raw json.RawMessage) json.RawMessage {
 		Extra json.RawMessage `json:"extra"`
 	}
 	_ = json.Unmarshal(raw, &item) // it may be no object at all
-	extra, err := object("/extra", item.Extra)
+	extra, err := door.Object("/extra", item.Extra)
 	if err != nil {
 		return orNull(nil)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"steno/internal/account"
+	"steno/internal/api/door"
 	"steno/internal/bot"
 	"steno/internal/calendar"
 )
@@ -23,12 +24,12 @@ type Target struct {
 func (t Target) room() (out calendar.Target, err error) {
 	out = calendar.Target{All: t.AllOccurrences != nil && *t.AllOccurrences}
 	if t.EventID != "" {
-		if out.EventID, err = idOf("/event_id", t.EventID); err != nil {
+		if out.EventID, err = door.ID("/event_id", t.EventID); err != nil {
 			return out, err
 		}
 	}
 	if t.SeriesID != "" && (out.All || out.EventID == "") {
-		out.SeriesID, err = idOf("/series_id", t.SeriesID)
+		out.SeriesID, err = door.ID("/series_id", t.SeriesID)
 	}
 	switch {
 	case err != nil:
@@ -83,7 +84,7 @@ func outcome(list []calendar.Outcome) *outcomeOutput {
 }
 
 func (s *Surface) createCalendarBot(ctx context.Context, c account.Caller, in *createCalendarBotInput) (*outcomeOutput, error) {
-	id, err := idOf("/calendar_id", in.CalendarID)
+	id, err := door.ID("/calendar_id", in.CalendarID)
 	if err != nil {
 		return nil, err
 	}
@@ -243,7 +244,7 @@ type updateCalendarBotInput struct {
 }
 
 func (s *Surface) updateCalendarBot(ctx context.Context, c account.Caller, in *updateCalendarBotInput) (*outcomeOutput, error) {
-	id, err := idOf("/calendar_id", in.CalendarID)
+	id, err := door.ID("/calendar_id", in.CalendarID)
 	if err != nil {
 		return nil, err
 	}
@@ -283,7 +284,7 @@ type deleteCalendarBotInput struct {
 }
 
 func (s *Surface) deleteCalendarBot(ctx context.Context, c account.Caller, in *deleteCalendarBotInput) (*outcomeOutput, error) {
-	id, err := idOf("/calendar_id", in.CalendarID)
+	id, err := door.ID("/calendar_id", in.CalendarID)
 	if err != nil {
 		return nil, err
 	}

@@ -9,23 +9,13 @@ import (
 	"steno/internal/api/door"
 	"steno/internal/bot"
 	"steno/internal/calendar"
-	"steno/internal/ident"
 )
 
 type calendarInput struct {
 	CalendarID string `path:"calendar_id" doc:"The id of the calendar, a UUID."`
 }
 
-func (c calendarInput) id() (string, error) { return idOf("/calendar_id", c.CalendarID) }
-
-// idOf checks the form of an id: the nil and the max UUID pass (digest 1.8).
-func idOf(pointer, text string) (string, error) {
-	id := strings.ToLower(text)
-	if !ident.Valid(id) {
-		return "", bot.Invalid(bot.Issue{Pointer: pointer, Rule: "must be a UUID", Value: door.Harmless(pointer, text)})
-	}
-	return id, nil
-}
+func (c calendarInput) id() (string, error) { return door.ID("/calendar_id", c.CalendarID) }
 
 // Credentials are those of the customer's own application. They are stored
 // sealed and never shown.
@@ -37,7 +27,7 @@ type Credentials struct {
 }
 
 func (c Credentials) room() (calendar.Credentials, error) {
-	err := plain(map[string]string{"/oauth_client_id": c.ClientID, "/oauth_client_secret": c.ClientSecret, "/oauth_refresh_token": c.RefreshToken, "/oauth_tenant_id": c.TenantID})
+	err := door.Plain(map[string]string{"/oauth_client_id": c.ClientID, "/oauth_client_secret": c.ClientSecret, "/oauth_refresh_token": c.RefreshToken, "/oauth_tenant_id": c.TenantID})
 	return calendar.Credentials{ClientID: c.ClientID, ClientSecret: c.ClientSecret, RefreshToken: c.RefreshToken, Tenant: orCommon(c.TenantID)}, err
 }
 
@@ -114,7 +104,7 @@ func (s *Surface) createCalendar(ctx context.Context, c account.Caller, in *crea
 	if err != nil {
 		return nil, err
 	}
-	if err := plain(map[string]string{"/raw_calendar_id": in.Body.RawCalendarID}); err != nil {
+	if err := door.Plain(map[string]string{"/raw_calendar_id": in.Body.RawCalendarID}); err != nil {
 		return nil, err
 	}
 	made, err := s.Calendars.Connect(ctx, c.TeamID, calendar.ConnectRequest{
@@ -277,7 +267,7 @@ type updatedCalendar struct {
 }
 
 func (s *Surface) updateCalendar(ctx context.Context, c account.Caller, in *updateCalendarInput) (*updateCalendarOutput, error) {
-	id, err := idOf("/calendar_id", in.CalendarID)
+	id, err := door.ID("/calendar_id", in.CalendarID)
 	if err != nil {
 		return nil, err
 	}
@@ -287,7 +277,7 @@ func (s *Surface) updateCalendar(ctx context.Context, c account.Caller, in *upda
 	}
 	for pointer, v := range map[string]*string{"/oauth_client_id": b.ClientID, "/oauth_client_secret": b.ClientSecret, "/oauth_refresh_token": b.RefreshToken, "/oauth_tenant_id": b.TenantID} {
 		if v != nil {
-			if err := plain(map[string]string{pointer: *v}); err != nil {
+			if err := door.Plain(map[string]string{pointer: *v}); err != nil {
 				return nil, err
 			}
 		}

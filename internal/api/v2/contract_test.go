@@ -2,6 +2,9 @@ package v2_test
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +12,8 @@ import (
 	"steno/internal/bot"
 	"steno/internal/store"
 	"steno/internal/store/storetest"
+	"steno/test/contract"
+	"steno/test/hostile"
 )
 
 // Every answer to the six operations must satisfy the reference document.
@@ -90,18 +95,65 @@ func (s *stand) checkMessages(t testing.TB) {
 	}
 }
 
-// Each payload about bots is told as the reference says. Those about calendars
-// are told in test/calendar.
-func TestEveryWebhookAboutBotsIsTold(t *testing.T) {
-	s := newWorld(t, storetest.SQLite(t))
-	failed := s.create(t, `{"bot_name":"N","meeting_url":"https://zoom.us/j/2","extra":{"a":1},"callback_enabled":true,"callback_config":{"url":"https://receiver.example","participants":"objects"}}`)
-	if err := s.bots.Fail(t.Context(), failed, bot.EndNotAccepted, "the host said no"); err != nil {
-		t.Fatal(err)
-	}
-	s.checkMessages(t)
-	for what, n := range s.watch.Told() {
-		if strings.Contains(what, " bot.") && n == 0 && what != "webhook bot.chat_message" {
-			t.Errorf("no %s", what)
+// A3: what the reference lets be null may be null.
+func TestMembersThatMayBeNullAreTakenAsNull(t *testing.T) {
+	w, ref, tried := newWorld(t, storetest.SQLite(t)).hangUp(), contract.Load(), 0
+	for _, o := range w.operations(t) {
+		c := o.call(w.ids)
+		body := c.body
+		if o.id == "createScheduledBot" {
+			body = everything(w.now.Add(time.Hour)) // with what the others leave out
+		}
+		for _, path := range hostile.Members(ref, ref.Operations[o.id].Body, nil, 0) {
+			var tree any
+			if body == "" || !nullable(ref, ref.Operations[o.id].Body, path) {
+				continue
+			}
+			if err := json.Unmarshal([]byte(body), &tree); err != nil {
+				t.Fatal(err)
+			}
+			root, _ := tree.(map[string]any)
+			if len(path) > 2 && root == nil || len(path) > 1 && root != nil && root[path[0]] == nil {
+				continue // a member of something that is not there
+			}
+			if flag := strings.TrimSuffix(path[0], "_config") + "_enabled"; len(path) == 1 && root[flag] != nil {
+				root[flag] = false // it needs what is null now
+			}
+			text, err := json.Marshal(hostile.Put(tree, path, nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.body = string(text)
+			if r := w.send(t, w.key, c); r.status == http.StatusBadRequest || strings.Contains(r.body, `"VALIDATION_ERROR"`) {
+				t.Errorf("%s with %s null: %s", o.id, strings.Join(path, "/"), r.body)
+			}
+			tried++
 		}
 	}
+	t.Logf("%d members", tried)
+	if tried < 50 {
+		t.Errorf("only %d members were tried", tried)
+	}
+}
+
+// nullable reports whether the reference lets a member of a body be null.
+func nullable(ref *contract.Reference, s contract.Schema, path []string) bool {
+	s = ref.Resolve(s)
+	for _, word := range []string{"anyOf", "oneOf", "allOf"} {
+		for _, one := range hostile.Each(s[word]) {
+			if nullable(ref, one, path) {
+				return true
+			}
+		}
+	}
+	if len(path) == 0 {
+		types, _ := s["type"].([]any)
+		return s["type"] == "null" || slices.Contains(types, any("null"))
+	}
+	properties, _ := s["properties"].(map[string]any)
+	member, _ := properties[path[0]].(map[string]any)
+	if path[0] == "0" {
+		member, _ = s["items"].(map[string]any)
+	}
+	return member != nil && nullable(ref, member, path[1:])
 }

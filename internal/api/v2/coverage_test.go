@@ -16,13 +16,8 @@ import (
 // for it comes about at least once, as documented. What cannot come about has a
 // reason in the table. With STENO_CONTRACT_TABLE set, the table of what was seen
 // is written to that file.
-//
-// Its requests come one after the other: scripts/test makes them without the race
-// detector.
 func TestEveryOperationAnswersWithEveryDocumentedStatus(t *testing.T) {
-	if raced {
-		t.Skip("runs without the race detector")
-	}
+	oneByOne(t)
 	seen := &contract.Watch{}
 	ref, there := contract.Load(), map[string]bool{}
 	shared := newWorld(t, storetest.SQLite(t)) // for requests that change nothing
@@ -73,6 +68,16 @@ func TestEveryOperationAnswersWithEveryDocumentedStatus(t *testing.T) {
 		if err := os.WriteFile(file, []byte(table), 0o644); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// oneByOne leaves a test whose many requests come one after the other to a run
+// without the race detector, which would find nothing and takes long; scripts/test
+// has one.
+func oneByOne(t *testing.T) {
+	t.Helper()
+	if raced {
+		t.Skip("runs without the race detector")
 	}
 }
 

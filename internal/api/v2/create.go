@@ -3,9 +3,9 @@ package v2
 import (
 	"context"
 	"encoding/json"
-	"strings"
 
 	"steno/internal/account"
+	"steno/internal/api/door"
 	"steno/internal/bot"
 )
 
@@ -106,7 +106,7 @@ func (s *Surface) createBot(ctx context.Context, c account.Caller, in *createBot
 
 // request translates the wire form.
 func (b botConfig) request() (r bot.Request, err error) {
-	if err := plain(map[string]string{"/meeting_url": b.MeetingURL}); err != nil {
+	if err := door.Plain(map[string]string{"/meeting_url": b.MeetingURL}); err != nil {
 		return r, err
 	}
 	r, err = b.BotSettings.request()
@@ -115,14 +115,14 @@ func (b botConfig) request() (r bot.Request, err error) {
 }
 
 func (b BotSettings) request() (r bot.Request, err error) {
-	if err := plain(map[string]string{"/bot_name": b.BotName, "/entry_message": b.EntryMessage}); err != nil {
+	if err := door.Plain(map[string]string{"/bot_name": b.BotName, "/entry_message": b.EntryMessage}); err != nil {
 		return r, err
 	}
 	r = bot.Request{
 		Name: b.BotName, Images: b.BotImage, Mode: bot.RecordingMode(b.RecordingMode),
 		EntryMessage: b.EntryMessage, StreamingEnabled: b.StreamingEnabled, TranscriptionEnabled: b.TranscriptionEnabled, CallbackEnabled: b.CallbackEnabled,
 	}
-	if r.Extra, err = object("/extra", b.Extra); err != nil {
+	if r.Extra, err = door.Object("/extra", b.Extra); err != nil {
 		return r, err
 	}
 	if b.BotImageConfig != nil {
@@ -139,7 +139,7 @@ func (b BotSettings) request() (r bot.Request, err error) {
 	}
 	if c := b.TranscriptionConfig; c != nil {
 		r.Transcription = &bot.TranscriptionRequest{Provider: c.Provider, APIKey: c.APIKey}
-		if r.Transcription.Custom, err = object("/transcription_config/custom_params", c.CustomParams); err != nil {
+		if r.Transcription.Custom, err = door.Object("/transcription_config/custom_params", c.CustomParams); err != nil {
 			return r, err
 		}
 	}
@@ -162,14 +162,4 @@ func (b BotSettings) zoom(r *bot.Request) {
 		r.Zoom.ZAKTokenURL = b.ZoomAccessTokenURL
 	}
 	r.ZoomOBFToken = z.OBFToken
-}
-
-// plain refuses texts that PostgreSQL cannot store.
-func plain(texts map[string]string) error {
-	for pointer, text := range texts {
-		if strings.ContainsRune(text, 0) {
-			return bot.Invalid(bot.Issue{Pointer: pointer, Rule: "must not contain the character U+0000"})
-		}
-	}
-	return nil
 }

@@ -75,7 +75,7 @@ func (s *Surface) problem(ctx context.Context, err error) *Problem {
 	if !ok {
 		status = http.StatusInternalServerError
 	}
-	if status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+	if status >= http.StatusInternalServerError {
 		s.Log.Error("request failed", "code", f.Code, "error", err, "request_id", httpx.RequestID(ctx))
 	}
 	if status == http.StatusInternalServerError && f.Kind != fail.Undelivered {

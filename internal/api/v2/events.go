@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"steno/internal/account"
+	"steno/internal/api/door"
 	"steno/internal/bot"
 	"steno/internal/calendar"
 )
@@ -68,7 +69,7 @@ func seriesEventOf(e calendar.Event) SeriesEvent {
 }
 
 func (s *Surface) listEvents(ctx context.Context, c account.Caller, in *listEventsInput) (*listEventsOutput, error) {
-	id, err := idOf("/calendar_id", in.CalendarID)
+	id, err := door.ID("/calendar_id", in.CalendarID)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +126,7 @@ type listedSeries struct {
 }
 
 func (s *Surface) listSeries(ctx context.Context, c account.Caller, in *listSeriesInput) (*listSeriesOutput, error) {
-	id, err := idOf("/calendar_id", in.CalendarID)
+	id, err := door.ID("/calendar_id", in.CalendarID)
 	if err != nil {
 		return nil, err
 	}
@@ -160,10 +161,10 @@ type eventInput struct {
 }
 
 func (e eventInput) ids() (cal, event string, err error) {
-	if cal, err = idOf("/calendar_id", e.CalendarID); err != nil {
+	if cal, err = door.ID("/calendar_id", e.CalendarID); err != nil {
 		return "", "", err
 	}
-	event, err = idOf("/event_id", e.EventID)
+	event, err = door.ID("/event_id", e.EventID)
 	return cal, event, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"steno/internal/account"
+	"steno/internal/api/door"
 )
 
 type chatInput struct {
@@ -18,7 +19,7 @@ func (s *Surface) sendChatMessage(ctx context.Context, c account.Caller, in *cha
 	if err != nil {
 		return nil, err
 	}
-	if err := plain(map[string]string{"/message": in.Body.Message}); err != nil {
+	if err := door.Plain(map[string]string{"/message": in.Body.Message}); err != nil {
 		return nil, err
 	}
 	if err := s.Bots.SendChat(ctx, c.TeamID, id, in.Body.Message); err != nil {
@@ -39,7 +40,7 @@ func (in *pauseInput) read() (id, text string, err error) {
 	if id, err = (botInput{in.BotID}).id(); err != nil || in.Body == nil {
 		return id, "", err
 	}
-	return id, in.Body.ChatMessage, plain(map[string]string{"/chat_message": in.Body.ChatMessage})
+	return id, in.Body.ChatMessage, door.Plain(map[string]string{"/chat_message": in.Body.ChatMessage})
 }
 
 func (s *Surface) pauseBotRecording(ctx context.Context, c account.Caller, in *pauseInput) (*messageOutput, error) {

@@ -2,6 +2,5 @@
 
 package v2_test
 
-// raced says that the race detector watches: requests that come one after the
-// other are fewer then, as scripts/test makes them all without it.
+// raced says that the race detector watches.
 const raced = false

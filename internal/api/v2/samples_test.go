@@ -19,6 +19,7 @@ import (
 	"steno/internal/calendar"
 	"steno/internal/clock"
 	"steno/internal/ident"
+	"steno/internal/provider/zoom/zoomtest"
 	"steno/internal/quota"
 	"steno/internal/store"
 	"steno/internal/webhook"
@@ -32,7 +33,8 @@ type world struct {
 }
 
 // ids are ids by kind: bot, done (a completed bot), calendar, event, series,
-// credential, scheduled (a bot), calling and paused (bots in a call).
+// credential, zoom user (who has one, too), scheduled (a bot), calling and paused
+// (bots in a call).
 type ids map[string]string
 
 func newWorld(t testing.TB, db *store.DB) *world {
@@ -58,6 +60,10 @@ func (w *world) fill(t testing.TB) {
 	list := w.events(t, w.ids["calendar"])
 	w.ids["event"], w.ids["series"] = titled(list, "Standup").EventID, titled(list, "Standup").SeriesID
 	w.ids["credential"] = w.credential(t, appKeys)
+	user := zoomtest.User{ID: ident.New(), Account: "za-1", Email: w.team.Name + "@example.com"}
+	w.zoom.Authorise("code-"+w.team.Name, user)
+	w.credential(t, userCredential("User", "code-"+w.team.Name))
+	w.ids["zoom user"] = user.ID
 	var made struct {
 		Data struct {
 			ID string `json:"bot_id"`

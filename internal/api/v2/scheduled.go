@@ -276,7 +276,7 @@ func (s *Surface) updateScheduledBot(ctx context.Context, c account.Caller, in *
 	}
 	err = s.Bots.Reschedule(ctx, c.TeamID, id, at, func(r bot.Request) (bot.Request, error) {
 		if b.MeetingURL != nil {
-			if err := plain(map[string]string{"/meeting_url": *b.MeetingURL}); err != nil {
+			if err := door.Plain(map[string]string{"/meeting_url": *b.MeetingURL}); err != nil {
 				return r, err
 			}
 			r.MeetingURL = *b.MeetingURL

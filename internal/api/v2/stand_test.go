@@ -32,6 +32,7 @@ import (
 	"steno/internal/store/storetest"
 	"steno/internal/zoom"
 	"steno/test/contract"
+	"steno/test/fakecalendar"
 )
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
@@ -120,14 +121,14 @@ func (files) SealZoom(_, _ string, plain []byte) (string, error) { return string
 func (files) OpenZoom(_, _, sealed string) ([]byte, error)       { return []byte(sealed), nil }
 
 func newCalendars(db *store.DB, clk clock.Clock, s *stand) *calendar.Service {
-	items, keep := agenda(s.now), store.Bots{DB: db, Vault: files{}, Quota: app.NewQuotaRoom(s.quota, db)}
+	items, keep := fakecalendar.Agenda(s.now), store.Bots{DB: db, Vault: files{}, Quota: app.NewQuotaRoom(s.quota, db)}
 	return &calendar.Service{
 		Store:  store.Calendars{DB: db, Vault: files{}, Bots: app.BotRoom{Bots: s.bots, Store: keep}, Quota: app.NewQuotaRoom(s.quota, db)},
 		Tokens: &store.Grants{DB: db, Vault: files{}, Clock: clk}, Clock: clk, Detect: app.Detector(meeting.Hosts{}),
 		Log: slog.New(slog.NewTextHandler(&s.log, nil)), Options: calendar.Options{PushURL: "https://steno.example"},
 		Random: func() float64 { return 0.5 },
 		Providers: map[calendar.Platform]calendar.Provider{
-			calendar.Google: &fakeService{calendar.Google, items, &s.refusal}, calendar.Microsoft: &fakeService{calendar.Microsoft, items, &s.refusal},
+			calendar.Google: &fakecalendar.Service{Name: calendar.Google, Items: items, Refusal: &s.refusal}, calendar.Microsoft: &fakecalendar.Service{Name: calendar.Microsoft, Items: items, Refusal: &s.refusal},
 		},
 	}
 }
@@ -141,7 +142,7 @@ func (files) OpenRule(_, _, sealed string) ([]byte, error)          { return []b
 
 func (s *stand) newKey(t testing.TB, team account.Team, p account.Permission) string {
 	t.Helper()
-	key, _, err := s.accounts.CreateKey(t.Context(), team.ID, "test", p)
+	key, _, err := s.accounts.CreateKey(t.Context(), account.NewKey{TeamID: team.ID, Name: "test", Permission: p})
 	if err != nil {
 		t.Fatal(err)
 	}

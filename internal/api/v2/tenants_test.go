@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"steno/internal/account"
 	"steno/internal/ident"
@@ -22,18 +23,38 @@ var sendingKeysMay = map[string]bool{
 // naming are bodies that name a thing of a kind, where the sample's does not, or
 // where something else in it speaks louder.
 var naming = map[string]map[string]string{
-	"createBot":          {"credential": minimal[:len(minimal)-1] + `,"zoom_config":{"credential_id":"{credential}"}}`},
-	"createScheduledBot": {"credential": inTwoHours[:len(inTwoHours)-1] + `,"zoom_config":{"credential_id":"{credential}"}}`},
-	"updateScheduledBot": {"credential": `{"zoom_config":{"credential_id":"{credential}"}}`},
-	"createCalendarBot": {
-		"credential": `{"bot_name":"N","zoom_config":{"credential_id":"{credential}"},` + oneEvent,
-		"series":     `{"bot_name":"N","series_id":"{series}","all_occurrences":true}`,
-	},
-	"updateCalendarBot": {
-		"credential": `{"zoom_config":{"credential_id":"{credential}"},` + oneEvent,
-		"series":     `{"bot_name":"M","series_id":"{series}","all_occurrences":true}`,
-	},
-	"deleteCalendarBot": {"series": `{"series_id":"{series}","all_occurrences":true}`},
+	"createBot":                zoomed("", minimal, ""),
+	"batchCreateBots":          zoomed("[", minimal, "]"),
+	"createScheduledBot":       zoomed("", inTwoHours, ""),
+	"batchCreateScheduledBots": zoomed("[", inTwoHours, "]"),
+	"updateScheduledBot":       zoomed("", `{"bot_name":"M"}`, ""),
+	"createCalendarBot":        withSeries(zoomed("", botOnEvent, "")),
+	"updateCalendarBot":        withSeries(zoomed("", botOnEvent, "")),
+	"deleteCalendarBot":        withSeries(map[string]string{}),
+}
+
+// zoomed are bodies that name a Zoom credential, in both ways.
+func zoomed(before, bot, after string) map[string]string {
+	with := func(config string) string {
+		return before + strings.TrimSuffix(bot, "}") + `,"zoom_config":` + config + "}" + after
+	}
+	return map[string]string{"credential": with(`{"credential_id":"{credential}"}`), "zoom user": with(`{"credential_user_id":"{zoom user}"}`)}
+}
+
+// withSeries adds a body that names a series.
+func withSeries(bodies map[string]string) map[string]string {
+	bodies["series"] = `{"bot_name":"N","series_id":"{series}","all_occurrences":true}`
+	return bodies
+}
+
+// sorted tells kinds of ids that are ids of the same sort of thing.
+var sorted = map[string]string{"done": "bot", "calling": "bot", "paused": "bot"}
+
+func sortOf(kind string) string {
+	if s := sorted[kind]; s != "" {
+		return s
+	}
+	return kind
 }
 
 // shown is what a caller sees of an answer, without what differs each time.
@@ -49,20 +70,22 @@ func (r reply) shown() string {
 // key that is known nobody learns anything; what belongs to another team answers
 // exactly like what does not exist; and nothing of all this changes anything.
 func TestNothingOfAnotherTeamCanBeSeenOrTouched(t *testing.T) {
+	oneByOne(t)
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		red := newWorld(t, db)
 		blue := red.other(t)
 		operations := red.operations(t)
 		withCalendarBot(t, red)
 		before := red.everything(t)
-		cells := 0
+		cells, strangers := 0, red.strangers(t)
 		for _, o := range operations {
 			if !db.Shared() { // keys are looked at before anything that databases do differently
-				cells += o.refuseStrangers(t, red)
+				cells += o.refuseStrangers(t, red, strangers)
 				cells += o.refuseSendingKeys(t, red)
 			}
 			cells += o.hideFromOthers(t, red, blue)
 		}
+		cells += blue.nameItsOwn(t, operations)
 		if after := red.everything(t); after != before {
 			t.Errorf("something has changed:\n%s\nbefore:\n%s", after, before)
 		}
@@ -102,6 +125,22 @@ func (s *stand) revoked(t testing.TB) string {
 	return key
 }
 
+// expired returns a key of the team whose time is over.
+func (s *stand) expired(t testing.TB) string {
+	t.Helper()
+	end := s.now
+	s.now = end.Add(-time.Second)
+	key, _, err := s.accounts.CreateKey(t.Context(), account.NewKey{TeamID: s.team.ID, Name: "test", Permission: account.Full, ExpiresAt: &end})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := s.call(t, key, "GET", "/v2/bots", ""); r.status != http.StatusOK {
+		t.Fatalf("a key that has not expired: %d %s", r.status, r.body)
+	}
+	s.now = end
+	return key
+}
+
 // everything is all that the team can read.
 func (w *world) everything(t *testing.T) string {
 	t.Helper()
@@ -123,15 +162,21 @@ func (w *world) sorts() map[string]ids {
 
 const nobody = "00000000-0000-0000-0000-000000000000"
 
-// refuseStrangers calls with keys that nobody knows: the answer is the same
-// whatever the ids are.
-func (o operation) refuseStrangers(t *testing.T, red *world) (cells int) {
+// strangers are keys that open nothing.
+func (s *stand) strangers(t *testing.T) map[string]string {
 	t.Helper()
-	keys := map[string]string{
-		"no key": "", "no key's form": "x", "unknown": "stn_" + strings.Repeat("0", 43), "revoked": red.revoked(t), "a key and more": red.key + "x",
-		"upper case": strings.ToUpper(red.key),
+	operators, _ := account.NewAdminKey()
+	return map[string]string{
+		"no key": "", "no key's form": "x", "unknown": "stn_" + strings.Repeat("0", 43), "revoked": s.revoked(t), "expired": s.expired(t),
+		"a key and more": s.key + "x", "upper case": strings.ToUpper(s.key), "an operator's": operators,
 	}
-	for key, plain := range keys {
+}
+
+// refuseStrangers calls with keys that open nothing: the answer is the same
+// whatever the ids are.
+func (o operation) refuseStrangers(t *testing.T, red *world, strangers map[string]string) (cells int) {
+	t.Helper()
+	for key, plain := range strangers {
 		first := ""
 		for sort, i := range red.sorts() {
 			r := red.send(t, plain, o.call(i))
@@ -198,19 +243,24 @@ func (o operation) hideFromOthers(t *testing.T, red, blue *world) (cells int) {
 			}
 			return blue.send(t, blue.key, c)
 		}
-		theirs, none := ask(red.ids[kind]), ask(unknown)
+		none := ask(unknown)
+		alike := map[string]string{"another team's " + kind: red.ids[kind]}
+		for other, id := range blue.ids {
+			if sortOf(other) != sortOf(kind) && !named[other] && (o.id != "leaveBot" || other != "scheduled") { // leaving cancels
+				alike["its own "+other+" for a "+kind] = id
+			}
+		}
+		for what, id := range alike {
+			r := ask(id)
+			cells++
+			if !r.refused(o.inPath(kind)) || strings.ReplaceAll(r.shown(), id, unknown) != none.shown() {
+				t.Errorf("%s with %s: %s\nbut with an unknown one: %s", o.id, what, r.shown(), none.shown())
+			}
+		}
+		if malformed := ask("cal_123"); kind != "zoom user" && (!malformed.refused(false) || malformed.status == http.StatusNotFound) {
+			t.Errorf("%s with a malformed %s: %s", o.id, kind, malformed.shown())
+		}
 		cells += 2
-		if theirs.status/100 != 4 || strings.ReplaceAll(theirs.shown(), red.ids[kind], unknown) != none.shown() {
-			t.Errorf("%s with another team's %s: %s\nbut with an unknown one: %s", o.id, kind, theirs.shown(), none.shown())
-		}
-		if !o.inPath(kind) {
-			continue
-		}
-		wrong, malformed := ask(red.ids["series"]), ask("cal_123") // an id of something else, and none
-		cells += 2
-		if theirs.status != http.StatusNotFound || wrong.status != http.StatusNotFound || malformed.status != http.StatusBadRequest {
-			t.Errorf("%s with another team's %s: %s; an id of another kind: %s; malformed: %s", o.id, kind, theirs.shown(), wrong.shown(), malformed.shown())
-		}
 	}
 	if len(named) > 0 {
 		return cells
@@ -222,6 +272,36 @@ func (o operation) hideFromOthers(t *testing.T, red, blue *world) (cells int) {
 		}
 	}
 	return cells + 1
+}
+
+// refused reports whether nothing came of a request: of what its path names, 404;
+// of what stands in a body, any refusal, and in a batch one for each item.
+func (r reply) refused(inPath bool) bool {
+	if inPath {
+		return r.status == http.StatusNotFound
+	}
+	return r.status/100 == 4 || r.status == http.StatusCreated && strings.Contains(r.body, `"data":[],"errors":[{`)
+}
+
+// nameItsOwn makes the requests of naming with the team's own ids, of which none is
+// refused: what was refused above was refused because of the id.
+func (w *world) nameItsOwn(t *testing.T, operations []operation) (cells int) {
+	t.Helper()
+	withCalendarBot(t, w)
+	for _, o := range operations {
+		for kind, body := range naming[o.id] {
+			if o.method == http.MethodDelete {
+				continue // it would take away what others change
+			}
+			c := o.call(w.ids)
+			c.body = w.ids.fill(body)
+			if r := w.send(t, w.key, c); r.status/100 != 2 || strings.Contains(r.body, `"data":[],"errors":[{"index"`) {
+				t.Errorf("%s with its own %s: %s", o.id, kind, r.shown())
+			}
+			cells++
+		}
+	}
+	return cells
 }
 
 func (o operation) inPath(kind string) bool {

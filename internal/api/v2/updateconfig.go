@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"steno/internal/account"
+	"steno/internal/api/door"
 	"steno/internal/bot"
 )
 
@@ -24,7 +25,7 @@ func (s *Surface) updateBotConfig(ctx context.Context, c account.Caller, in *upd
 	if len(in.Body.Extra) == 0 {
 		return nil, bot.Invalid(bot.Issue{Pointer: "/extra", Rule: "is required"})
 	}
-	extra, err := object("/extra", in.Body.Extra)
+	extra, err := door.Object("/extra", in.Body.Extra)
 	if err != nil {
 		return nil, err
 	}

@@ -25,8 +25,8 @@ func botAt(t *testing.T, host string) string {
 	at := func(field string) string { return urlFields[field] + "://" + host + "/x" }
 	text, err := json.Marshal(map[string]any{
 		"bot_name": "N", "bot_image": []string{at("/bot_image/0"), at("/bot_image/1")}, "callback_enabled": true, "callback_config": map[string]string{"url": at("/callback_config/url")},
-		"streaming_config": map[string]string{"input_url": at("/streaming_config/input_url"), "output_url": at("/streaming_config/output_url")},
-		"zoom_config":      map[string]string{"obf_token_url": at("/zoom_config/obf_token_url"), "zak_token_url": at("/zoom_config/zak_token_url")},
+		"streaming_enabled": true, "streaming_config": map[string]string{"input_url": at("/streaming_config/input_url"), "output_url": at("/streaming_config/output_url")},
+		"zoom_config": map[string]string{"obf_token_url": at("/zoom_config/obf_token_url"), "zak_token_url": at("/zoom_config/zak_token_url")},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -35,8 +35,8 @@ func botAt(t *testing.T, host string) string {
 }
 
 // Proves S4 for the API: no field that takes an address takes one of the corpus,
-// when a bot is sent, when one is put on an event, and when a callback is
-// retried; and no meeting is there.
+// when a bot is sent, scheduled or put on an event, when these are changed,
+// and when a callback is retried; and no meeting is there.
 func TestNoFieldTakesAForbiddenAddress(t *testing.T) {
 	s := newStand(t, storetest.SQLite(t))
 	s.bots.ValidURL = netguard.New(netguard.Options{}).Validate
@@ -44,19 +44,31 @@ func TestNoFieldTakesAForbiddenAddress(t *testing.T) {
 	s.finish(t, done)
 	cal := s.connect(t, "google", "primary")
 	event := s.events(t, cal)[0]
+	later := `"join_at":"2026-03-01T13:00:00Z"`
+	scheduled := s.schedule(t, strings.Replace(minimal, "{", "{"+later+",", 1))
+	if r := s.call(t, s.key, "POST", "/v2/calendars/"+cal+"/bots", `{"bot_name":"N","event_id":"`+event.EventID+`"}`); r.status != http.StatusCreated {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
 	for _, host := range netguardtest.ForbiddenHosts {
 		body := botAt(t, host)
-		for path, body := range map[string]string{
-			"/v2/bots":                             strings.Replace(body, "{", `{"meeting_url":"https://meet.google.com/abc-defg-hij",`, 1),
-			"/v2/calendars/" + cal + "/bots":       strings.Replace(body, "{", `{"event_id":"`+event.EventID+`",`, 1),
-			"/v2/bots ":                            `{"bot_name":"N","meeting_url":"https://` + host + `/abc-defg-hij"}`,
-			"/v2/bots/" + done + "/retry-callback": `{"url":"http://` + host + `/"}`,
+		with := func(fields string) string { return strings.Replace(body, "{", "{"+fields+",", 1) }
+		meet, on := `"meeting_url":"https://meet.google.com/abc-defg-hij"`, `"event_id":"`+event.EventID+`"`
+		for _, c := range []request{
+			{"POST", "/v2/bots", with(meet)},
+			{"POST", "/v2/bots/scheduled", with(meet + `,` + later)},
+			{"PATCH", "/v2/bots/scheduled/" + scheduled, body},
+			{"POST", "/v2/calendars/" + cal + "/bots", with(on)},
+			{"PATCH", "/v2/calendars/" + cal + "/bots", with(on)},
+			{"POST", "/v2/bots", `{"bot_name":"N","meeting_url":"https://` + host + `/abc-defg-hij"}`},
+			{"PATCH", "/v2/bots/scheduled/" + scheduled, `{"meeting_url":"https://` + host + `/abc-defg-hij"}`},
+			{"POST", "/v2/bots/" + done + "/retry-callback", `{"url":"http://` + host + `/"}`},
 		} {
-			r := s.call(t, s.key, "POST", strings.TrimSpace(path), body)
+			path := c.method + " " + c.path
+			r := s.call(t, s.key, c.method, c.path, c.body)
 			if r.status != http.StatusBadRequest {
 				t.Fatalf("%s: %s: %d %s", host, path, r.status, r.body)
 			}
-			if !strings.Contains(body, "bot_image") {
+			if !strings.Contains(c.body, "bot_image") {
 				continue
 			}
 			_, _, details := r.problem(t)

@@ -93,7 +93,7 @@ type Surface struct {
 	Clock     clock.Clock
 	Log       *slog.Logger
 	Version   string // of the program, for the OpenAPI document
-	// Patience is how long a handler may take; 0: 20 seconds.
+	// Patience is how long a request may take; 0: httpx.Patience.
 	Patience time.Duration
 
 	schemas huma.Registry // of the bodies
@@ -103,7 +103,7 @@ type Surface struct {
 const KeyHeader = "x-meeting-baas-api-key"
 
 // Mount puts the surface's routes on r, with its OpenAPI document at
-// /v2/openapi.json and /openapi.json, and answers everything else below /v2
+// /v2/openapi.json, and answers everything else below /v2
 // and all unknown paths in the surface's own words.
 func (s *Surface) Mount(r chi.Router) huma.API {
 	d := door.New(r, door.Options{
@@ -123,7 +123,7 @@ func (s *Surface) Mount(r chi.Router) huma.API {
 		})
 	}
 	s.documentBatches(d)
-	d.Serve(r, "/v2/openapi.json", "/openapi.json")
+	d.Serve(r, "/v2/openapi.json")
 	r.NotFound(s.NotFound)
 	r.MethodNotAllowed(s.MethodNotAllowed)
 	return d

@@ -94,7 +94,8 @@ func TestEveryRefusalIsJSON(t *testing.T) {
 		"upgrade to HTTP/2":    {get("/v2/nothing", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"), 404, "FST_ERR_NOT_FOUND", false},
 		"upgrade to WebSocket": {get("/v2/bots/x", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"), 400, "FST_ERR_VALIDATION", false},
 		"no host":              {"GET /v2/bots HTTP/1.1\r\n\r\n", 400, "FST_ERR_BAD_REQUEST", false}, "two hosts": {get("/v2/bots", "Host: y\r\n"), 400, "FST_ERR_BAD_REQUEST", false},
-		"TLS": {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n", 400, "FST_ERR_BAD_REQUEST", false}, "large header": {get("/v2/bots", "X: "+strings.Repeat("x", 100<<10)+"\r\n"), 431, "FST_ERR_BAD_REQUEST", false},
+		"strange expectation": {get("/v2/bots", "Expect: miracles\r\n"), 417, "FST_ERR_BAD_REQUEST", false},
+		"TLS":                 {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n", 400, "FST_ERR_BAD_REQUEST", false}, "large header": {get("/v2/bots", "X: "+strings.Repeat("x", 100<<10)+"\r\n"), 431, "FST_ERR_BAD_REQUEST", false},
 		"NUL in a header": {get("/v2/bots", "X: a\x00b\r\n"), 400, "FST_ERR_BAD_REQUEST", false}, "space in a header": {get("/v2/bots", "X : a\r\n"), 400, "FST_ERR_BAD_REQUEST", false},
 		"unknown encoding": {post(typed+"Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"), 501, "FST_ERR_BAD_REQUEST", false}, "negative length": {post(typed+"Content-Length: -1\r\n", ""), 400, "FST_ERR_BAD_REQUEST", false},
 		"two lengths": {post(typed+"Content-Length: 2\r\nContent-Length: 3\r\n", "{}"), 400, "FST_ERR_BAD_REQUEST", false}, "bad chunk": {post(typed+"Transfer-Encoding: chunked\r\n", "zz\r\n{}\r\n0\r\n\r\n"), 400, "FST_ERR_VALIDATION", false},
@@ -123,6 +124,19 @@ func TestEveryRefusalIsJSON(t *testing.T) {
 	// The worst wishes are no reason to fail, where all else is well.
 	if r := raw(t, addr, get("/v2/bots", "Accept: ;;;,,/\r\nRange: bytes=0-1\r\nIf-None-Match: *\r\n"), false); r.status != http.StatusOK {
 		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+// A client may close its half of the connection behind its request: it still
+// gets its answer. Which of the two the server sees first is a matter of luck.
+func TestAHalfClosedConnectionGetsItsAnswer(t *testing.T) {
+	s := newStand(t, storetest.SQLite(t))
+	addr := s.listening(t)
+	for range 30 {
+		text := "GET /v2/bots HTTP/1.1\r\nHost: x\r\nX-Meeting-Baas-Api-Key: " + s.key + "\r\n\r\n"
+		if r := raw(t, addr, text, true); r.status != http.StatusOK {
+			t.Fatalf("%d %s", r.status, r.body)
+		}
 	}
 }
 

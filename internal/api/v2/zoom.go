@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"steno/internal/account"
+	"steno/internal/api/door"
 	"steno/internal/bot"
 	"steno/internal/zoom"
 )
@@ -74,7 +75,7 @@ type createZoomInput struct {
 
 func (s *Surface) createZoomCredential(ctx context.Context, c account.Caller, in *createZoomInput) (*zoomOutput, error) {
 	b := in.Body
-	extra, err := object("/extra", b.Extra)
+	extra, err := door.Object("/extra", b.Extra)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +140,7 @@ type zoomInput struct {
 }
 
 func (s *Surface) getZoomCredential(ctx context.Context, c account.Caller, in *zoomInput) (*zoomOutput, error) {
-	id, err := idOf("/id", in.ID)
+	id, err := door.ID("/id", in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -159,12 +160,12 @@ type updateZoomInput struct {
 }
 
 func (s *Surface) updateZoomCredential(ctx context.Context, c account.Caller, in *updateZoomInput) (*zoomOutput, error) {
-	id, err := idOf("/id", in.ID)
+	id, err := door.ID("/id", in.ID)
 	if err != nil {
 		return nil, err
 	}
 	b := in.Body
-	extra, err := object("/extra", b.Extra)
+	extra, err := door.Object("/extra", b.Extra)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +176,7 @@ func (s *Surface) updateZoomCredential(ctx context.Context, c account.Caller, in
 }
 
 func (s *Surface) deleteZoomCredential(ctx context.Context, c account.Caller, in *zoomInput) (*messageOutput, error) {
-	id, err := idOf("/id", in.ID)
+	id, err := door.ID("/id", in.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -32,18 +32,35 @@ func (a *account) FreeBusy(ctx context.Context, calendars []string, w calendar.W
 	return out, nil
 }
 
-func (a *account) query(ctx context.Context, calendars []string, w calendar.Window) ([]calendar.Busy, error) {
-	s := a.spec("query free/busy")
-	from, to := bounds(w)
-	req := &api.FreeBusyRequest{TimeMin: from, TimeMax: to, CalendarExpansionMax: busyCalendars}
-	for _, id := range calendars {
-		req.Items = append(req.Items, &api.FreeBusyRequestItem{Id: id})
+// PeopleBusy implements calendar.BusyReader: a person's address is the id of
+// that person's calendar.
+func (a *account) PeopleBusy(ctx context.Context, emails []string, w calendar.Window) (busy []calendar.Busy, unknown []string, err error) {
+	for chunk := range slices.Chunk(emails, busyCalendars) {
+		res, err := a.ask(ctx, chunk, w)
+		if e := calendar.AsError(err); e != nil && e.Kind == calendar.PermissionDenied && e.Reason == noScope {
+			unknown = append(unknown, chunk...)
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, email := range chunk {
+			c, ok := res.Calendars[email]
+			switch {
+			case !ok || (len(c.Errors) > 0 && c.Errors[0].Reason == "notFound"):
+				unknown = append(unknown, email)
+			case len(c.Errors) > 0:
+				return nil, nil, calendarError("query free/busy", c.Errors[0].Reason)
+			default:
+				busy = append(busy, periods(email, c.Busy)...)
+			}
+		}
 	}
-	var res *api.FreeBusyResponse
-	err := a.do(ctx, s, func(ctx context.Context) (err error) {
-		res, err = a.api.Freebusy.Query(req).Context(ctx).Do()
-		return err
-	})
+	return busy, unknown, nil
+}
+
+func (a *account) query(ctx context.Context, calendars []string, w calendar.Window) ([]calendar.Busy, error) {
+	res, err := a.ask(ctx, calendars, w)
 	if err != nil {
 		return nil, err
 	}
@@ -59,17 +76,35 @@ func (a *account) query(ctx context.Context, calendars []string, w calendar.Wind
 			continue
 		}
 		if len(c.Errors) > 0 { // inside of a 200
-			return nil, calendarError(s.Op, c.Errors[0].Reason)
+			return nil, calendarError("query free/busy", c.Errors[0].Reason)
 		}
-		for _, p := range c.Busy {
-			start, serr := time.Parse(time.RFC3339, p.Start)
-			end, eerr := time.Parse(time.RFC3339, p.End)
-			if serr == nil && eerr == nil {
-				out = append(out, calendar.Busy{Calendar: id, Start: start.UTC(), End: end.UTC(), Kind: "busy"})
-			}
-		}
+		out = append(out, periods(id, c.Busy)...)
 	}
 	return out, nil
+}
+
+func (a *account) ask(ctx context.Context, ids []string, w calendar.Window) (res *api.FreeBusyResponse, err error) {
+	from, to := bounds(w)
+	req := &api.FreeBusyRequest{TimeMin: from, TimeMax: to, CalendarExpansionMax: busyCalendars}
+	for _, id := range ids {
+		req.Items = append(req.Items, &api.FreeBusyRequestItem{Id: id})
+	}
+	err = a.do(ctx, a.spec("query free/busy"), func(ctx context.Context) (err error) {
+		res, err = a.api.Freebusy.Query(req).Context(ctx).Do()
+		return err
+	})
+	return res, err
+}
+
+func periods(id string, list []*api.TimePeriod) (out []calendar.Busy) {
+	for _, p := range list {
+		start, serr := time.Parse(time.RFC3339, p.Start)
+		end, eerr := time.Parse(time.RFC3339, p.End)
+		if serr == nil && eerr == nil {
+			out = append(out, calendar.Busy{Calendar: id, Start: start.UTC(), End: end.UTC(), Kind: "busy"})
+		}
+	}
+	return out
 }
 
 func calendarError(op, reason string) error {

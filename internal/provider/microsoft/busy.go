@@ -35,29 +35,74 @@ func (a *account) FreeBusy(ctx context.Context, calendars []string, w calendar.W
 	return out, nil
 }
 
+// schedules is how many people one call may name.
+const schedules = 20
+
 type scheduleAnswer struct {
-	Value []struct {
-		Items []struct {
-			Status string   `json:"status"`
-			Start  dateTime `json:"start"`
-			End    dateTime `json:"end"`
-		} `json:"scheduleItems"`
-		Error *struct {
-			Code    string `json:"responseCode"`
-			Message string `json:"message"`
-		} `json:"error"`
-	} `json:"value"`
+	Value []schedule `json:"value"`
 }
 
-// schedule asks getSchedule. asked is false where it is of no use: a personal
-// account, too many entries (5006), a range that is too long.
+type schedule struct {
+	ID    string `json:"scheduleId"`
+	Items []struct {
+		Status string   `json:"status"`
+		Start  dateTime `json:"start"`
+		End    dateTime `json:"end"`
+	} `json:"scheduleItems"`
+	Error *struct {
+		Code string `json:"responseCode"`
+	} `json:"error"`
+}
+
+// busy returns what takes time, under the given id.
+func (s schedule) busy(id string) (out []calendar.Busy) {
+	for _, it := range s.Items {
+		kind := kindOf(it.Status)
+		from, _ := it.Start.at()
+		to, _ := it.End.at()
+		if kind != "" && to.After(from) {
+			out = append(out, calendar.Busy{Calendar: id, Start: from, End: to, Kind: kind})
+		}
+	}
+	return out
+}
+
+// PeopleBusy implements calendar.BusyReader.
+func (a *account) PeopleBusy(ctx context.Context, emails []string, w calendar.Window) (busy []calendar.Busy, unknown []string, err error) {
+	for chunk := range slices.Chunk(emails, schedules) {
+		rows, asked, err := a.schedules(ctx, chunk, w)
+		if err != nil {
+			return nil, nil, err
+		}
+		for i, email := range chunk {
+			if !asked || rows[i].Error != nil {
+				unknown = append(unknown, email)
+			} else {
+				busy = append(busy, rows[i].busy(email)...)
+			}
+		}
+	}
+	return busy, unknown, nil
+}
+
+// schedule asks for the owner of a calendar. asked is false where it is of no
+// use: a personal account, too many entries (5006), a range that is too long.
 func (a *account) schedule(ctx context.Context, id, owner string, w calendar.Window) (busy []calendar.Busy, asked bool, err error) {
+	rows, asked, err := a.schedules(ctx, []string{owner}, w)
+	if err != nil || !asked || rows[0].Error != nil {
+		return nil, false, err
+	}
+	return rows[0].busy(id), true, nil
+}
+
+// schedules asks getSchedule. If it was of use, there is a row for each address.
+func (a *account) schedules(ctx context.Context, emails []string, w calendar.Window) (rows []schedule, asked bool, err error) {
 	bounds := span(w)
 	utc := func(s string) map[string]string {
 		return map[string]string{"dateTime": s[:len("2006-01-02T15:04:05")], "timeZone": "UTC"}
 	}
 	body := map[string]any{
-		"schedules": []string{owner}, "startTime": utc(bounds.Get("startDateTime")), "endTime": utc(bounds.Get("endDateTime")),
+		"schedules": emails, "startTime": utc(bounds.Get("startDateTime")), "endTime": utc(bounds.Get("endDateTime")),
 		"availabilityViewInterval": 60,
 	}
 	var got scheduleAnswer
@@ -71,18 +116,7 @@ func (a *account) schedule(ctx context.Context, id, owner string, w calendar.Win
 	if err != nil {
 		return nil, false, err
 	}
-	if len(got.Value) != 1 || got.Value[0].Error != nil {
-		return nil, false, nil
-	}
-	for _, it := range got.Value[0].Items {
-		kind := kindOf(it.Status)
-		from, _ := it.Start.at()
-		to, _ := it.End.at()
-		if kind != "" && to.After(from) {
-			busy = append(busy, calendar.Busy{Calendar: id, Start: from, End: to, Kind: kind})
-		}
-	}
-	return busy, true, nil
+	return got.Value, len(got.Value) == len(emails), nil
 }
 
 // kindOf is the kind of busy time; empty: none.

@@ -95,7 +95,8 @@ type Fake struct {
 	tokens   int
 }
 
-// NewFake starts a Fake. The handler may be called from several goroutines.
+// NewFake starts a Fake. The handler may be called from several goroutines;
+// what it changes in one call is seen by those that come after its answer.
 func NewFake(t *testing.T, handler func(w http.ResponseWriter, r Request)) *Fake {
 	f := &Fake{t: t, handler: handler}
 	f.Server = httptest.NewServer(f)
@@ -121,6 +122,12 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.requests = append(f.requests, q)
 	f.mu.Unlock()
+	// Before the answer leaves, or the connection breaks: the next call may come
+	// by another connection, and nothing else orders the two.
+	defer func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+	}()
 	f.handler(w, q)
 }
 

@@ -61,8 +61,9 @@ type Session struct {
 
 // State: the bot entered a status (a code of package bot).
 type State struct {
-	Code    bot.Status `json:"code"`
-	Message string     `json:"message,omitempty"` // for recording_failed, meeting_error
+	Code    bot.Status  `json:"code"`
+	Message string      `json:"message,omitempty"` // for recording_failed, meeting_error
+	Reason  bot.EndCode `json:"reason,omitempty"`  // for meeting_error
 }
 
 // Epoch: recording began; time zero of every artifact, Unix microseconds. Only

@@ -126,6 +126,10 @@ func nextTrack(folder string) (int, error) {
 // Script returns the JavaScript to be installed before the page loads.
 func (r *Recorder) Script() string { return r.script }
 
+// Addr is where the script finds the recorder, as host:port on the loopback
+// interface.
+func (r *Recorder) Addr() string { return r.socket.listener.Addr().String() }
+
 // Tracks returns all tracks that this Recorder has written, ended ones too.
 func (r *Recorder) Tracks() []TrackInfo {
 	r.mu.Lock()

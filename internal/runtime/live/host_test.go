@@ -97,7 +97,7 @@ func (h *host) start() {
 func (h *host) spec(change func(*bot.Spec)) bot.Spec {
 	spec := bot.Spec{
 		BotID: botID, Name: "Steno Notes", Platform: meeting.Meet, URL: h.room.URL(), Mode: bot.AudioOnly,
-		Timeouts: bot.DefaultTimeouts(),
+		Timeouts: bot.DefaultTimeouts(), Reach: bot.Reach{Hosts: []string{h.lab.Host()}},
 	}
 	if change != nil {
 		change(&spec)

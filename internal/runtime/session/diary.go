@@ -74,7 +74,10 @@ func (d *diary) failure() error {
 }
 
 // state notes a status, unless the bot is past it or was in it already.
-func (d *diary) state(code bot.Status, message string) {
+func (d *diary) state(code bot.Status, message string) { d.announce(code, message, "") }
+
+// announce is state for one that an end with that reason follows.
+func (d *diary) announce(code bot.Status, message string, reason bot.EndCode) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.mem.seen[code] {
@@ -87,7 +90,7 @@ func (d *diary) state(code bot.Status, message string) {
 			}
 		}
 	}
-	d.writeLocked(journal.Entry{State: &journal.State{Code: code, Message: message}})
+	d.writeLocked(journal.Entry{State: &journal.State{Code: code, Message: message, Reason: reason}})
 	d.log.Info("state", "state", code, "message", message)
 }
 

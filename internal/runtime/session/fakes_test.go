@@ -110,7 +110,7 @@ func newWorld(t *testing.T, change func(*bot.Spec)) *world {
 	}
 	w.limits = Limits{Look: 20 * time.Millisecond, Answer: 300 * time.Millisecond, MinFree: 1}
 	w.tools = Tools{
-		Open: func(context.Context, bot.Spec, string, []string, *slog.Logger) (Browser, error) { return w.open() },
+		Open: func(context.Context, Opening) (Browser, error) { return w.open() },
 		Record: func(o tracks.Options) (Recorder, error) {
 			return &fakeRecorder{w: w, first: o.FirstFrame, listens: o.Listen, begun: time.Now()}, nil
 		},
@@ -322,6 +322,7 @@ type fakeRecorder struct {
 }
 
 func (r *fakeRecorder) Script() string { return "" }
+func (r *fakeRecorder) Addr() string   { return "" }
 func (r *fakeRecorder) Tracks() []tracks.TrackInfo {
 	return []tracks.TrackInfo{{ID: "t1", Kind: "audio", MediaID: "m1"}}
 }

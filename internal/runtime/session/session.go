@@ -273,7 +273,7 @@ func (s *session) conclude(v verdict) {
 	status, ok := announcement(announced)
 	// Once something is recorded, a refused return is no failure to announce.
 	if ok && (!recorded || announced == bot.EndRemoved || announced == bot.EndAPIRequest) {
-		s.diary.state(status, v.message)
+		s.diary.announce(status, v.message, announced)
 	}
 	if recorded {
 		s.diary.state(bot.CallEnded, "")

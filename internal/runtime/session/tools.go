@@ -32,9 +32,22 @@ type Browser interface {
 	Close() error
 }
 
+// Opening says which browser a bot needs.
+type Opening struct {
+	Spec   bot.Spec
+	Folder string
+	// Env is that of a Stage: the browser shows itself there. May be nil.
+	Env []string
+	// Socket is where the recorder listens, as host:port.
+	Socket string
+	Log    *slog.Logger
+}
+
 // Recorder is what captures the media of one page.
 type Recorder interface {
 	Script() string
+	// Addr is where the script finds the recorder, as host:port.
+	Addr() string
 	Tracks() []tracks.TrackInfo
 	Activity() tracks.Activity
 	// Pause keeps what arrives from that moment on from the disk, or not any more.
@@ -45,9 +58,8 @@ type Recorder interface {
 
 // Tools are the hands of a session; tests replace them.
 type Tools struct {
-	// Open launches a browser for the bot. With env, that of a Stage, it shows
-	// itself there.
-	Open func(ctx context.Context, spec bot.Spec, folder string, env []string, log *slog.Logger) (Browser, error)
+	// Open launches a browser for the bot.
+	Open func(context.Context, Opening) (Browser, error)
 	// Record begins to record into a folder.
 	Record func(tracks.Options) (Recorder, error)
 	// Stage opens what films a page.
@@ -66,18 +78,7 @@ type Tools struct {
 // in a process of its own.
 func Live(program string) Tools {
 	return Tools{
-		Open: func(ctx context.Context, spec bot.Spec, folder string, env []string, log *slog.Logger) (Browser, error) {
-			o := browser.Options{Path: spec.Browser, Dir: folder, InsecureTLS: spec.InsecureTLS, Log: log}
-			if env != nil {
-				o.Headed, o.Sound, o.Env = true, true, env
-				o.Flags = []string{"--kiosk"} // nothing but the page is to be filmed
-			}
-			b, err := browser.Launch(ctx, o)
-			if err != nil {
-				return nil, err // b is a typed nil
-			}
-			return b, nil
-		},
+		Open: open,
 		Record: func(o tracks.Options) (Recorder, error) {
 			r, err := tracks.New(o)
 			if err != nil {

@@ -88,7 +88,7 @@ func (v *visit) prepare(ctx context.Context) error {
 	if v.film != nil {
 		env = v.film.Env()
 	}
-	if v.page, err = s.opt.Tools.Open(ctx, s.spec, s.opt.Folder, env, s.log); err != nil {
+	if v.page, err = s.opt.Tools.Open(ctx, Opening{s.spec, s.opt.Folder, env, v.rec.Addr(), s.log}); err != nil {
 		return fmt.Errorf("open browser: %w", err)
 	}
 	s.setBrowser(v.page)

@@ -26,8 +26,12 @@ type Handles struct{ Write, Read *sql.DB }
 // readers bounds the read pool; each connection keeps about 2 MB of cache.
 const readers = 4
 
-// Open opens or creates the database in dir.
-func Open(ctx context.Context, dir string) (Handles, error) {
+// Driver is the database/sql driver of SQLite.
+const Driver = "sqlite"
+
+// Open opens or creates the database in dir, with Driver or one that stands in
+// front of it.
+func Open(ctx context.Context, dir, driver string) (Handles, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return Handles{}, fmt.Errorf("create data directory: %w", err)
 	}
@@ -40,14 +44,14 @@ func Open(ctx context.Context, dir string) (Handles, error) {
 	if err := f.Close(); err != nil {
 		return Handles{}, err
 	}
-	write, err := pool(file, 1, "synchronous(FULL)", "journal_mode(WAL)", "cache_size(-16384)", "wal_autocheckpoint(4000)")
+	write, err := pool(driver, file, 1, "synchronous(FULL)", "journal_mode(WAL)", "cache_size(-16384)", "wal_autocheckpoint(4000)")
 	if err != nil {
 		return Handles{}, err
 	}
 	if err := first(ctx, dir, write); err != nil {
 		return Handles{}, errors.Join(fmt.Errorf("open %s: %w", file, err), write.Close())
 	}
-	read, err := pool(file, readers, "query_only(1)")
+	read, err := pool(driver, file, readers, "query_only(1)")
 	if err != nil {
 		return Handles{}, errors.Join(err, write.Close())
 	}
@@ -65,10 +69,10 @@ func first(ctx context.Context, dir string, db *sql.DB) error {
 	return db.PingContext(ctx)
 }
 
-func pool(file string, conns int, pragmas ...string) (*sql.DB, error) {
+func pool(driver, file string, conns int, pragmas ...string) (*sql.DB, error) {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(10000)", "foreign_keys(1)"}}
 	q["_pragma"] = append(q["_pragma"], pragmas...)
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+"?"+q.Encode())
+	db, err := sql.Open(driver, "file:"+(&url.URL{Path: file}).EscapedPath()+"?"+q.Encode())
 	if err != nil {
 		return nil, err
 	}

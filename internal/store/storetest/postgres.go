@@ -30,8 +30,7 @@ var (
 	serverOnce sync.Once
 	serverURL  string
 	serverErr  error
-	server     *exec.Cmd
-	serverDir  string
+	server     *Cluster
 	databases  atomic.Int64
 )
 
@@ -51,9 +50,7 @@ func Stop() {
 	if server == nil {
 		return
 	}
-	_ = server.Process.Signal(syscall.SIGQUIT) // immediate shutdown; nothing in it is worth a checkpoint
-	_ = server.Wait()
-	_ = os.RemoveAll(serverDir)
+	server.remove()
 }
 
 // PostgresURL returns the URL of a fresh, empty database, dropped after the test.
@@ -138,52 +135,18 @@ func admin(statement string) error {
 	return err
 }
 
-// start starts a private server on a free loopback port, with its files in a
-// temporary directory. It ends with this process, however that ends.
+// start starts a private server, unless there is one to be used.
 func start() (string, error) {
 	if u := os.Getenv(URLVariable); u != "" {
 		return u, nil
 	}
-	bin, err := findBinaries()
-	if err != nil {
-		return "", err
-	}
 	sweep()
-	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", prefix, os.Getpid()))
+	c, err := newCluster("-c", "fsync=off", "-c", "full_page_writes=off")
 	if err != nil {
 		return "", err
 	}
-	serverDir = dir
-	cred, err := credential(dir)
-	if err != nil {
-		return "", err
-	}
-	data := filepath.Join(dir, "data")
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-	initdb.Dir, initdb.SysProcAttr = dir, &syscall.SysProcAttr{Credential: cred}
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("initdb: %w\n%s", err, out)
-	}
-	port, err := freePort()
-	if err != nil {
-		return "", err
-	}
-	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port),
-		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "full_page_writes=off",
-		"-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "logging_collector=off")
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = log.Close() }()
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Pdeathsig: syscall.SIGQUIT}
-	if err := cmd.Start(); err != nil {
-		return "", err
-	}
-	server = cmd
-	u := fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
-	return u, waitFor(u, log.Name())
+	server = c
+	return c.url, c.start()
 }
 
 func waitFor(u, log string) error {

@@ -116,7 +116,7 @@ func ms(d time.Duration) string { return fmt.Sprintf("%.1f", float64(d.Microseco
 // openPool opens the database a second time, for the handler by hand.
 func openPool(ctx context.Context, o store.Options) (*sql.DB, func(), error) {
 	if o.DatabaseURL == "" {
-		h, err := sqlite.Open(ctx, o.DataDir)
+		h, err := sqlite.Open(ctx, o.DataDir, sqlite.Driver)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -98,7 +98,7 @@ func serve(args []string) error {
 		return err
 	}
 	bots, _ := room(db)
-	workers := job.NewWorkers()
+	workers := job.NewWorkers(nil)
 	job.Register(workers, time.Minute, func(ctx context.Context, j job.Job[store.LaunchBot]) error {
 		_, err := bots.Launch(ctx, j.Args.BotID, host)
 		switch f := fail.As(err); {

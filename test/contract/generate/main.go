@@ -4,6 +4,8 @@
 // behind.
 //
 //	go run ./test/contract/generate DOCUMENT > test/contract/reference.json
+//
+// The document of API v1 makes reference-v1.json in the same way.
 package main
 
 import (
@@ -149,7 +151,15 @@ func (x *extract) reference(name string) object {
 // other documents.
 var keywords = []string{
 	"type", "const", "enum", "format", "pattern", "default", "required", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
-	"minLength", "maxLength", "minItems", "maxItems", "properties", "additionalProperties", "propertyNames", "items", "anyOf", "oneOf", "allOf", "$ref",
+	"minLength", "maxLength", "minItems", "maxItems", "properties", "additionalProperties", "propertyNames", "items", "prefixItems", "anyOf", "oneOf", "allOf", "$ref",
+}
+
+// any is facts for a schema that may be true or false.
+func (x *extract) any(v any) any {
+	if s, ok := v.(object); ok {
+		return x.facts(s)
+	}
+	return v
 }
 
 func (x *extract) facts(s object) object {
@@ -165,16 +175,23 @@ func (x *extract) facts(s object) object {
 		case "properties":
 			members := object{}
 			for name, member := range v.(object) {
-				members[name] = x.facts(member.(object))
+				members[name] = x.any(member)
 			}
 			v = members
 		case "anyOf", "oneOf", "allOf":
 			var list []any
 			for _, one := range v.([]any) {
-				list = append(list, x.facts(one.(object)))
+				list = append(list, x.any(one))
 			}
 			v = list
-		case "items", "additionalProperties", "propertyNames":
+		case "items", "additionalProperties", "propertyNames", "prefixItems":
+			if list, ok := v.([]any); ok { // items one by one are prefixItems since draft 2020-12
+				var each []any
+				for _, one := range list {
+					each = append(each, x.any(one))
+				}
+				word, v = "prefixItems", each
+			}
 			if one, ok := v.(object); ok {
 				v = x.facts(one)
 			}

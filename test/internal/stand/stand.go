@@ -63,7 +63,7 @@ func Build(ctx context.Context, db *store.DB) (*Stand, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, _, err := accounts.CreateKey(ctx, team.ID, "test", account.Full)
+	key, _, err := accounts.CreateKey(ctx, account.NewKey{TeamID: team.ID, Name: "test", Permission: account.Full})
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,6 @@ func Team(ctx context.Context, h *app.House, name string) (team account.Team, ke
 	if _, err = h.Quota.SetLimits(ctx, team.ID, quota.Change{RequestsPerSecond: &none}); err != nil {
 		return team, "", err
 	}
-	key, _, err = h.Accounts.CreateKey(ctx, team.ID, "bench", account.Full)
+	key, _, err = h.Accounts.CreateKey(ctx, account.NewKey{TeamID: team.ID, Name: "bench", Permission: account.Full})
 	return team, key, err
 }

@@ -1,4 +1,7 @@
-package v2_test
+// Package fakecalendar is a calendar service in memory with one account and an
+// agenda, for tests of API surfaces. Package simulator has services that speak
+// the real protocols.
+package fakecalendar
 
 import (
 	"context"
@@ -9,24 +12,25 @@ import (
 	"steno/internal/calendar"
 )
 
-// fakeService is a calendar service with one account. What it refuses is said
-// by the credentials: a refresh token such as "revoked" is one.
-type fakeService struct {
-	platform calendar.Platform
-	items    []calendar.Item
-	refusal  *calendar.ErrorKind // what it says to every call; empty: what the credentials say
+// Service is a calendar service with one account. What it refuses is said by the
+// credentials: a refresh token such as "revoked" is one.
+type Service struct {
+	Name    calendar.Platform
+	Items   []calendar.Item
+	Refusal *calendar.ErrorKind // what it says to every call; empty: what the credentials say
 }
 
-func (f *fakeService) Platform() calendar.Platform { return f.platform }
-func (f *fakeService) Traits() calendar.Traits {
+// Platform, Traits and Account implement calendar.Provider.
+func (f *Service) Platform() calendar.Platform { return f.Name }
+func (f *Service) Traits() calendar.Traits {
 	return calendar.Traits{RoundExpands: true, CursorFixesWindow: true, ChannelLife: 7 * 24 * time.Hour}
 }
-func (f *fakeService) Account(connection string, tokens calendar.TokenStore) calendar.Account {
-	return &fakeAccount{service: f, connection: connection, tokens: tokens}
+func (f *Service) Account(connection string, tokens calendar.TokenStore) calendar.Account {
+	return &account{service: f, connection: connection, tokens: tokens}
 }
 
-type fakeAccount struct {
-	service    *fakeService
+type account struct {
+	service    *Service
 	connection string
 	tokens     calendar.TokenStore
 	calendar.BusyReader
@@ -37,7 +41,7 @@ var refusals = map[string]calendar.ErrorKind{
 	"revoked": calendar.Revoked, "no-scope": calendar.PermissionDenied, "no-mailbox": calendar.Unlicensed, "down": calendar.Transient,
 }
 
-func (a *fakeAccount) access(ctx context.Context) error {
+func (a *account) access(ctx context.Context) error {
 	g, err := a.tokens.Grant(ctx, a.connection)
 	if err != nil {
 		return err
@@ -46,23 +50,23 @@ func (a *fakeAccount) access(ctx context.Context) error {
 	if g.ClientSecret == "wrong" {
 		kind = calendar.BadClient
 	}
-	if *a.service.refusal != "" {
-		kind = *a.service.refusal
+	if *a.service.Refusal != "" {
+		kind = *a.service.Refusal
 	}
 	if kind == "" {
 		return nil
 	}
-	return &calendar.Error{Kind: kind, Platform: a.service.platform, Op: "refresh the access token", Reason: "made_up", Message: "the service says no"}
+	return &calendar.Error{Kind: kind, Platform: a.service.Name, Op: "refresh the access token", Reason: "made_up", Message: "the service says no"}
 }
 
-func (a *fakeAccount) Calendars(ctx context.Context) ([]calendar.Info, error) {
+func (a *account) Calendars(ctx context.Context) ([]calendar.Info, error) {
 	return []calendar.Info{
 		{ID: "ada@example.com", Name: "Ada", Email: "ada@example.com", Primary: true, CanWrite: true},
 		{ID: "team", Name: "Team", Email: "ada@example.com"},
 	}, a.access(ctx)
 }
 
-func (a *fakeAccount) Calendar(ctx context.Context, id string) (calendar.Info, error) {
+func (a *account) Calendar(ctx context.Context, id string) (calendar.Info, error) {
 	if err := a.access(ctx); err != nil {
 		return calendar.Info{}, err
 	}
@@ -70,37 +74,37 @@ func (a *fakeAccount) Calendar(ctx context.Context, id string) (calendar.Info, e
 		id = "ada@example.com"
 	}
 	if id == "unknown" {
-		return calendar.Info{}, &calendar.Error{Kind: calendar.NotFound, Platform: a.service.platform, Op: "get calendar", Message: "there is no such calendar"}
+		return calendar.Info{}, &calendar.Error{Kind: calendar.NotFound, Platform: a.service.Name, Op: "get calendar", Message: "there is no such calendar"}
 	}
 	return calendar.Info{ID: id, Name: "Ada", Email: "ada@example.com", Primary: true, TimeZone: "Europe/Berlin", Metadata: json.RawMessage(`{"summary":"Ada"}`)}, nil
 }
 
-func (a *fakeAccount) Round(ctx context.Context, _ calendar.RoundRequest) (calendar.Page, error) {
-	return calendar.Page{Items: a.service.items, Cursor: "c1"}, a.access(ctx)
+func (a *account) Round(ctx context.Context, _ calendar.RoundRequest) (calendar.Page, error) {
+	return calendar.Page{Items: a.service.Items, Cursor: "c1"}, a.access(ctx)
 }
 
-func (a *fakeAccount) Occurrences(ctx context.Context, _ calendar.OccurrenceRequest) (calendar.Page, error) {
+func (a *account) Occurrences(ctx context.Context, _ calendar.OccurrenceRequest) (calendar.Page, error) {
 	return calendar.Page{}, a.access(ctx)
 }
 
-func (a *fakeAccount) Event(context.Context, string, string) (calendar.Item, error) {
-	return calendar.Item{}, &calendar.Error{Kind: calendar.NotFound, Platform: a.service.platform, Op: "get event", Message: "gone"}
+func (a *account) Event(context.Context, string, string) (calendar.Item, error) {
+	return calendar.Item{}, &calendar.Error{Kind: calendar.NotFound, Platform: a.service.Name, Op: "get event", Message: "gone"}
 }
 
-func (a *fakeAccount) Watch(_ context.Context, r calendar.WatchRequest) (calendar.Channel, error) {
+func (a *account) Watch(_ context.Context, r calendar.WatchRequest) (calendar.Channel, error) {
 	return calendar.Channel{ID: r.ID, ProviderID: "0197f000-0000-7000-8000-00000000cafe", Calendar: r.Calendar, Expires: r.Until}, nil
 }
 
-func (a *fakeAccount) Renew(_ context.Context, c calendar.Channel, until time.Time) (calendar.Channel, error) {
+func (a *account) Renew(_ context.Context, c calendar.Channel, until time.Time) (calendar.Channel, error) {
 	c.Expires = until
 	return c, nil
 }
 
-func (a *fakeAccount) Stop(context.Context, calendar.Channel) error { return nil }
+func (a *account) Stop(context.Context, calendar.Channel) error { return nil }
 
-// agenda is what stands in the fake's calendar: a single event with everything,
+// Agenda is what stands in the fake's calendar: a single event with everything,
 // an all-day one without anything, and a series with an exception.
-func agenda(now time.Time) []calendar.Item {
+func Agenda(now time.Time) []calendar.Item {
 	zoom := func(n string) []calendar.Candidate {
 		return []calendar.Candidate{{Source: calendar.FromConference, Text: "https://us02web.zoom.us/j/" + n + "?pwd=abc"}}
 	}

@@ -1,0 +1,84 @@
+// Package outage takes the database away from running servers: it is killed,
+// stands still, or fails a part of what it is asked. What was acknowledged must
+// be there afterwards, and arrive.
+package outage
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"steno/internal/bot"
+	"steno/internal/clock"
+	"steno/internal/record/journal"
+	"steno/internal/store/storetest"
+)
+
+// program is what is tested: the one that the build made, else one built
+// here.
+var program string
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 3 && os.Args[1] == "bot" {
+		os.Exit(playBot(os.Args[3]))
+	}
+	os.Exit(func() int {
+		program = os.Getenv("STENO_TEST_BINARY")
+		if program == "" {
+			dir, err := os.MkdirTemp("", "steno-outage-")
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				return 1
+			}
+			defer os.RemoveAll(dir)
+			program = filepath.Join(dir, "steno")
+			if out, err := exec.Command("go", "build", "-o", program, "steno/cmd/steno").CombinedOutput(); err != nil {
+				fmt.Fprintf(os.Stderr, "build steno: %v\n%s", err, out)
+				return 1
+			}
+		}
+		return storetest.Main(m)
+	}())
+}
+
+// storm reports whether the long forms are asked for.
+func storm() bool { return os.Getenv("STENO_STORM") != "" }
+
+// beside has a test run beside others, but for the long forms, which measure.
+func beside(t *testing.T) {
+	if !storm() {
+		t.Parallel()
+	}
+}
+
+// playBot is a bot whose meeting is over at once: the test is about what the
+// server makes of its journal.
+func playBot(folder string) int {
+	w, old, err := journal.Open(folder, clock.System{})
+	if err != nil {
+		return 1
+	}
+	defer w.Close()
+	if len(old) > 0 && old[len(old)-1].Done != nil {
+		return 0
+	}
+	for _, e := range []journal.Entry{
+		{Session: &journal.Session{N: 1, PID: os.Getpid()}},
+		{State: &journal.State{Code: bot.JoiningCall}},
+		{State: &journal.State{Code: bot.InCall}},
+		{Person: &journal.Person{ID: "a", Name: "Ann"}},
+		{State: &journal.State{Code: bot.Recording}},
+		{State: &journal.State{Code: bot.CallEnded}},
+		{End: &journal.End{Code: bot.EndMeetingEnded, Recorded: true}},
+		{Result: &journal.Result{DurationMS: 3_600_000, Participants: []journal.Speaker{{N: 1, Name: "Ann"}}}},
+		{State: &journal.State{Code: bot.RecordingDone}},
+		{Done: &journal.Done{Status: bot.Completed, Code: bot.EndMeetingEnded}},
+	} {
+		if _, err := w.Append(e); err != nil {
+			return 1
+		}
+	}
+	return 0
+}
