@@ -8,11 +8,10 @@ ALTER TABLE calendars ADD COLUMN edits BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE calendars ADD COLUMN preferred BOOLEAN NOT NULL DEFAULT FALSE;
 
 -- The merged list reads the first events of many calendars from the index alone.
--- What lasts longer than four hours, or all-day events of more than a day, have
--- an index of their own, so that the other need not begin long before the range.
+-- What lasts longer than a day has an index of its own, so that the other need
+-- not begin earlier than a day before the range.
 CREATE INDEX events_agenda ON events (calendar_id, all_day, start_at, id, end_at) WHERE deleted_at IS NULL AND status <> 'cancelled';
-CREATE INDEX events_long ON events (calendar_id, end_at) WHERE deleted_at IS NULL AND status <> 'cancelled'
-    AND end_at - start_at > CASE WHEN all_day THEN 86400000 ELSE 14400000 END;
+CREATE INDEX events_long ON events (calendar_id, end_at) WHERE deleted_at IS NULL AND status <> 'cancelled' AND end_at - start_at > 86400000;
 
 -- What a service said about a month that is not kept current, compressed JSON.
 -- Kept for minutes.
