@@ -131,10 +131,11 @@ var errorsV1 = map[EndCode]string{
 
 // errorV1 is the code as v1 tells it in error.
 func (c EndCode) errorV1() string {
+	c = cmp.Or(c, EndUnknown)
 	if e, ok := errorsV1[c]; ok {
 		return e
 	}
-	return strings.ToLower(string(cmp.Or(c, EndUnknown)))
+	return strings.ToLower(string(c))
 }
 
 // pascal is the code as v1 bots say it: BotNotAccepted (C65).
