@@ -73,7 +73,7 @@ func insert(ctx context.Context, tx calendar.Tx, c calendar.Connection, now time
 	var events []calendar.Event
 	var details []calendar.Details
 	for i := first; i < min(all, first+batch); i++ {
-		start := now.Add(-stretch/2 + stretch*time.Duration(i)/time.Duration(all)).Truncate(time.Minute)
+		start := now.Add(-stretch/2 + stretch/time.Duration(all)*time.Duration(i)).Truncate(time.Minute)
 		e := calendar.Event{
 			ID: ident.New(), TeamID: c.TeamID, CalendarID: c.ID, SeriesID: ident.New(), ProviderID: fmt.Sprintf("%s%08d%s", c.Platform, i, strings.Repeat("x", 90)),
 			Title: fmt.Sprint("Planning ", i), When: calendar.When{Start: start, End: start.Add(45 * time.Minute), Zone: "Europe/Berlin"}, Status: calendar.Confirmed,
