@@ -55,9 +55,10 @@ func (s Unified) Earliest(ctx context.Context, team string, spans []unified.Span
 			q.WriteString(`SELECT * FROM (SELECT id, calendar_id, start_at, all_day FROM events WHERE calendar_id = ` + id + ` AND all_day = ` + kind.allDay +
 				` AND start_at >= ` + arg(from-dayMS) + ` AND start_at < ` + arg(to) + ` AND end_at > ` + arg(from) + ` AND ` + live +
 				` ORDER BY start_at, id LIMIT $2) a` + strconv.Itoa(i) + kind.allDay)
-			q.WriteString(` UNION ALL SELECT * FROM (SELECT id, calendar_id, start_at, all_day FROM events WHERE calendar_id = ` + id + ` AND all_day = ` + kind.allDay +
-				` AND end_at > ` + arg(from) + ` AND start_at < ` + arg(from-dayMS) + ` AND end_at - start_at > 86400000 AND ` + live +
-				` ORDER BY start_at, id LIMIT $2) l` + strconv.Itoa(i) + kind.allDay)
+			// Terms that no index is to be searched by: the one of long events is short.
+			q.WriteString(` UNION ALL SELECT * FROM (SELECT id, calendar_id, start_at, all_day FROM events WHERE calendar_id = ` + id +
+				` AND CASE WHEN all_day THEN TRUE ELSE FALSE END = ` + kind.allDay + ` AND end_at > ` + arg(from) + ` AND start_at + 0 < ` + arg(from-dayMS) +
+				` AND end_at - start_at > 86400000 AND ` + live + ` ORDER BY start_at, id LIMIT $2) l` + strconv.Itoa(i) + kind.allDay)
 		}
 	}
 	// The team was looked at when its connections were read; here it keeps a wrong
