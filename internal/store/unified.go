@@ -27,11 +27,12 @@ func (s Unified) TeamConnections(ctx context.Context, team string) ([]calendar.C
 // live are the terms of the indexes events_agenda and events_long.
 const live = "deleted_at IS NULL AND status <> 'cancelled'"
 
-const dayMS = int64(24 * time.Hour / time.Millisecond)
+// mostLong is how many long events may be under way in a calendar at a time.
+const mostLong = "250"
 
 // Earliest reads all spans in one query, from indexes alone: for each span the
-// first timed events and the first all-day events that begin in it or less than
-// a day before, and what is longer than a day and began earlier.
+// first timed events and the first all-day events that begin in it or a little
+// before, and what is longer than that and began earlier.
 func (s Unified) Earliest(ctx context.Context, team string, spans []unified.Span, limit int) ([]unified.Pick, error) {
 	if len(spans) == 0 {
 		return nil, nil
@@ -46,19 +47,22 @@ func (s Unified) Earliest(ctx context.Context, team string, spans []unified.Span
 		id := arg(p.CalendarID)
 		for _, kind := range []struct {
 			allDay string
+			short  time.Duration // longer ones are in events_long
 			w      calendar.Window
-		}{{"FALSE", p.Window}, {"TRUE", p.Dates}} {
+		}{{"FALSE", 4 * time.Hour, p.Window}, {"TRUE", 24 * time.Hour, p.Dates}} {
 			if q.Len() > 0 {
 				q.WriteString(" UNION ALL ")
 			}
-			from, to := kind.w.Start.UnixMilli(), kind.w.End.UnixMilli()
+			from, before, to := arg(kind.w.Start.UnixMilli()), arg(kind.w.Start.Add(-kind.short).UnixMilli()), arg(kind.w.End.UnixMilli())
 			q.WriteString(`SELECT * FROM (SELECT id, calendar_id, start_at, all_day FROM events WHERE calendar_id = ` + id + ` AND all_day = ` + kind.allDay +
-				` AND start_at >= ` + arg(from-dayMS) + ` AND start_at < ` + arg(to) + ` AND end_at > ` + arg(from) + ` AND ` + live +
-				` ORDER BY start_at, id LIMIT $2) a` + strconv.Itoa(i) + kind.allDay)
-			// Terms that no index is to be searched by: the one of long events is short.
+				` AND start_at >= ` + before + ` AND start_at < ` + to + ` AND end_at > ` + from + ` AND ` + live +
+				` ORDER BY start_at, id LIMIT $2) p` + strconv.Itoa(i) + kind.allDay)
+			// Written so that no other index can serve it. There are few of these; the
+			// bound keeps PostgreSQL from compiling a query that takes no time.
 			q.WriteString(` UNION ALL SELECT * FROM (SELECT id, calendar_id, start_at, all_day FROM events WHERE calendar_id = ` + id +
-				` AND CASE WHEN all_day THEN TRUE ELSE FALSE END = ` + kind.allDay + ` AND end_at > ` + arg(from) + ` AND start_at + 0 < ` + arg(from-dayMS) +
-				` AND end_at - start_at > 86400000 AND ` + live + ` ORDER BY start_at, id LIMIT $2) l` + strconv.Itoa(i) + kind.allDay)
+				` AND CASE WHEN all_day THEN TRUE ELSE FALSE END = ` + kind.allDay + ` AND end_at > ` + from + ` AND start_at + 0 < ` + before +
+				` AND end_at - start_at > CASE WHEN all_day THEN 86400000 ELSE 14400000 END AND ` + live + ` ORDER BY end_at LIMIT ` + mostLong +
+				`) l` + strconv.Itoa(i) + kind.allDay)
 		}
 	}
 	// The team was looked at when its connections were read; here it keeps a wrong
