@@ -27,6 +27,9 @@ func (s Unified) TeamConnections(ctx context.Context, team string) ([]calendar.C
 // live are the terms of the indexes events_agenda and events_long.
 const live = "deleted_at IS NULL AND status <> 'cancelled'"
 
+// mostLong is how many long events may be under way in a calendar at a time.
+const mostLong = "250"
+
 // Earliest reads all spans in one query, from indexes alone: for each span the
 // first timed events and the first all-day events that begin in it or a little
 // before, and what is longer than that and began earlier.
@@ -54,11 +57,12 @@ func (s Unified) Earliest(ctx context.Context, team string, spans []unified.Span
 			q.WriteString(`SELECT * FROM (SELECT id, calendar_id, start_at, all_day FROM events WHERE calendar_id = ` + id + ` AND all_day = ` + kind.allDay +
 				` AND start_at >= ` + before + ` AND start_at < ` + to + ` AND end_at > ` + from + ` AND ` + live +
 				` ORDER BY start_at, id LIMIT $2) p` + strconv.Itoa(i) + kind.allDay)
-			// Written so that no other index can serve it, and in no order, for which
-			// one would be taken: there are few of these.
-			q.WriteString(` UNION ALL SELECT id, calendar_id, start_at, all_day FROM events WHERE calendar_id = ` + id +
+			// Written so that no other index can serve it. There are few of these; the
+			// bound keeps PostgreSQL from compiling a query that takes no time.
+			q.WriteString(` UNION ALL SELECT * FROM (SELECT id, calendar_id, start_at, all_day FROM events WHERE calendar_id = ` + id +
 				` AND CASE WHEN all_day THEN TRUE ELSE FALSE END = ` + kind.allDay + ` AND end_at > ` + from + ` AND start_at + 0 < ` + before +
-				` AND end_at - start_at > CASE WHEN all_day THEN 86400000 ELSE 14400000 END AND ` + live)
+				` AND end_at - start_at > CASE WHEN all_day THEN 86400000 ELSE 14400000 END AND ` + live + ` ORDER BY end_at LIMIT ` + mostLong +
+				`) l` + strconv.Itoa(i) + kind.allDay)
 		}
 	}
 	// The team was looked at when its connections were read; here it keeps a wrong
