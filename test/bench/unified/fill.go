@@ -61,6 +61,9 @@ func (s *stand) fill(ctx context.Context, events int) error {
 			}
 		}
 	}
+	if s.sqlite {
+		return nil // nobody does there what autovacuum does on PostgreSQL
+	}
 	return s.store.DB.InTx(ctx, func(tx *store.Tx) error {
 		_, err := tx.Exec(ctx, "ANALYZE")
 		return err

@@ -107,13 +107,14 @@ func run(o options) error {
 
 // stand is the server under test.
 type stand struct {
-	store store.Unified
-	team  string
-	conns []calendar.Connection
-	key   string
-	url   string
-	web   *http.Server
-	http  *http.Client
+	store  store.Unified
+	sqlite bool
+	team   string
+	conns  []calendar.Connection
+	key    string
+	url    string
+	web    *http.Server
+	http   *http.Client
 }
 
 func measure(o options, so store.Options, name string, events int) error {
@@ -128,6 +129,7 @@ func measure(o options, so store.Options, name string, events int) error {
 		return err
 	}
 	defer s.web.Close()
+	s.sqlite = name == "SQLite"
 	if err := s.fill(ctx, events); err != nil {
 		return err
 	}
