@@ -2,10 +2,6 @@ package sdk
 
 import (
 	"encoding/json"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"testing"
@@ -46,29 +42,13 @@ func TestTheCalendarsOfV1WithThePublishedSDK(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	base, err := url.Parse(s.Base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	watch := &contract.Watch{Failed: t.Errorf}
-	proxy := httputil.NewSingleHostReverseProxy(base)
-	proxy.Transport = watch.Transport(http.DefaultTransport)
-	web := httptest.NewServer(proxy)
-	t.Cleanup(web.Close)
+	base, watch := serve(t, s)
 	account, err := json.Marshal(map[string]string{"oauth_client_id": a.ClientID, "oauth_client_secret": a.ClientSecret, "oauth_refresh_token": a.RefreshToken})
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "node", "calendars-v1.mjs")
-	cmd.Env = append(os.Environ(), "MB_URL="+web.URL, "MB_KEY="+key, "MB_ACCOUNT="+string(account))
+	cmd.Env = append(os.Environ(), "MB_URL="+base, "MB_KEY="+key, "MB_ACCOUNT="+string(account))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("node calendars-v1.mjs: %v\n%s\nthe server's log:\n%s", err, out, s.Log())
 	}

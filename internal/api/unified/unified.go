@@ -150,7 +150,7 @@ func refuse(r door.Refusal) door.Problem {
 		return &Problem{Message: door.TooSlow, Code: codeTimeout, status: r.Status}
 	}
 	if len(r.Issues) == 0 {
-		return &Problem{Message: internalPhrase, Code: codeInternal, status: http.StatusInternalServerError}
+		return &Problem{Message: door.Phrase, Code: codeInternal, status: http.StatusInternalServerError}
 	}
 	var text []string
 	for _, i := range r.Issues[:min(len(r.Issues), maxIssues)] {
