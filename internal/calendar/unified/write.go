@@ -66,7 +66,7 @@ func (s *Service) Create(ctx context.Context, team, key string, n NewEvent) (Eve
 	if err := n.check(true); err != nil {
 		return Event{}, err
 	}
-	return s.once(ctx, team, key, n, func(ctx context.Context, requestID string) (Event, error) {
+	return s.once(ctx, team, key, n, func(ctx context.Context, requestID string, _ bool) (Event, error) {
 		c, err := s.target(ctx, team, n.Provider, n.CalendarID)
 		if err != nil {
 			return Event{}, err
@@ -140,14 +140,20 @@ func (s *Service) write(ctx context.Context, team string, c calendar.Connection,
 }
 
 // Update changes an event, an occurrence, or a series from there on or as a
-// whole.
-func (s *Service) Update(ctx context.Context, team string, p calendar.Platform, id string, scope Scope, d Draft) (Event, error) {
+// whole. key is the caller's own for this request, or empty.
+func (s *Service) Update(ctx context.Context, team, key string, p calendar.Platform, id string, scope Scope, d Draft) (Event, error) {
 	if err := d.check(false); err != nil {
 		return Event{}, err
 	}
 	if err := scope.check(); err != nil {
 		return Event{}, err
 	}
+	return s.once(ctx, team, key, alteration{"update", p, id, scope, &d}, func(ctx context.Context, _ string, _ bool) (Event, error) {
+		return s.update(ctx, team, p, id, scope, d)
+	})
+}
+
+func (s *Service) update(ctx context.Context, team string, p calendar.Platform, id string, scope Scope, d Draft) (Event, error) {
 	f, err := s.find(ctx, team, p, id, true)
 	if err != nil {
 		return Event{}, err
@@ -318,11 +324,22 @@ func repeatable(f found, what string) string {
 }
 
 // Delete removes an event, an occurrence, or a series from there on or as a
-// whole.
-func (s *Service) Delete(ctx context.Context, team string, p calendar.Platform, id string, scope Scope) error {
+// whole. key is the caller's own for this request, or empty.
+func (s *Service) Delete(ctx context.Context, team, key string, p calendar.Platform, id string, scope Scope) error {
 	if err := scope.check(); err != nil {
 		return err
 	}
+	_, err := s.once(ctx, team, key, alteration{"delete", p, id, scope, nil}, func(ctx context.Context, _ string, again bool) (Event, error) {
+		err := s.remove(ctx, team, p, id, scope)
+		if again && fail.Is(err, fail.NotFound) {
+			err = nil // an earlier try has done it
+		}
+		return Event{}, err
+	})
+	return err
+}
+
+func (s *Service) remove(ctx context.Context, team string, p calendar.Platform, id string, scope Scope) error {
 	f, err := s.find(ctx, team, p, id, true)
 	if err != nil {
 		return err
