@@ -50,7 +50,7 @@ var rules = []rule{
 		why: "what surfaces share knows none of them",
 	},
 	{
-		from: []string{"internal/runtime/session/...", "internal/record/...", "internal/browser/...", "internal/platform/..."},
+		from: []string{"internal/runtime/session/...", "internal/record/...", "internal/browser/...", "internal/platform/...", "internal/stream/..."},
 		to:   []string{"internal/store/...", "internal/job/...", "internal/seal/...", "internal/account/...", "internal/api/..."},
 		why:  "a bot process holds no database handle and no secret but its own; that is why `steno record` works without a server",
 	},

@@ -135,7 +135,7 @@ func Serves(path string) bool { return path == base || strings.HasPrefix(path, b
 
 // Panicked answers a request whose handler panicked.
 func (s *Surface) Panicked(w http.ResponseWriter, _ *http.Request) {
-	write(w, &Problem{Message: internalPhrase, Code: codeInternal, status: http.StatusInternalServerError})
+	write(w, &Problem{Message: door.Phrase, Code: codeInternal, status: http.StatusInternalServerError})
 }
 
 // write answers outside of the door.
