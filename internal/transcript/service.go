@@ -81,8 +81,12 @@ const (
 	RefusedAudio ErrorKind = "refused_audio"
 	// RefusedRequest: the service does not take the options.
 	RefusedRequest ErrorKind = "refused_request"
-	// Gone: there is no such job or upload at the service (any more).
+	// Gone: there is no such job or upload at the service (any more). Submitting
+	// anew, without Request.Upload, helps.
 	Gone ErrorKind = "gone"
+	// JobFailed: the service gave the job up by its own fault. Submitting anew may
+	// help, asking again does not.
+	JobFailed ErrorKind = "job_failed"
 )
 
 // Error is a failed call to a service. It holds no secret, and nothing of what
