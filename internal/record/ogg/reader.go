@@ -74,6 +74,26 @@ func (o *Reader) Next() (Packet, error) {
 	}
 }
 
+// Length walks through a stream and returns how long what is heard of it is, in
+// samples.
+func Length(r io.Reader) (int64, error) {
+	o, err := NewReader(r)
+	if err != nil {
+		return 0, err
+	}
+	end := int64(0)
+	for {
+		p, err := o.Next()
+		if errors.Is(err, io.EOF) {
+			return end, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		end = p.At + int64(p.Len)
+	}
+}
+
 // unread gives a packet back, to be returned by Next again.
 func (o *Reader) unread(p Packet) { o.held = &p }
 

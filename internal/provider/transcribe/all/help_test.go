@@ -10,7 +10,7 @@ import (
 
 	"steno/internal/provider/transcribe"
 	"steno/internal/provider/transcribe/all"
-	"steno/internal/record/ogg"
+	"steno/internal/record/ogg/oggtest"
 	"steno/internal/transcript"
 	"steno/simulator/service"
 	"steno/simulator/transcription"
@@ -78,29 +78,11 @@ func polite() transcription.Options {
 // audio is an Ogg Opus file with a voice in the spans.
 func audio(t testing.TB, length time.Duration, voice ...transcript.Span) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	w, err := ogg.NewWriter(&b, 1, ogg.PreSkip, 50, 1)
-	if err != nil {
-		t.Fatal(err)
+	var list [][2]time.Duration
+	for _, v := range voice {
+		list = append(list, [2]time.Duration{v.From, v.To})
 	}
-	loud := append([]byte{0xf8}, bytes.Repeat([]byte{0x55}, 60)...)
-	n := int(length / (20 * time.Millisecond))
-	for i := range n {
-		at := time.Duration(i) * 20 * time.Millisecond
-		p := ogg.Silence
-		for _, v := range voice {
-			if at >= v.From && at < v.To {
-				p = loud
-			}
-		}
-		if err := w.Add(p, ogg.SilenceSamples); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.End(uint64(n * ogg.SilenceSamples)); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	return oggtest.File(t, length, list...)
 }
 
 func request(tag string, b []byte) transcript.Request {
