@@ -22,7 +22,7 @@ type rule struct {
 	why    string
 }
 
-var rooms = []string{"internal/bot", "internal/meeting", "internal/webhook", "internal/artifact", "internal/account", "internal/calendar", "internal/calendar/unified", "internal/quota", "internal/zoom"}
+var rooms = []string{"internal/bot", "internal/meeting", "internal/webhook", "internal/artifact", "internal/account", "internal/calendar", "internal/calendar/unified", "internal/quota", "internal/zoom", "internal/transcript"}
 
 var rules = []rule{
 	{
@@ -66,7 +66,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"simulator/..."},
-		to:   []string{"internal/calendar/...", "internal/provider/...", "internal/meeting/...", "internal/store/...", "internal/api/...", "internal/app/..."},
+		to:   []string{"internal/calendar/...", "internal/transcript/...", "internal/record/...", "internal/provider/...", "internal/meeting/...", "internal/store/...", "internal/api/...", "internal/app/..."},
 		why:  "simulators and the product's clients meet at the protocol only; what they shared would be wrong in both",
 	},
 	{

@@ -34,3 +34,12 @@ func TestV1HearsOfItsOwnStatusesOnly(t *testing.T) {
 		t.Errorf("told of %s", got)
 	}
 }
+
+func TestV1NamesEachSpeakerOnce(t *testing.T) {
+	for given, want := range map[string]string{"": "", "Ada": "Ada", "Ada Grace Ada": "Ada Grace"} {
+		got := distinct(strings.Fields(given))
+		if got == nil || strings.Join(got, " ") != want {
+			t.Errorf("%q: %v", given, got)
+		}
+	}
+}

@@ -49,7 +49,7 @@ func TestAFeedShowsTheCalendarsToWhoeverHasItsToken(t *testing.T) {
 		c, cal := d.connect(t, calendar.Google, "ada@example.com")
 		id := must[string](t)(cal.Add(once(1, monday.Add(3*time.Hour))))
 		must[string](t)(cal.Add(standup(2)))
-		must[string](t)(cal.Add(truth.Event{Content: truth.Content{Title: "Fair", AllDay: true, Start: monday.Truncate(24 * time.Hour).AddDate(0, 0, 3), End: monday.Truncate(24 * time.Hour).AddDate(0, 0, 5)}}))
+		must[string](t)(cal.Add(truth.Event{Content: truth.Content{Title: "Fair", AllDay: true, Start: monday.Truncate(24*time.Hour).AddDate(0, 0, 3), End: monday.Truncate(24*time.Hour).AddDate(0, 0, 5)}}))
 		d.sync(t, c.ID)
 
 		feed, url := d.feedURL(t, d.ok(t, "POST", "/feeds", `{"name":"Team"}`))

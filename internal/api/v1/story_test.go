@@ -225,6 +225,21 @@ func TestABotsOwnAddressIsToldWithTheKeyThatSentIt(t *testing.T) {
 		if h := s.deliver(t, 1)[0]; h.path != "/own" || h.body != `{"event":"transcription_complete","data":{"bot_id":"`+id+`"}}` {
 			t.Errorf("%+v", h)
 		}
+		err = db.Read(t.Context(), func(q store.Querier) error {
+			for _, query := range []string{"SELECT secret FROM webhook_endpoints", "SELECT webhook_key || config FROM bot_configs", "SELECT MAX(secret) FROM webhook_deliveries"} {
+				var stored string
+				if err := q.QueryRow(t.Context(), query).Scan(&stored); err != nil {
+					return err
+				}
+				if stored == "" || strings.Contains(stored, s.key) || strings.Contains(stored, first) {
+					t.Errorf("%s: %q", query, stored)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		// The delivery log knows of it, shows no key, and can send it again.
 		history := webhook.History{Store: db, Clock: clock.Func(func() time.Time { return s.now })}
 		log, err := history.List(t.Context(), s.team.ID, webhook.Query{Limit: 10})
