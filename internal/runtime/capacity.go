@@ -25,6 +25,7 @@ const (
 	cpuVideo  = 10
 	cpuAudio  = 6 // at most 5 measured
 	cpuScreen = 40
+	cpuStream = 2 // more; 1.1 measured
 	memoryBot = 350 << 20
 
 	// What bots may take of the machine; the rest is for the server, the
@@ -47,6 +48,9 @@ func cost(spec bot.Spec) load {
 		cpu = cpuScreen
 	case spec.Mode == bot.AudioOnly:
 		cpu = cpuAudio
+	}
+	if spec.Streaming != nil {
+		cpu += cpuStream
 	}
 	return load{bots: 1, cpu: float64(cpu), memory: memoryBot}
 }

@@ -82,6 +82,7 @@ func TestCapacity(t *testing.T) {
 		{"two cores, video", capacity(0, 2, 24<<30), video, 9},
 		{"two cores, audio", capacity(0, 2, 24<<30), audio, 15},
 		{"two cores, screen", capacity(0, 2, 24<<30), screen, 2},
+		{"two cores, streamed audio", capacity(0, 2, 24<<30), cost(bot.Spec{Mode: bot.AudioOnly, Streaming: &bot.Streaming{}}), 11},
 		{"little memory", capacity(0, 16, 2<<30), audio, 4},
 		{"tiny machine carries one", capacity(0, 1, 100<<20), screen, 1},
 		{"operator's number", capacity(3, 64, 1<<40), screen, 3},

@@ -60,6 +60,7 @@ func newMixer(to int) *mixer {
 func (m *mixer) hear(now int64, s tracks.Sound) {
 	t := m.voices[s.Track]
 	if t == nil {
+		m.forget()
 		t = &track{codec: strings.ToLower(s.Codec)}
 		m.voices[s.Track] = t
 	}
@@ -86,6 +87,16 @@ func (m *mixer) hear(now int64, s tracks.Sound) {
 	}
 	t.begun, t.rtp, t.at = true, s.RTP, at
 	m.add(at, pcm)
+}
+
+// forget drops those who have not been heard for a minute: a track has a decoder
+// of its own, and tracks come and go.
+func (m *mixer) forget() {
+	for id, t := range m.voices {
+		if t.at < m.base-60*rate {
+			delete(m.voices, id)
+		}
+	}
 }
 
 func silent(pcm []float32) bool {
