@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"steno/internal/account"
 	"steno/internal/api/door"
@@ -54,6 +55,15 @@ const (
 	internalPhrase   = "something went wrong on our side; the request id helps to find it in the log"
 )
 
+// brief cuts what repeats what the client has sent.
+func brief(text string) string {
+	const most = 2000
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
+
 // codes are this surface's words for what other rooms call differently.
 var codes = map[string]string{
 	account.CodeUnauthorized: codeUnauthorized, account.CodeForbidden: codeForbidden, bot.CodeValidation: unified.CodeValidation,
@@ -80,7 +90,7 @@ func (s *Surface) problem(ctx context.Context, err error) *Problem {
 	if status == http.StatusInternalServerError {
 		return &Problem{Message: internalPhrase, Code: codeInternal, status: status}
 	}
-	p := &Problem{Message: f.Message, Code: f.Code, status: status}
+	p := &Problem{Message: brief(f.Message), Code: f.Code, status: status}
 	if own, ok := codes[f.Code]; ok {
 		p.Code = own
 	}
