@@ -22,7 +22,7 @@ type rule struct {
 	why    string
 }
 
-var rooms = []string{"internal/bot", "internal/meeting", "internal/webhook", "internal/artifact", "internal/account", "internal/calendar", "internal/calendar/unified", "internal/quota", "internal/zoom"}
+var rooms = []string{"internal/bot", "internal/meeting", "internal/webhook", "internal/artifact", "internal/account", "internal/calendar", "internal/calendar/unified", "internal/quota", "internal/zoom", "internal/transcript"}
 
 var rules = []rule{
 	{
@@ -50,7 +50,7 @@ var rules = []rule{
 		why: "what surfaces share knows none of them",
 	},
 	{
-		from: []string{"internal/runtime/session/...", "internal/record/...", "internal/browser/...", "internal/platform/..."},
+		from: []string{"internal/runtime/session/...", "internal/record/...", "internal/browser/...", "internal/platform/...", "internal/stream/..."},
 		to:   []string{"internal/store/...", "internal/job/...", "internal/seal/...", "internal/account/...", "internal/api/..."},
 		why:  "a bot process holds no database handle and no secret but its own; that is why `steno record` works without a server",
 	},
@@ -66,7 +66,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"simulator/..."},
-		to:   []string{"internal/calendar/...", "internal/provider/...", "internal/meeting/...", "internal/store/...", "internal/api/...", "internal/app/..."},
+		to:   []string{"internal/calendar/...", "internal/transcript/...", "internal/record/...", "internal/provider/...", "internal/meeting/...", "internal/store/...", "internal/api/...", "internal/app/..."},
 		why:  "simulators and the product's clients meet at the protocol only; what they shared would be wrong in both",
 	},
 	{

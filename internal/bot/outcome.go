@@ -32,6 +32,7 @@ const (
 	EndRecordingStart   EndCode = "RECORDING_START_TIMEOUT"
 
 	EndTranscriptionFailed EndCode = "TRANSCRIPTION_FAILED"
+	EndStreamingSetup      EndCode = "STREAMING_SETUP_FAILED"
 
 	// Refused at the time of joining.
 	EndInsufficientTokens EndCode = "INSUFFICIENT_TOKENS"
@@ -67,6 +68,7 @@ var texts = map[EndCode]string{
 	EndForceKilled:      "The bot was killed.",
 	EndGeneralError:     "The bot ended with an error.",
 	EndExitBeforeRecord: "The bot left the meeting before it recorded anything.",
+	EndStreamingSetup:   "The streaming of the bot cannot be set up.",
 	EndDiskFull:         "The disk of the bot's host is full.",
 	EndMissed:           "No server was there to start the bot in time.",
 }

@@ -149,7 +149,7 @@ func Serves(path string) bool { return path == base || strings.HasPrefix(path, b
 
 // Panicked answers a request whose handler panicked.
 func (s *Surface) Panicked(w http.ResponseWriter, _ *http.Request) {
-	write(w, &Problem{Message: internalPhrase, Code: codeInternal, status: http.StatusInternalServerError})
+	write(w, &Problem{Message: door.Phrase, Code: codeInternal, status: http.StatusInternalServerError})
 }
 
 // write answers outside of the door.
@@ -179,7 +179,7 @@ func refuse(r door.Refusal) door.Problem {
 		return &Problem{Message: door.TooSlow, Code: codeTimeout, status: r.Status}
 	}
 	if len(r.Issues) == 0 {
-		return &Problem{Message: internalPhrase, Code: codeInternal, status: http.StatusInternalServerError}
+		return &Problem{Message: door.Phrase, Code: codeInternal, status: http.StatusInternalServerError}
 	}
 	var text []string
 	for _, i := range r.Issues[:min(len(r.Issues), maxIssues)] {

@@ -13,12 +13,14 @@ import (
 	"steno/internal/quota"
 	"steno/internal/store/storetest"
 	"steno/test/contract"
+	"steno/test/hostile"
 )
 
 // Every operation is in the reference, at the documented place, and answers with
 // every status that it can: the stand's watch holds each answer against the
 // reference. The operations of the reference that are not served are named.
 func TestEveryOperationAnswersAsTheReferenceSays(t *testing.T) {
+	hostile.OneByOne(t)
 	seen, ref := &contract.Watch{}, contract.LoadV1()
 	shared := newWorld(t, storetest.SQLite(t)) // for requests that change nothing
 	broken, limited := shared.broken(t), newWorld(t, storetest.SQLite(t))

@@ -59,6 +59,7 @@ func chosen(place, value string, of uint32) bool {
 // is no panic, the refusal is of moderate size and in the words of v1, and what
 // was taken in can be read.
 func TestHostileRequestsBreakNothing(t *testing.T) {
+	hostile.OneByOne(t)
 	a := &attack{world: newWorld(t, storetest.SQLite(t)), t: t, sent: map[int]int{}}
 	for _, o := range a.operations(t) {
 		if o.id == "delete_calendar" {
@@ -75,6 +76,7 @@ func TestHostileRequestsBreakNothing(t *testing.T) {
 // On PostgreSQL, what differs there: texts that it cannot store, numbers that it
 // cannot hold, filters.
 func TestHostileTextsOnPostgreSQL(t *testing.T) {
+	hostile.OneByOne(t)
 	db, err := store.Open(t.Context(), store.Options{DatabaseURL: storetest.PostgresURL(t)})
 	if err != nil {
 		t.Fatal(err)

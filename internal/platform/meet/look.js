@@ -100,7 +100,7 @@
     reconnect: said(pack.reconnect_texts, all),
     signals: Object.entries(pack.signals).filter(([, s]) => document.querySelector(s)).map(([k]) => k),
     name: field ? { selector: field.selector, value: field.element.value } : null,
-    mic: selector(sel.mic_on), cam: selector(sel.cam_on),
+    mic: selector(sel.mic_on), mic_off: selector(sel.mic_off), cam: selector(sel.cam_on),
     intro: dialogs.length > 0 ? dialogs.map((d) => named(d, pack.intro_buttons)).find((b) => b) || null : named(document, pack.intro_buttons),
     join: named(document, pack.join_buttons),
     consent: choice(pack.consent_texts, pack.consent_buttons),

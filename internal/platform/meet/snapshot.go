@@ -20,7 +20,8 @@ type snapshot struct {
 	People    []tile    `json:"people"`
 	Messages  []chatMsg `json:"messages"`
 	Name      *field    `json:"name"`
-	Mic       string    `json:"mic"` // selector of the switch while it is on
+	Mic       string    `json:"mic"`     // selector of the switch while it is on
+	MicOff    string    `json:"mic_off"` // the same while it is off
 	Cam       string    `json:"cam"`
 	Intro     *button   `json:"intro"`
 	Join      *button   `json:"join"`

@@ -61,6 +61,9 @@ func (s *stand) fill(ctx context.Context, events int) error {
 			}
 		}
 	}
+	if s.sqlite {
+		return nil // nobody does there what autovacuum does on PostgreSQL
+	}
 	return s.store.DB.InTx(ctx, func(tx *store.Tx) error {
 		_, err := tx.Exec(ctx, "ANALYZE")
 		return err
@@ -73,7 +76,7 @@ func insert(ctx context.Context, tx calendar.Tx, c calendar.Connection, now time
 	var events []calendar.Event
 	var details []calendar.Details
 	for i := first; i < min(all, first+batch); i++ {
-		start := now.Add(-stretch/2 + stretch*time.Duration(i)/time.Duration(all)).Truncate(time.Minute)
+		start := now.Add(-stretch/2 + stretch/time.Duration(all)*time.Duration(i)).Truncate(time.Minute)
 		e := calendar.Event{
 			ID: ident.New(), TeamID: c.TeamID, CalendarID: c.ID, SeriesID: ident.New(), ProviderID: fmt.Sprintf("%s%08d%s", c.Platform, i, strings.Repeat("x", 90)),
 			Title: fmt.Sprint("Planning ", i), When: calendar.When{Start: start, End: start.Add(45 * time.Minute), Zone: "Europe/Berlin"}, Status: calendar.Confirmed,

@@ -4,7 +4,7 @@
 // Beside it run the bare queries, without HTTP, merging and JSON. Both run in
 // this process and take turns, so that whatever else the machine does hits both.
 //
-//	go run ./test/bench/unified [-requests 1000] [-clients 4] [-profile cpu.pprof]
+//	go run ./test/bench/unified [-events 100000] [-requests 1000] [-clients 4] [-profile cpu.pprof]
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 	"os"
 	"runtime/pprof"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -34,6 +35,7 @@ import (
 )
 
 type options struct {
+	events            []int
 	requests, clients int
 	profile           string
 }
@@ -43,6 +45,12 @@ const goal = 30 * time.Millisecond
 
 func main() {
 	var o options
+	o.events = []int{1_000, 10_000, 100_000}
+	flag.Func("events", "only this number of events stored", func(text string) error {
+		n, err := strconv.Atoi(text)
+		o.events = []int{n}
+		return err
+	})
 	flag.IntVar(&o.requests, "requests", 1000, "requests of each kind and size")
 	flag.IntVar(&o.clients, "clients", 4, "clients at a time, for the second row")
 	flag.StringVar(&o.profile, "profile", "", "file for a CPU profile")
@@ -69,7 +77,7 @@ func run(o options) error {
 		defer pprof.StopCPUProfile()
 	}
 	fmt.Println("| database | events stored | clients | what | p50 ms | p95 ms | p99 ms | times the queries (p50) |\n|---|---|---|---|---|---|---|---|")
-	for _, events := range []int{1_000, 10_000, 100_000} {
+	for _, events := range o.events {
 		dir, err := os.MkdirTemp("", "steno-bench-")
 		if err != nil {
 			return err
@@ -82,7 +90,7 @@ func run(o options) error {
 			return fmt.Errorf("SQLite, %d events: %w", events, err)
 		}
 	}
-	for _, events := range []int{1_000, 10_000, 100_000} {
+	for _, events := range o.events {
 		url, drop, err := storetest.Database()
 		if err != nil {
 			return err
@@ -99,13 +107,14 @@ func run(o options) error {
 
 // stand is the server under test.
 type stand struct {
-	store store.Unified
-	team  string
-	conns []calendar.Connection
-	key   string
-	url   string
-	web   *http.Server
-	http  *http.Client
+	store  store.Unified
+	sqlite bool
+	team   string
+	conns  []calendar.Connection
+	key    string
+	url    string
+	web    *http.Server
+	http   *http.Client
 }
 
 func measure(o options, so store.Options, name string, events int) error {
@@ -120,6 +129,7 @@ func measure(o options, so store.Options, name string, events int) error {
 		return err
 	}
 	defer s.web.Close()
+	s.sqlite = name == "SQLite"
 	if err := s.fill(ctx, events); err != nil {
 		return err
 	}
