@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"steno/internal/account"
 	v1 "steno/internal/api/v1"
@@ -110,6 +111,18 @@ func (s *stand) revoked(t *testing.T) string {
 	if err := s.accounts.RevokeKey(t.Context(), keys[len(keys)-1].ID); err != nil {
 		t.Fatal(err)
 	}
+	return key
+}
+
+// expired returns a key of the team whose time is over.
+func (s *stand) expired(t *testing.T) string {
+	t.Helper()
+	end := s.now.Add(time.Second)
+	key, _, err := s.accounts.CreateKey(t.Context(), account.NewKey{TeamID: s.team.ID, Name: "test", Permission: account.Full, ExpiresAt: &end})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.now = end
 	return key
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"steno/internal/calendar"
 	"steno/internal/calendar/rrule"
+	"steno/internal/clock"
 	"steno/internal/fail"
 )
 
@@ -279,7 +280,7 @@ func (d Draft) move(ch *calendar.Change, f found, master calendar.Item, scope Sc
 	if w.AllDay != f.item.When.AllDay {
 		return fail.New(fail.Invalid, CodeValidation, "startTime: a series cannot be turned from times to whole days, or back; delete it and make a new one")
 	}
-	loc, err := time.LoadLocation(zone)
+	loc, err := clock.Zone(zone)
 	if err != nil || w.AllDay {
 		loc = time.UTC
 	}
@@ -375,7 +376,7 @@ func (d Draft) when(c calendar.Connection, old calendar.When) (calendar.When, er
 	if w.Zone == "" {
 		w.Zone = "UTC"
 	}
-	loc, err := time.LoadLocation(w.Zone)
+	loc, err := clock.Zone(w.Zone)
 	if err != nil {
 		return w, fail.New(fail.Invalid, CodeValidation, "timeZone: %q is not known; use an IANA name such as Europe/Berlin", w.Zone)
 	}
@@ -444,7 +445,7 @@ func (d Draft) check(whole bool) error {
 		}
 	}
 	if d.Zone != "" {
-		if _, err := time.LoadLocation(d.Zone); err != nil || strings.EqualFold(d.Zone, "local") {
+		if _, err := clock.Zone(d.Zone); err != nil || strings.EqualFold(d.Zone, "local") {
 			return errors.Join(bad("timeZone: %q is not known; use an IANA name such as Europe/Berlin", d.Zone))
 		}
 	}

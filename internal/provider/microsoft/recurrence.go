@@ -8,6 +8,7 @@ import (
 
 	"steno/internal/calendar"
 	"steno/internal/calendar/rrule"
+	"steno/internal/clock"
 )
 
 // patterned is Graph's patternedRecurrence.
@@ -79,7 +80,7 @@ func local(t time.Time, w calendar.When) time.Time {
 	if w.AllDay {
 		return t
 	}
-	loc, err := time.LoadLocation(w.Zone)
+	loc, err := clock.Zone(w.Zone)
 	if err != nil {
 		loc = time.UTC
 	}
