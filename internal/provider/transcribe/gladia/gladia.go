@@ -99,10 +99,11 @@ func (c *Client) create(ctx context.Context, r transcript.Request) (string, erro
 	if err != nil {
 		return "", err
 	}
-	meta := map[string]json.RawMessage{}
-	if raw := body["custom_metadata"]; len(raw) > 0 && json.Unmarshal(raw, &meta) != nil || meta == nil {
-		meta = map[string]json.RawMessage{}
+	meta, err := c.Custom(call.Op, body["custom_metadata"])
+	if err != nil {
+		return "", err
 	}
+	delete(meta, tagName)
 	transcribe.Default(meta, tagName, r.Tag)
 	delete(body, "custom_metadata")
 	transcribe.Default(body, "custom_metadata", meta)
