@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"steno/internal/clock"
+	"steno/internal/ident"
 	"steno/internal/netguard"
 	"steno/internal/provider/transcribe"
 	"steno/internal/provider/transcribe/all"
@@ -55,12 +56,8 @@ func (c *transcribeCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer service.Close()
-	path, err := filepath.Abs(c.Folder)
-	if err != nil {
-		return err
-	}
 	files, err := scribe.Run(ctx, scribe.Options{
-		Head:   transcript.Head{BotID: filepath.Base(path), Provider: c.Service, CreatedAt: clock.System{}.Now()},
+		Head:   transcript.Head{BotID: ident.New(), Provider: c.Service, CreatedAt: clock.System{}.Now()},
 		Voices: voices, Meeting: meeting, Service: service, Key: c.Key, Custom: params, Keep: c.Keep,
 		Work: work, Out: c.Folder,
 		Progress: func(done, all int) { fmt.Fprintf(os.Stderr, "transcribed %d of %d parts\n", done, all) },
