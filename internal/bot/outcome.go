@@ -30,6 +30,7 @@ const (
 	EndExitBeforeRecord EndCode = "EXITING_MEETING_BEFORE_RECORD"
 	EndUnknown          EndCode = "UNKNOWN_ERROR"
 	EndRecordingStart   EndCode = "RECORDING_START_TIMEOUT"
+	EndWaitingForHost   EndCode = "WAITING_FOR_HOST_TIMEOUT"
 
 	EndTranscriptionFailed EndCode = "TRANSCRIPTION_FAILED"
 

@@ -78,7 +78,7 @@ func (v *visit) run(ctx context.Context) (verdict, error) {
 func (v *visit) prepare(ctx context.Context) error {
 	s := v.s
 	var err error
-	if v.adapter, err = s.opt.Tools.Adapter(s.spec.Platform); err != nil {
+	if v.adapter, err = s.opt.Tools.Adapter(s.spec); err != nil {
 		return &platform.Refusal{Code: bot.EndInvalidURL, Reason: err.Error()}
 	}
 	if err = v.engine(ctx); err != nil {
