@@ -47,7 +47,7 @@ func (a *Adapter) post(ctx context.Context, page platform.Page, text string) err
 	if err != nil {
 		return err
 	}
-	if s.ChatField == "" {
+	if s.ChatField == "" && s.ChatOff == "" {
 		if s.ChatOpen == "" {
 			return platform.ErrNoChat
 		}
@@ -56,12 +56,18 @@ func (a *Adapter) post(ctx context.Context, page platform.Page, text string) err
 		}
 	}
 	for s.ChatField == "" {
+		if s.ChatOff != "" {
+			return platform.ErrNoChat
+		}
 		if err := wait(ctx, pollEvery); err != nil {
 			return fmt.Errorf("%w: %w", errNoChat, err)
 		}
 		if s, err = a.look(ctx, page); err != nil {
 			return err
 		}
+	}
+	if len(a.pack.Selectors.ChatSend) == 0 {
+		return page.Type(ctx, s.ChatField, text+"\n")
 	}
 	if err := page.Type(ctx, s.ChatField, text); err != nil {
 		return err

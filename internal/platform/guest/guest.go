@@ -119,7 +119,7 @@ func (a *Adapter) step(ctx context.Context, page platform.Page, s snapshot) erro
 	answers := a.answers(s, pack.Joining)
 	switch {
 	case len(answers) > 0:
-		return a.press(ctx, page, &answers[0])
+		return a.pressAll(ctx, page, answers)
 	case s.Passcode != nil && !a.coded:
 		return a.typePasscode(ctx, page, s.Passcode)
 	case s.Name != nil && s.Name.Value != a.name && a.typed < 3: // a long one is cut by the page
@@ -179,6 +179,16 @@ func (a *Adapter) answers(s snapshot, when pack.Moment) []button {
 	return list
 }
 
+// pressAll clicks all: one may lie below another.
+func (a *Adapter) pressAll(ctx context.Context, page platform.Page, list []button) error {
+	for _, b := range list {
+		if err := a.press(ctx, page, &b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // press clicks a dialog's button, but not the same one twice within a second:
 // dialogs take a moment to go.
 func (a *Adapter) press(ctx context.Context, page platform.Page, b *button) error {
@@ -205,10 +215,8 @@ func (a *Adapter) Observe(ctx context.Context, page platform.Page) (platform.Obs
 	if err != nil {
 		return platform.Observation{}, err
 	}
-	for _, b := range a.answers(s, pack.Staying) {
-		if err := a.press(ctx, page, &b); err != nil {
-			return platform.Observation{}, err
-		}
+	if err := a.pressAll(ctx, page, a.answers(s, pack.Staying)); err != nil {
+		return platform.Observation{}, err
 	}
 	v := judge(a.pack, s, a.inCall)
 	switch {
@@ -233,6 +241,9 @@ func (a *Adapter) report(s snapshot, v verdict) platform.Observation {
 	a.inCall, a.lastInCall = true, a.now()
 	o := a.observed(v)
 	o.Roster, o.Bindings, o.Speaking = s.roster(a.name, len(a.pack.Selectors.TileSelf)+len(a.pack.Texts.Self) > 0)
+	if len(s.People) == 0 { // a list that is not open yet
+		o.Roster, o.Bindings, o.Speaking = nil, nil, nil
+	}
 	for _, m := range s.Messages {
 		if m.ID == "" || a.reported[m.ID] {
 			continue

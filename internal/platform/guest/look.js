@@ -83,8 +83,8 @@
     let name = plain(text), own = false;
     for (let cut = true; cut;) {
       cut = false;
-      for (const m of [...words.name_marks, ...words.self]) {
-        if (name.length > m.length && low(name).endsWith(low(m)) && /[\s(]/.test(name[name.length - m.length - 1] + m[0])) {
+      for (const m of [...words.name_marks, ...words.self].filter((x) => x.startsWith('('))) {
+        if (name.length > m.length && low(name).endsWith(low(m))) {
           own ||= words.self.includes(m);
           name = name.slice(0, -m.length).trim();
           cut = true;
@@ -94,6 +94,11 @@
     return { name, own };
   };
   const times = new Map();
+  const numbered = (s) => {
+    const n = (times.get(s) || 0) + 1;
+    times.set(s, n);
+    return n === 1 ? s : `${s}#${n}`;
+  };
   const tiles = all(sel.tile).filter((e, i, list) => list.indexOf(e) === i && !within(e.parentElement, sel.tile)).map((tile) => {
     const media = [];
     for (const m of tile.querySelectorAll('audio, video')) {
@@ -106,11 +111,7 @@
     }
     if (!who.name) who = bare(attribute(tile, attr.tile_name));
     let id = attribute(tile, attr.tile_id);
-    if (!id && who.name) {
-      const n = (times.get(who.name) || 0) + 1; // the page tells people of one name apart by nothing but their order
-      times.set(who.name, n);
-      id = n === 1 ? who.name : `${who.name}#${n}`;
-    }
+    if (!id && who.name) id = numbered(who.name); // the page tells people of one name apart by nothing but their order
     return {
       id, name: who.name, media,
       picture: tile.querySelector('img[src^="https:"]')?.src || '',
@@ -123,7 +124,8 @@
     const block = sel.message_block.map((s) => e.closest(s)).find(Boolean) || e.parentElement;
     const sender = bare(all(sel.message_sender, block).map((x) => x.textContent).find((x) => plain(x)) || block.firstElementChild?.textContent).name;
     const body = all(sel.message_text, e)[0] || e;
-    return { id: attribute(e, attr.message_id), sender, text: body.innerText || body.textContent, sent_ms: Number(attribute(block, attr.message_time)) || 0 };
+    const text = body.innerText || body.textContent;
+    return { id: attribute(e, attr.message_id) || numbered(`${sender}: ${text}`), sender, text, sent_ms: Number(attribute(block, attr.message_time)) || 0 };
   });
 
   const field = (list) => {
@@ -141,6 +143,6 @@
     join: named(document, words.join) || found(sel.join_button),
     answers: pack.dialogs.map(answer).filter(Boolean),
     leave: selector(sel.leave), leave_confirm: selector(sel.leave_confirm), people_open: selector(sel.people_open),
-    chat_open: selector(sel.chat_open), chat_field: selector(sel.chat_field), chat_send: selector(sel.chat_send),
+    chat_open: selector(sel.chat_open), chat_field: selector(sel.chat_field), chat_send: selector(sel.chat_send), chat_disabled: selector(sel.chat_disabled),
   };
 }

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -36,6 +37,7 @@ type snapshot struct {
 	ChatOpen   string    `json:"chat_open"`
 	ChatField  string    `json:"chat_field"`
 	ChatSend   string    `json:"chat_send"`
+	ChatOff    string    `json:"chat_disabled"`
 }
 
 // reply is a button that answers a dialog of the pack.
@@ -114,14 +116,15 @@ func judge(p *pack.Pack, s snapshot, inCall bool) verdict {
 		return v
 	}
 	if s.shows(p) && s.Name == nil {
-		return verdict{stage: platform.StageInCall, reason: strings.Join(s.Signals, ", "), signals: append([]string{"person"}, s.Signals...)}
+		return verdict{stage: platform.StageInCall, reason: strings.Join(s.Signals, ", "), signals: append([]string{fmt.Sprintf("people: %d", len(s.People))}, s.Signals...)}
 	}
 	return verdict{stage: platform.StageJoining, signals: s.Signals}
 }
 
-// shows tells that the call is to be seen.
+// shows tells that the call is to be seen. Where people are in a list that has
+// to be opened first, the signals are enough.
 func (s snapshot) shows(p *pack.Pack) bool {
-	return len(s.Signals) >= p.SignalsNeeded && len(s.People) > 0
+	return len(s.Signals) >= p.SignalsNeeded && (len(s.People) > 0 || len(p.Selectors.PeopleOpen) > 0)
 }
 
 // out looks for a text that says that the bot is not, or no longer, in.

@@ -78,7 +78,8 @@ type Selectors struct {
 	ChatOpen      []string `yaml:"chat_open"`
 	Chat          []string `yaml:"chat"` // all that people write; nothing in it steers the bot
 	ChatField     []string `yaml:"chat_field"`
-	ChatSend      []string `yaml:"chat_send"`
+	ChatDisabled  []string `yaml:"chat_disabled"` // in the place of the field
+	ChatSend      []string `yaml:"chat_send"`     // none: the Enter key sends
 	Message       []string `yaml:"message"`
 	MessageBlock  []string `yaml:"message_block"` // around the message; default its parent
 	MessageSender []string `yaml:"message_sender"`

@@ -25,8 +25,13 @@ func (v *visit) take(ctx context.Context, o platform.Observation, now time.Time)
 			return verdict{}, false, &loss{"reconnect", errors.New("the connection to the meeting was lost: " + o.Reason)}
 		}
 		return verdict{o.Code, o.Reason}, true, nil
-	case platform.StageLobby:
-		s.diary.state(bot.InWaitingRoom, "")
+	case platform.StageLobby, platform.StageHostAbsent:
+		s.facts.hostAbsent = o.Stage == platform.StageHostAbsent
+		if s.facts.hostAbsent {
+			s.diary.state(bot.InWaitingForHost, "")
+		} else {
+			s.diary.state(bot.InWaitingRoom, "")
+		}
 		if s.facts.asked.IsZero() {
 			s.facts.asked = now
 		}
