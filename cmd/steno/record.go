@@ -251,6 +251,7 @@ func failureText(code bot.EndCode) string {
 	texts := map[bot.EndCode]string{
 		bot.EndNotAccepted:      "the bot was refused",
 		bot.EndTimeoutWaiting:   "the bot was not let in",
+		bot.EndWaitingForHost:   "nobody began the meeting",
 		bot.EndCannotJoin:       "the meeting cannot be joined",
 		bot.EndRemovedTooEarly:  "the bot was removed before anything was recorded",
 		bot.EndInvalidURL:       "the meeting URL is wrong",

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -38,15 +39,34 @@ func TestJudge(t *testing.T) {
 		{"unknown code", snapshot{Titles: []string{"check your meeting code"}}, false, platform.StageEnded, bot.EndInvalidURL},
 		{"removed", snapshot{Titles: []string{"you've been removed from the meeting"}}, true, platform.StageEnded, bot.EndRemoved},
 		{"host ended it", snapshot{Titles: []string{"your host ended the meeting for everyone"}}, true, platform.StageEnded, bot.EndMeetingEnded},
+		{"a heading within the call is no end", snapshot{Titles: []string{"the call ended"}, Signals: allSignals, People: person}, true, platform.StageInCall, ""},
+		{"the platform's own box over the call is an end", snapshot{Modals: []string{"the call ended"}, Signals: allSignals, People: person}, true, platform.StageEnded, bot.EndMeetingEnded},
+		{"a lobby's text beside the form is no lobby", snapshot{Lobby: "asking to join", Join: &button{}}, false, platform.StageJoining, ""},
+		{"nobody has begun", snapshot{HostAbsent: "waiting for the host"}, false, platform.StageHostAbsent, ""},
+		{"login wins over lobby", snapshot{Login: true, Lobby: "asking to join"}, false, platform.StageEnded, bot.EndLoginRequired},
 		{"nothing known", snapshot{Titles: []string{"something new"}}, false, platform.StageJoining, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v := judge(meet, c.s, c.was)
+			if c.stage != platform.StageJoining && len(v.signals) < 2 && !structural(v) {
+				t.Errorf("%s rests on %q alone", v.stage, v.signals)
+			}
 			if v.stage != c.stage || v.code != c.code {
 				t.Errorf("got %s %q, want %s %q", v.stage, v.code, c.stage, c.code)
 			}
 		})
 	}
+}
+
+// structural tells signals that count alone: another host, a form to sign in, the
+// platform's own box.
+func structural(v verdict) bool {
+	for _, prefix := range []string{"host: ", "form to sign in", "modal: "} {
+		if strings.HasPrefix(v.signals[0], prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 func TestSelfAmongTiles(t *testing.T) {

@@ -19,6 +19,7 @@ const hearing = 900 * time.Millisecond
 // platform having said so.
 func (v *visit) take(ctx context.Context, o platform.Observation, now time.Time) (verdict, bool, error) {
 	s := v.s
+	v.witness(o)
 	switch o.Stage {
 	case platform.StageEnded:
 		if o.Code == bot.EndUnknown || o.Code == "" {

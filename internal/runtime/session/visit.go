@@ -31,6 +31,8 @@ type visit struct {
 	rec      Recorder
 	film     *filming // nil with the track engine
 
+	proof proof // of the last look
+
 	first     atomic.Int64 // arrival of the first frame, Unix microseconds
 	entered   time.Time    // in the call; zero before
 	lastKnown time.Time    // the last moment at which all was well
@@ -159,8 +161,9 @@ func (v *visit) attend(ctx context.Context) (verdict, error) {
 	}
 	v.s.diary.state(bot.JoiningCall, "")
 	if err != nil {
-		if out, no := refused(err); no {
-			return out, nil
+		if r, ok := errors.AsType[*platform.Refusal](err); ok {
+			v.proof = proof{Stage: platform.StageEnded, Stated: true, Signals: r.Signals}
+			return verdict{r.Code, r.Reason}, nil
 		}
 		return verdict{}, fmt.Errorf("enter: %w", err)
 	}

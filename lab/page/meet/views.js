@@ -19,7 +19,7 @@ const outTexts = {
 function outView(why) {
   const [title, text] = outTexts[why] || ['There is a problem connecting to this video call', ''];
   show(h('main', { class: 'exit', 'data-why': why },
-    h('h1', { class: 'roSPhc', jsname: 'r4nke' }, title),
+    skin === 'old' ? h('div', { role: 'heading' }, title) : h('h1', { class: 'roSPhc', jsname: 'r4nke' }, title),
     text ? h('p', {}, text) : null,
     h('div', { class: 'row' },
       why === 'left' ? button('Rejoin', () => location.reload()) : null,

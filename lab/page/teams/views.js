@@ -18,7 +18,7 @@ const outTexts = {
 function outView(why) {
   if (why === 'unknown' && meetingCode() === 'none') return show(h('div', { id: 'loading-screen' }));
   show(h('main', { class: 'exit', 'data-why': why },
-    h('h1', {}, outTexts[why] || 'You left the meeting'),
+    h(skin === 'old' ? 'div' : 'h1', { role: 'heading' }, outTexts[why] || 'You left the meeting'),
     button('Dismiss', () => {}, { 'data-tid': 'calling-retry-cancelbutton' })));
 }
 

@@ -23,6 +23,7 @@ class ZoomCall extends Call {
     return h('main', { class: 'call meeting-app' },
       h('div', { class: old ? 'single-suspension-container__video-frame' : 'single-main-container__video-frame' },
         h('div', { class: 'video-avatar__avatar-footer' }, this.speaker), this.canvas),
+      old ? h('div', { id: 'video-share-layout' }, document.createElement('video-player')) : null,
       this.chat, this.controls, this.prompt);
   }
 

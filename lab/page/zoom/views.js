@@ -17,7 +17,7 @@ function outView(why, call) {
     return show(h('main', { class: 'exit' }, h('h4', {}, 'This meeting link is invalid (3,001)')));
   }
   if (why === 'blocked') {
-    return show(h('main', { class: 'exit' }, h('h1', {}, 'Automated bots aren’t allowed to join this meeting or webinar and must use Zoom RTMS')));
+    return show(h('main', { class: 'exit' }, h(skin === 'old' ? 'h2' : 'h1', {}, 'Automated bots aren’t allowed to join this meeting or webinar and must use Zoom RTMS')));
   }
   if (!call && why !== 'denied' && why !== 'no_response') return show(h('main', { class: 'exit' }, h('h1', {}, outTexts[why] || 'You left the meeting')));
   // Over the call, which goes on behind it for a while.
