@@ -39,6 +39,7 @@ type guest struct {
 	peer                         *peer
 	lastRoster                   []rosterEntry
 
+	voice        voice
 	takesVideo   atomic.Bool
 	video, audio atomic.Int64 // frames sent
 	flowing      atomic.Bool
@@ -59,6 +60,7 @@ type toPage struct {
 	Clip     string         `json:"clip,omitempty"` // with say
 	SDP      string         `json:"sdp,omitempty"`
 	Tracks   []trackOwner   `json:"tracks,omitempty"`
+	Mic      string         `json:"mic,omitempty"` // the section for the guest's own voice
 	People   []rosterEntry  `json:"people,omitempty"`
 	Levels   map[string]int `json:"levels,omitempty"`
 	Message  *message       `json:"message,omitempty"`
@@ -66,7 +68,8 @@ type toPage struct {
 
 // fromPage is a message from the page to the lab.
 type fromPage struct {
-	Type string `json:"type"` // knock, answer, sound, chat, leave, declined
+	Type string `json:"type"` // knock, answer, sound, chat, mic, leave, declined
+	On   bool   `json:"on"`
 	Name string `json:"name"`
 	SDP  string `json:"sdp"`
 	Text string `json:"text"`
@@ -237,6 +240,8 @@ func (g *guest) handle(msg fromPage) error {
 		if p != nil {
 			p.answer(msg.SDP)
 		}
+	case "mic":
+		g.switchMic(msg.On)
 	case "sound": // a page that plays by itself has joined the audio
 		if g.flowing.CompareAndSwap(false, true) {
 			g.m.flowing(g)

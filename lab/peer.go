@@ -23,6 +23,8 @@ type peer struct {
 
 	subs      map[*source]*subscriber // only run
 	refused   map[*source]bool        // only run
+	mic       *webrtc.RTPTransceiver  // only run; nil: the guest has not spoken yet
+	speaks    atomic.Bool
 	connected atomic.Bool
 	changed   chan struct{} // the connection came up
 
@@ -111,6 +113,7 @@ func (p *peer) connect() error {
 			p.g.m.run(func() { p.g.m.leave(p.g, "gone") })
 		}
 	})
+	pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { p.g.listen(t) })
 	if p.dc, err = pc.CreateDataChannel("collections", nil); err != nil {
 		return fmt.Errorf("create data channel: %w", err)
 	}
@@ -152,6 +155,13 @@ func (p *peer) adjust() (changed bool, err error) {
 	want := p.g.m.sources()
 	p.g.m.mu.Unlock()
 	wanted := map[*source]bool{}
+	if p.speaks.Load() && p.mic == nil {
+		only := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}
+		if p.mic, err = p.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, only); err != nil {
+			return false, fmt.Errorf("add microphone: %w", err)
+		}
+		changed = true
+	}
 	for _, src := range want {
 		wanted[src] = true
 		if p.subs[src] == nil {
@@ -219,7 +229,11 @@ func (p *peer) negotiate() error {
 	case <-p.ctx.Done():
 		return nil
 	}
-	p.g.send(toPage{Type: "offer", SDP: p.pc.LocalDescription().SDP, Tracks: p.owners()})
+	msg := toPage{Type: "offer", SDP: p.pc.LocalDescription().SDP, Tracks: p.owners()}
+	if p.mic != nil {
+		msg.Mic = p.mic.Mid()
+	}
+	p.g.send(msg)
 	var sdp string
 	select {
 	case sdp = <-p.answers:

@@ -23,21 +23,22 @@ var version = "dev"
 type cli struct {
 	Config kong.ConfigFlag `placeholder:"FILE" env:"STENO_CONFIG" help:"Configuration file (YAML); its keys are the names of the flags."`
 
-	Serve    serveCmd    `cmd:"" help:"Run the server: API, jobs and bots."`
-	Record   recordCmd   `cmd:"" help:"Record one meeting into a folder; needs no server."`
-	Demo     demoCmd     `cmd:"" help:"Record a test meeting, kill the bot in the middle, and look at the result."`
-	Lab      labCmd      `cmd:"" help:"Serve test meetings with scripted people."`
-	Simulate simulateCmd `cmd:"" help:"Serve a fake calendar service, to try calendars out without an account."`
-	Pack     packCmd     `cmd:"" help:"Check and show platform packs: what meeting pages look like."`
-	Doctor   doctorCmd   `cmd:"" help:"Look at this machine and say what is missing and what to do."`
-	Team     teamCmd     `cmd:"" help:"Manage teams."`
-	Key      keyCmd      `cmd:"" help:"Manage API keys."`
-	Webhook  webhookCmd  `cmd:"" help:"Manage webhook endpoints, and look at what was sent."`
-	Limits   limitsCmd   `cmd:"" help:"Show and change what teams may have: requests, bots, calendars, retention."`
-	Tokens   tokensCmd   `cmd:"" help:"Show and give tokens."`
-	Migrate  migrateCmd  `cmd:"" help:"Bring the database up to date (serve does so too)."`
-	OpenAPI  openAPICmd  `cmd:"" name:"openapi" help:"Print the OpenAPI document of the API."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Serve      serveCmd      `cmd:"" help:"Run the server: API, jobs and bots."`
+	Record     recordCmd     `cmd:"" help:"Record one meeting into a folder; needs no server."`
+	Transcribe transcribeCmd `cmd:"" help:"Have the recording in a folder transcribed; needs no server."`
+	Demo       demoCmd       `cmd:"" help:"Record a test meeting, kill the bot in the middle, and look at the result."`
+	Lab        labCmd        `cmd:"" help:"Serve test meetings with scripted people."`
+	Simulate   simulateCmd   `cmd:"" help:"Serve a fake calendar or transcription service, to try Steno out without an account."`
+	Pack       packCmd       `cmd:"" help:"Check and show platform packs: what meeting pages look like."`
+	Doctor     doctorCmd     `cmd:"" help:"Look at this machine and say what is missing and what to do."`
+	Team       teamCmd       `cmd:"" help:"Manage teams."`
+	Key        keyCmd        `cmd:"" help:"Manage API keys."`
+	Webhook    webhookCmd    `cmd:"" help:"Manage webhook endpoints, and look at what was sent."`
+	Limits     limitsCmd     `cmd:"" help:"Show and change what teams may have: requests, bots, calendars, retention."`
+	Tokens     tokensCmd     `cmd:"" help:"Show and give tokens."`
+	Migrate    migrateCmd    `cmd:"" help:"Bring the database up to date (serve does so too)."`
+	OpenAPI    openAPICmd    `cmd:"" name:"openapi" help:"Print the OpenAPI document of the API."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 
 	Bot     botCmd     `cmd:"" hidden:"" help:"Run one bot in its folder (started by the server)."`
 	Compose composeCmd `cmd:"" hidden:"" help:"Compose the artifacts of a bot's folder (started by the bot)."`

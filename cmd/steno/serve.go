@@ -30,7 +30,9 @@ func (c *migrateCmd) Run(ctx context.Context) error {
 	return house.Close()
 }
 
-type openAPICmd struct{}
+type openAPICmd struct {
+	Surface string `enum:"v1,v2,calendar,admin" default:"v2" help:"Of which API: ${enum}."`
+}
 
-// Run prints the document that the server serves at /v2/openapi.json.
-func (openAPICmd) Run() error { return app.WriteOpenAPI(os.Stdout, version) }
+// Run prints the document as the server serves it.
+func (c openAPICmd) Run() error { return app.WriteOpenAPI(os.Stdout, c.Surface, version) }

@@ -334,17 +334,18 @@ func (s *server) handler() http.Handler {
 	old := &v1.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Webhooks: s.Endpoints(s.guard.Validate), Clock: s.Clock, Log: s.Log, Version: s.version}
 	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Clock: s.Clock, Log: s.Log, Version: s.version}
 	(&ops.Surface{Ready: s.DB.Ping, Registry: s.registry}).Mount(r)
+	panicked := byPath(old.Panicked, surface.Panicked)
 	if s.o.Has("api") {
 		surface.Mount(r)
 		old.Mount(r)
 		r.NotFound(byPath(old.NotFound, surface.NotFound))
 		r.MethodNotAllowed(byPath(old.MethodNotAllowed, surface.MethodNotAllowed))
-		s.mountUnified(r)
+		panicked = inUnified(s.mountUnified(r).Panicked, panicked)
 		s.mountAdmin(r)
 		s.mountArtifacts(r)
 		(&push.Surface{Calendars: s.calendars, Log: s.Log}).Mount(r)
 	}
-	return httpx.Wrap(r, httpx.Options{Log: s.Log, Clock: s.Clock, Panic: byPath(old.Panicked, surface.Panicked), Observe: ops.Observer(s.registry)})
+	return httpx.Wrap(r, httpx.Options{Log: s.Log, Clock: s.Clock, Panic: panicked, Observe: ops.Observer(s.registry)})
 }
 
 // byPath lets API v1 answer for its own paths, and API v2 for all others.

@@ -22,7 +22,7 @@ type rule struct {
 	why    string
 }
 
-var rooms = []string{"internal/bot", "internal/meeting", "internal/webhook", "internal/artifact", "internal/account", "internal/calendar", "internal/calendar/unified", "internal/quota", "internal/zoom"}
+var rooms = []string{"internal/bot", "internal/meeting", "internal/webhook", "internal/artifact", "internal/account", "internal/calendar", "internal/calendar/unified", "internal/quota", "internal/zoom", "internal/transcript"}
 
 var rules = []rule{
 	{
@@ -30,19 +30,19 @@ var rules = []rule{
 		why: "a handler decodes, calls one domain method and encodes; SQL stays behind the rooms",
 	},
 	{
-		from: []string{"internal/api/admin/..."}, to: []string{"internal/api/v1/...", "internal/api/v2/...", "internal/api/push/...", "internal/api/artifacts/..."},
+		from: []string{"internal/api/admin/..."}, to: []string{"internal/api/v1/...", "internal/api/v2/...", "internal/api/unified/...", "internal/api/push/...", "internal/api/artifacts/..."},
 		why: "surfaces do not import each other: what operators see must not change when the API does",
 	},
 	{
-		from: []string{"internal/api/v1/...", "internal/api/v2/...", "internal/api/push/...", "internal/api/artifacts/..."}, to: []string{"internal/api/admin/..."},
+		from: []string{"internal/api/v1/...", "internal/api/v2/...", "internal/api/unified/...", "internal/api/push/...", "internal/api/artifacts/..."}, to: []string{"internal/api/admin/..."},
 		why: "surfaces do not import each other: nothing of the API leads to what is for operators only",
 	},
 	{
-		from: []string{"internal/api/v1/..."}, to: []string{"internal/api/v2/..."},
+		from: []string{"internal/api/v1/...", "internal/api/unified/..."}, to: []string{"internal/api/v2/..."},
 		why: "surfaces do not import each other: what they share is in api/door and api/httpx",
 	},
 	{
-		from: []string{"internal/api/v2/..."}, to: []string{"internal/api/v1/..."},
+		from: []string{"internal/api/v2/...", "internal/api/unified/..."}, to: []string{"internal/api/v1/..."},
 		why: "surfaces do not import each other: what they share is in api/door and api/httpx",
 	},
 	{
@@ -50,7 +50,7 @@ var rules = []rule{
 		why: "what surfaces share knows none of them",
 	},
 	{
-		from: []string{"internal/runtime/session/...", "internal/record/...", "internal/browser/...", "internal/platform/..."},
+		from: []string{"internal/runtime/session/...", "internal/record/...", "internal/browser/...", "internal/platform/...", "internal/stream/..."},
 		to:   []string{"internal/store/...", "internal/job/...", "internal/seal/...", "internal/account/...", "internal/api/..."},
 		why:  "a bot process holds no database handle and no secret but its own; that is why `steno record` works without a server",
 	},
@@ -66,7 +66,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"simulator/..."},
-		to:   []string{"internal/calendar/...", "internal/provider/...", "internal/meeting/...", "internal/store/...", "internal/api/...", "internal/app/..."},
+		to:   []string{"internal/calendar/...", "internal/transcript/...", "internal/record/...", "internal/provider/...", "internal/meeting/...", "internal/store/...", "internal/api/...", "internal/app/..."},
 		why:  "simulators and the product's clients meet at the protocol only; what they shared would be wrong in both",
 	},
 	{

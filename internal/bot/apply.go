@@ -95,7 +95,7 @@ func (s *Service) end(ctx context.Context, tx Tx, b *Bot, d Done) error {
 	if err != nil {
 		return err
 	}
-	if err := s.settle(ctx, tx, details); err != nil {
+	if err := s.settle(ctx, tx, details, d); err != nil {
 		return err
 	}
 	m, err := s.final(ctx, details)

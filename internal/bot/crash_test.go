@@ -47,7 +47,7 @@ func crashChild() int {
 		_, err = s.Create(ctx, "red", bot.Request{
 			Name: "N", MeetingURL: meetURL, CallbackEnabled: true, Callback: &bot.CallbackRequest{URL: "https://cb.example", Secret: "s"},
 		})
-	case "finish":
+	case "finish", "finish of v1":
 		err = s.Apply(ctx, part[3], finish(h.now))
 	case "leave":
 		err = s.Leave(ctx, "red", part[3])
@@ -81,7 +81,7 @@ func TestKilledAnywhereLeavesBothOrNeither(t *testing.T) {
 	if raced {
 		t.Skip("runs without the race detector")
 	}
-	for _, what := range []string{"create", "finish", "leave", "delete"} {
+	for _, what := range []string{"create", "finish", "finish of v1", "leave", "delete"} {
 		t.Run(what, func(t *testing.T) {
 			storetest.EachOptions(t, func(t *testing.T, o store.Options) { enumerate(t, o, what) })
 		})
@@ -131,6 +131,8 @@ func (h *house) subject(t *testing.T, what string) string {
 		return "none"
 	case "leave":
 		return h.create(t, "red", bot.Request{})
+	case "finish of v1":
+		return h.launched(t, "red", bot.Request{V1: &bot.V1{WebhookURL: "https://own.example", WebhookKey: "k"}})
 	}
 	return h.launched(t, "red", bot.Request{CallbackEnabled: true, Callback: &bot.CallbackRequest{URL: "https://cb.example"}})
 }
@@ -139,10 +141,11 @@ func (h *house) subject(t *testing.T, what string) string {
 type traces struct{ bots, ended, deleted, transitions, jobs, messages, artifacts, people int }
 
 var expected = map[string]traces{
-	"create": {bots: 1, transitions: 1, jobs: 1, messages: 1},
-	"finish": {ended: 1, transitions: 2, messages: 4, artifacts: 1, people: 1},
-	"leave":  {ended: 1, transitions: 3, messages: 4},
-	"delete": {deleted: 1, jobs: 1},
+	"create":       {bots: 1, transitions: 1, jobs: 1, messages: 1},
+	"finish":       {ended: 1, transitions: 2, messages: 4, artifacts: 1, people: 1},
+	"finish of v1": {ended: 1, transitions: 2, messages: 2, artifacts: 1, people: 1},
+	"leave":        {ended: 1, transitions: 3, messages: 4},
+	"delete":       {deleted: 1, jobs: 1},
 }
 
 func (h *house) traces(t *testing.T) traces {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -114,11 +115,22 @@ func (s *Service) finalV1(ctx context.Context, d Details) (m Message, err error)
 	}
 	// Nothing transcribes yet, so that there is no transcript to tell.
 	m = d.messageV1(EventV1Complete, completeDataV1{
-		BotID: d.ID, EventUUID: d.event(), Transcript: []UtteranceV1{}, Speakers: append([]string{}, names(d.Speakers)...),
+		BotID: d.ID, EventUUID: d.event(), Transcript: []UtteranceV1{}, Speakers: distinct(names(d.Speakers)),
 		MP4: urls[KindVideo], Audio: urls[KindAudio], Event: EventV1Complete, Extra: extra,
 	})
 	m.At = s.Clock.Now()
 	return m, nil
+}
+
+// distinct returns each name once, in their order, and never null.
+func distinct(names []string) []string {
+	out := make([]string, 0, len(names))
+	for _, n := range names {
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // errorsV1 are the reasons for which v1 has a name that is not ours.
@@ -131,10 +143,11 @@ var errorsV1 = map[EndCode]string{
 
 // errorV1 is the code as v1 tells it in error.
 func (c EndCode) errorV1() string {
+	c = cmp.Or(c, EndUnknown)
 	if e, ok := errorsV1[c]; ok {
 		return e
 	}
-	return strings.ToLower(string(cmp.Or(c, EndUnknown)))
+	return strings.ToLower(string(c))
 }
 
 // pascal is the code as v1 bots say it: BotNotAccepted (C65).

@@ -107,8 +107,13 @@ func (s *Service) spec(d Details) (Spec, error) {
 	if err != nil {
 		return Spec{}, err
 	}
+	version := 2
+	if d.Surface == SurfaceV1 {
+		version = 1
+	}
 	return Spec{
 		BotID: d.ID, Name: d.Name, Platform: m.Platform, URL: m.Page, Mode: d.Mode,
 		EntryMessage: d.Config.EntryMessage, Timeouts: d.Config.Timeouts, JoinAt: d.Config.JoinAt,
+		Streaming: d.Config.Streaming, StreamVersion: version,
 	}, nil
 }

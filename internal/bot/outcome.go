@@ -33,6 +33,7 @@ const (
 	EndWaitingForHost   EndCode = "WAITING_FOR_HOST_TIMEOUT"
 
 	EndTranscriptionFailed EndCode = "TRANSCRIPTION_FAILED"
+	EndStreamingSetup      EndCode = "STREAMING_SETUP_FAILED"
 
 	// Refused at the time of joining.
 	EndInsufficientTokens EndCode = "INSUFFICIENT_TOKENS"
@@ -69,6 +70,7 @@ var texts = map[EndCode]string{
 	EndForceKilled:      "The bot was killed.",
 	EndGeneralError:     "The bot ended with an error.",
 	EndExitBeforeRecord: "The bot left the meeting before it recorded anything.",
+	EndStreamingSetup:   "The streaming of the bot cannot be set up.",
 	EndDiskFull:         "The disk of the bot's host is full.",
 	EndMissed:           "No server was there to start the bot in time.",
 }

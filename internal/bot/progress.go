@@ -60,4 +60,6 @@ type Done struct {
 	Code    EndCode
 	Message string
 	At      time.Time
+	// StreamedIn and StreamedOut are how much audio was streamed in all.
+	StreamedIn, StreamedOut time.Duration
 }

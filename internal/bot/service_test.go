@@ -405,8 +405,11 @@ func TestLeave(t *testing.T) {
 
 func TestLaunchBelongsToOneHost(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		id := h.create(t, "red", bot.Request{EntryMessage: "hi"})
+		id := h.create(t, "red", bot.Request{EntryMessage: "hi", StreamingEnabled: true, Streaming: &bot.Streaming{OutputURL: "wss://ears.example/a"}})
 		spec, err := h.Launch(t.Context(), id, "host-1")
+		if spec.StreamVersion != 2 || spec.Streaming == nil || *spec.Streaming != (bot.Streaming{OutputURL: "wss://ears.example/a", Frequency: 24000}) {
+			t.Errorf("streaming %d %+v", spec.StreamVersion, spec.Streaming)
+		}
 		if err != nil || spec.BotID != id || spec.Platform != meeting.Meet || spec.EntryMessage != "hi" || spec.Timeouts != bot.DefaultTimeouts() {
 			t.Errorf("spec %+v (%v)", spec, err)
 		}

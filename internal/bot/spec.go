@@ -75,6 +75,10 @@ type Spec struct {
 	// self-hosted platforms whose operator asked for it.
 	InsecureTLS bool  `json:"insecure_tls,omitempty"`
 	Reach       Reach `json:"reach,omitzero"`
+	// Streaming is where live audio goes and comes from; nil: nowhere.
+	Streaming *Streaming `json:"streaming,omitempty"`
+	// StreamVersion is the version of the protocol that its handshake names.
+	StreamVersion int `json:"stream_version,omitempty"`
 }
 
 // Reach is what a bot's browser may reach beside public addresses.

@@ -33,7 +33,7 @@ type Usage struct {
 
 // settle books what a bot that has ended used (digest 5.3). Only what a bot did
 // is booked, not what it was asked for.
-func (s *Service) settle(ctx context.Context, tx Tx, d Details) error {
+func (s *Service) settle(ctx context.Context, tx Tx, d Details, done Done) error {
 	u := Usage{Why: fmt.Sprintf("%s, %s", d.Status, d.EndCode)}
 	switch {
 	case d.Status == Completed, d.EndCode == EndTranscriptionFailed:
@@ -41,6 +41,7 @@ func (s *Service) settle(ctx context.Context, tx Tx, d Details) error {
 			u.Recorded = *d.Duration
 		}
 		s.transcribed(&u, d)
+		u.StreamedIn, u.StreamedOut = done.StreamedIn, done.StreamedOut
 	case d.EndCode == EndNotAccepted, d.EndCode == EndTimeoutWaiting, d.EndCode == EndRecordingStart:
 		steps, err := tx.Transitions(ctx, d.Bot)
 		if err != nil {

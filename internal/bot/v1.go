@@ -32,7 +32,7 @@ type Sort struct {
 	Descending bool
 }
 
-// Recent is a bot with the names of those who spoke.
+// Recent is a bot with the names of those who spoke, each once.
 type Recent struct {
 	Bot
 	Speakers []string
@@ -55,7 +55,7 @@ func (s *Service) Recent(ctx context.Context, team string, f Filter, by Sort, li
 		return nil, "", err
 	}
 	for _, b := range found.Bots {
-		bots = append(bots, Recent{b, speakers[b.ID]})
+		bots = append(bots, Recent{b, distinct(speakers[b.ID])})
 	}
 	if by.Key != "" {
 		slices.SortStableFunc(bots, by.compare)

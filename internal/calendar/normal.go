@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+
+	"steno/internal/clock"
 )
 
 // Detector finds the meeting of an event. It returns a zero Link if there is
@@ -117,7 +119,7 @@ func slotDay(slot time.Time, w When) string {
 		slot = w.Start
 	}
 	if !w.AllDay {
-		if zone, err := time.LoadLocation(w.Zone); err == nil && w.Zone != "" {
+		if zone, err := clock.Zone(w.Zone); err == nil && w.Zone != "" {
 			slot = slot.In(zone)
 		}
 	}

@@ -70,7 +70,7 @@ func (s *Service) resync(ctx context.Context, team, id string, ahead time.Durati
 			return err
 		}
 		now := s.Clock.Now()
-		if reach := now.Add(ahead); reach.After(c.Sync.Reach) {
+		if reach := now.Add(ahead); ahead > 0 && reach.After(c.Sync.Reach) {
 			c.Sync.Reach = reach
 		}
 		c.Sync.FullWanted, c.Sync.At, c.Sync.Failures = true, &now, 0

@@ -48,7 +48,10 @@ type Options struct {
 	// MaxIdleConnsPerHost is how many idle sockets per host are kept; 0: 32, as
 	// many as a webhook receiver gets at a time.
 	MaxIdleConnsPerHost int
-	// Wrap is given each connection; only tests set it, to count what is read.
+	// Patience is how long a Service waits for the first byte of an answer; 0: a
+	// minute.
+	Patience time.Duration
+	// Wrap is given each connection, before TLS; nil: it is left as it is.
 	Wrap func(net.Conn) net.Conn
 	// TLS is the client's TLS configuration (private authorities); nil means
 	// the defaults.

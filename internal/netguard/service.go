@@ -1,6 +1,7 @@
 package netguard
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/http"
@@ -48,7 +49,7 @@ func NewService(o Options, bases ...string) (*Service, error) {
 	t := s.guard.transport
 	t.DisableCompression = false
 	t.ForceAttemptHTTP2 = true
-	t.ResponseHeaderTimeout = time.Minute // a first page of 2,500 events takes its time
+	t.ResponseHeaderTimeout = cmp.Or(o.Patience, time.Minute) // a first page of 2,500 events takes its time
 	return s, nil
 }
 

@@ -124,6 +124,13 @@ type Adapter interface {
 	Leave(ctx context.Context, page Page) error
 }
 
+// Speaker is an Adapter that can switch the bot's microphone in the call. Both
+// methods may be called when the switch is where it should be.
+type Speaker interface {
+	Unmute(ctx context.Context, page Page) error
+	Mute(ctx context.Context, page Page) error
+}
+
 // Refusal is a typed end of Enter: the meeting cannot be entered, and why.
 type Refusal struct {
 	Code    bot.EndCode

@@ -127,6 +127,7 @@ func (r *madeUpRecorder) Addr() string               { return "" }
 func (r *madeUpRecorder) Tracks() []tracks.TrackInfo { return nil }
 func (r *madeUpRecorder) Err() error                 { return nil }
 func (r *madeUpRecorder) Pause(time.Time, bool)      {}
+func (r *madeUpRecorder) Say([]int16)                {}
 func (r *madeUpRecorder) Close() error               { return nil }
 func (r *madeUpRecorder) Activity() tracks.Activity {
 	now := time.Now()

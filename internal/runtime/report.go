@@ -17,6 +17,8 @@ type reducer struct {
 	joined  bool
 	end     journal.End
 	failure string // why the recording failed, if that was said
+	// in and out are how much was streamed.
+	in, out time.Duration
 }
 
 func newReducer() *reducer { return &reducer{index: map[string]int{}} }
@@ -53,8 +55,14 @@ func (r *reducer) reduce(p *bot.Progress, e journal.Entry) {
 			Duration:     time.Duration(e.Result.DurationMS) * time.Millisecond,
 			Participants: speakers(e.Result.Participants), Speakers: speakers(e.Result.Speakers),
 		}
+	case e.Streamed != nil:
+		r.in += time.Duration(e.Streamed.InMS) * time.Millisecond
+		r.out += time.Duration(e.Streamed.OutMS) * time.Millisecond
 	case e.Done != nil:
-		p.Done = &bot.Done{Status: e.Done.Status, Code: e.Done.Code, Message: cmp.Or(r.failure, r.end.Message), At: e.At}
+		p.Done = &bot.Done{
+			Status: e.Done.Status, Code: e.Done.Code, Message: cmp.Or(r.failure, r.end.Message), At: e.At,
+			StreamedIn: r.in, StreamedOut: r.out,
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package runtime
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -50,6 +51,22 @@ func TestPulsesAloneAreNoReport(t *testing.T) {
 	}
 	if says(p) {
 		t.Errorf("report %+v says something", p)
+	}
+}
+
+// What was streamed before the bot's process died counts, too.
+func TestTheEndTellsHowMuchWasStreamedInAll(t *testing.T) {
+	t.Parallel()
+	r := newReducer()
+	var p bot.Progress
+	for _, e := range []journal.Entry{
+		{Session: &journal.Session{N: 1}}, {Streamed: &journal.Streamed{OutMS: 60000}},
+		{Session: &journal.Session{N: 2}}, {Streamed: &journal.Streamed{OutMS: 1500, InMS: 20}}, {Done: &journal.Done{Status: bot.Completed}},
+	} {
+		r.reduce(&p, e)
+	}
+	if p.Done == nil || p.Done.StreamedOut != 61500*time.Millisecond || p.Done.StreamedIn != 20*time.Millisecond {
+		t.Errorf("the end tells %+v", p.Done)
 	}
 }
 

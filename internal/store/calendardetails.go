@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bufio"
 	"bytes"
 	"compress/flate"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 	"sync"
@@ -68,13 +70,29 @@ func unpackShown(packed []byte) (d calendar.Details, err error) {
 	if packed == nil {
 		return d, nil
 	}
-	// A decoder stops behind the value, and what follows is not inflated.
-	r := inflaters.Get().(io.ReadCloser)
-	defer inflaters.Put(r)
-	if err := r.(flate.Resetter).Reset(bytes.NewReader(packed), nil); err != nil {
+	x := inflaters.Get().(*inflater)
+	defer inflaters.Put(x)
+	if err := x.deflated.(flate.Resetter).Reset(bytes.NewReader(packed), nil); err != nil {
 		return d, err
 	}
-	return d, json.NewDecoder(r).Decode(&d)
+	x.lines.Reset(x.deflated)
+	line, err := x.lines.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		var rest []byte
+		line = bytes.Clone(line)
+		rest, err = x.lines.ReadBytes('\n')
+		line = append(line, rest...)
+	}
+	if err != nil && !errors.Is(err, io.EOF) { // there may be no second line
+		return d, err
+	}
+	return d, json.Unmarshal(line, &d)
 }
 
-var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
+// inflater inflates as far as it is read.
+type inflater struct {
+	deflated io.ReadCloser
+	lines    *bufio.Reader
+}
+
+var inflaters = sync.Pool{New: func() any { return &inflater{flate.NewReader(nil), bufio.NewReaderSize(nil, 4096)} }}

@@ -50,6 +50,7 @@ type Grants struct {
 	Clock clock.Clock
 
 	mu    sync.Mutex
+	owner string                 // of the leases of this process
 	local map[string]*refreshing // so that one process waits in memory, not by looking
 }
 
@@ -77,9 +78,8 @@ func (s *Grants) Grant(ctx context.Context, id string) (g calendar.Grant, err er
 // Refresh runs fn while nobody else refreshes the same connection, and stores
 // what it returns.
 func (s *Grants) Refresh(ctx context.Context, id string, fn func(context.Context, calendar.Grant) (calendar.Grant, error)) (calendar.Grant, error) {
-	unlock := s.lockLocal(id)
+	owner, unlock := s.lockLocal(id)
 	defer unlock()
-	owner := newOwner()
 	written := false
 	defer func() { // also when taking the lease failed: it may be taken nevertheless
 		if !written {
@@ -101,8 +101,15 @@ func (s *Grants) Refresh(ctx context.Context, id string, fn func(context.Context
 	return g, s.write(context.WithoutCancel(ctx), id, owner, g)
 }
 
-func (s *Grants) lockLocal(id string) (unlock func()) {
+// lockLocal returns when nobody else in this process refreshes the connection,
+// and the name under which the process takes the lease. A lease that has that
+// name already is a leftover: the answer to its taking, or its end, was lost.
+func (s *Grants) lockLocal(id string) (owner string, unlock func()) {
 	s.mu.Lock()
+	if s.owner == "" {
+		s.owner = newOwner()
+	}
+	owner = s.owner
 	if s.local == nil {
 		s.local = map[string]*refreshing{}
 	}
@@ -114,7 +121,7 @@ func (s *Grants) lockLocal(id string) (unlock func()) {
 	l.users++
 	s.mu.Unlock()
 	l.Lock()
-	return func() {
+	return owner, func() {
 		l.Unlock()
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -147,7 +154,7 @@ func (s *Grants) tryLock(ctx context.Context, id, owner string) (taken bool, err
 		if err != nil {
 			return err
 		}
-		n, err := execN(ctx, tx, "UPDATE calendar_grants SET lock_by = $1, lock_until = $2 WHERE calendar_id = $3 AND (lock_by = '' OR lock_until < $4)",
+		n, err := execN(ctx, tx, "UPDATE calendar_grants SET lock_by = $1, lock_until = $2 WHERE calendar_id = $3 AND (lock_by IN ('', $1) OR lock_until < $4)",
 			owner, now+refreshLease.Milliseconds(), id, now)
 		if taken = n == 1; taken || err != nil {
 			return err

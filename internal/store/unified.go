@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,48 +28,103 @@ func (s Unified) TeamConnections(ctx context.Context, team string) ([]calendar.C
 // live are the terms of the indexes events_agenda and events_long.
 const live = "deleted_at IS NULL AND status <> 'cancelled'"
 
-const dayMS = int64(24 * time.Hour / time.Millisecond)
+// mostLong is how many long events may be under way in a calendar at a time.
+const mostLong = "250"
 
-// Earliest reads all spans in one query, from indexes alone: for each span the
-// first timed events and the first all-day events that begin in it or less than
-// a day before, and what is longer than a day and began earlier.
-func (s Unified) Earliest(ctx context.Context, team string, spans []unified.Span, limit int) ([]unified.Pick, error) {
+// spanColumns are what earliestOf has to know of a span.
+var spanColumns = []string{"calendar", "from_time", "before_time", "to_time", "from_date", "before_date", "to_date"}
+
+// Longer events are in events_long.
+const shortTimed, shortAllDay = 4 * time.Hour, 24 * time.Hour
+
+func spanValues(p unified.Span) []any {
+	w, d := p.Window, p.Dates
+	return []any{p.CalendarID, w.Start.UnixMilli(), w.Start.Add(-shortTimed).UnixMilli(), w.End.UnixMilli(),
+		d.Start.UnixMilli(), d.Start.Add(-shortAllDay).UnixMilli(), d.End.UnixMilli()}
+}
+
+// earliestOf selects from indexes alone: the first timed events and the first
+// all-day events that begin in a span or a little before, and what is longer than
+// that and began earlier. of says how a column of the span is written.
+func earliestOf(of func(column string) string, limit string) string {
+	var arms []string
+	for _, kind := range []struct{ allDay, suffix string }{{"FALSE", "_time"}, {"TRUE", "_date"}} {
+		from, before, to := of("from"+kind.suffix), of("before"+kind.suffix), of("to"+kind.suffix)
+		arms = append(arms, `SELECT * FROM (SELECT id, calendar_id, start_at, all_day FROM events WHERE calendar_id = `+of("calendar")+` AND all_day = `+kind.allDay+
+			` AND start_at >= `+before+` AND start_at < `+to+` AND end_at > `+from+` AND `+live+` ORDER BY start_at, id LIMIT `+limit+`) p`+kind.suffix,
+			// Written so that no other index can serve it. There are few of these; the
+			// bound keeps PostgreSQL from compiling a query that takes no time.
+			`SELECT * FROM (SELECT id, calendar_id, start_at, all_day FROM events WHERE calendar_id = `+of("calendar")+
+				` AND CASE WHEN all_day THEN TRUE ELSE FALSE END = `+kind.allDay+` AND end_at > `+from+` AND start_at + 0 < `+before+
+				` AND end_at - start_at > CASE WHEN all_day THEN 86400000 ELSE 14400000 END AND `+live+` ORDER BY end_at LIMIT `+mostLong+`) l`+kind.suffix)
+	}
+	return strings.Join(arms, " UNION ALL ")
+}
+
+// The statements are the same for any number of spans, so that they are parsed,
+// and on PostgreSQL planned, once: SQLite is asked for each span, which costs it
+// nothing; PostgreSQL, where each question is a round trip, for all at once.
+var (
+	earliestInSpan = earliestOf(func(column string) string { return "$" + strconv.Itoa(1+slices.Index(spanColumns, column)) }, "$8")
+	earliestInAll  = `SELECT e.* FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) s (` +
+		strings.Join(spanColumns, ", ") + `) CROSS JOIN LATERAL (` + earliestOf(func(column string) string { return "s." + column }, "$8") + `) e`
+)
+
+// Earliest returns the first events of each span. The spans are those of
+// connections of the team: others show nothing.
+func (s Unified) Earliest(ctx context.Context, team string, spans []unified.Span, limit int) (out []unified.Pick, err error) {
 	if len(spans) == 0 {
 		return nil, nil
 	}
-	var q strings.Builder
-	args := []any{team, limit}
-	arg := func(v any) string {
-		args = append(args, v)
-		return "$" + strconv.Itoa(len(args))
-	}
-	for i, p := range spans {
-		id := arg(p.CalendarID)
-		for _, kind := range []struct {
-			allDay string
-			w      calendar.Window
-		}{{"FALSE", p.Window}, {"TRUE", p.Dates}} {
-			if q.Len() > 0 {
-				q.WriteString(" UNION ALL ")
+	err = s.DB.Read(ctx, func(q Querier) error {
+		out = nil
+		own, err := rowsOf(ctx, q, "SELECT id FROM calendars WHERE team_id = $1 AND deleted_at IS NULL", []any{team}, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) })
+		if err != nil {
+			return err
+		}
+		var asked [][]any
+		for _, p := range spans {
+			if slices.Contains(own, p.CalendarID) {
+				asked = append(asked, spanValues(p))
 			}
-			from, to := kind.w.Start.UnixMilli(), kind.w.End.UnixMilli()
-			q.WriteString(`SELECT * FROM (SELECT id, calendar_id, start_at, all_day FROM events WHERE calendar_id = ` + id + ` AND all_day = ` + kind.allDay +
-				` AND start_at >= ` + arg(from-dayMS) + ` AND start_at < ` + arg(to) + ` AND end_at > ` + arg(from) + ` AND ` + live +
-				` ORDER BY start_at, id LIMIT $2) a` + strconv.Itoa(i) + kind.allDay)
-			q.WriteString(` UNION ALL SELECT * FROM (SELECT id, calendar_id, start_at, all_day FROM events WHERE calendar_id = ` + id + ` AND all_day = ` + kind.allDay +
-				` AND end_at > ` + arg(from) + ` AND start_at < ` + arg(from-dayMS) + ` AND end_at - start_at > 86400000 AND ` + live +
-				` ORDER BY start_at, id LIMIT $2) l` + strconv.Itoa(i) + kind.allDay)
+		}
+		if !s.DB.sqlite {
+			out, err = rowsOf(ctx, q, earliestInAll, append(columnsOf(asked), limit), scanPick)
+			return err
+		}
+		for _, span := range asked {
+			some, err := rowsOf(ctx, q, earliestInSpan, append(span, limit), scanPick)
+			if err != nil {
+				return err
+			}
+			out = append(out, some...)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// columnsOf turns rows of spanValues into an array for each column.
+func columnsOf(spans [][]any) []any {
+	calendars, times := make([]string, len(spans)), make([][]int64, len(spanColumns)-1)
+	for n, span := range spans {
+		calendars[n] = span[0].(string)
+		for i := range times {
+			times[i] = append(times[i], span[i+1].(int64))
 		}
 	}
-	// The team was looked at when its connections were read; here it keeps a wrong
-	// span from showing anything.
-	query := "SELECT e.id, e.calendar_id, e.start_at, e.all_day FROM (" + q.String() + ") e WHERE EXISTS (SELECT 1 FROM calendars c WHERE c.id = e.calendar_id AND c.team_id = $1)"
-	return list(ctx, s.DB, query, args, func(rows *sql.Rows) (p unified.Pick, err error) {
-		var start int64
-		err = rows.Scan(&p.ID, &p.CalendarID, &start, &p.AllDay)
-		p.Start = timeOf(start)
-		return p, err
-	})
+	out := []any{calendars}
+	for _, t := range times {
+		out = append(out, t)
+	}
+	return out
+}
+
+func scanPick(rows *sql.Rows) (p unified.Pick, err error) {
+	var start int64
+	err = rows.Scan(&p.ID, &p.CalendarID, &start, &p.AllDay)
+	p.Start = timeOf(start)
+	return p, err
 }
 
 const storedColumns = eventColumns + `, (SELECT details FROM event_details d WHERE d.event_id = events.id),

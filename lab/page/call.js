@@ -75,8 +75,23 @@ class Call {
     if (!this.pc) this.connect();
     for (const t of msg.tracks || []) this.owners.set(t.mid, t.person);
     await this.pc.setRemoteDescription({ type: 'offer', sdp: msg.sdp });
+    if (msg.mic) {
+      const t = this.pc.getTransceivers().find((x) => x.mid === msg.mic);
+      t.direction = 'sendonly';
+      this.sender = t.sender;
+      await t.sender.replaceTrack(this.voice?.enabled ? this.voice : null);
+    }
     await this.pc.setLocalDescription(await this.pc.createAnswer());
     this.socket.send(JSON.stringify({ type: 'answer', sdp: this.pc.localDescription.sdp }));
+  }
+
+  // speak switches the microphone. The connection for it comes with the first
+  // time.
+  async speak(on) {
+    this.voice ??= (await navigator.mediaDevices.getUserMedia({ audio: true })).getAudioTracks()[0];
+    this.voice.enabled = on;
+    if (this.sender) await this.sender.replaceTrack(on ? this.voice : null);
+    this.socket.send(JSON.stringify({ type: 'mic', on }));
   }
 
   connect() {

@@ -24,13 +24,15 @@ function icon(label, sign, on, attrs) {
 }
 
 // toggle is a microphone or camera switch: its label says what a click does.
-function toggle(device) {
-  const el = h('div', { role: 'button', tabindex: '0', class: 'icon', 'aria-label': `Turn off ${device}`, 'data-is-muted': 'false' },
+// changed is told whether it is muted now.
+function toggle(device, off = false, changed = () => {}) {
+  const el = h('div', { role: 'button', tabindex: '0', class: 'icon', 'aria-label': `Turn ${off ? 'on' : 'off'} ${device}`, 'data-is-muted': String(off) },
     h('i', { 'aria-hidden': 'true' }, device === 'microphone' ? 'mic' : 'videocam'));
   el.addEventListener('click', () => {
     const muted = el.dataset.isMuted !== 'true';
     el.dataset.isMuted = String(muted);
     el.setAttribute('aria-label', `Turn ${muted ? 'on' : 'off'} ${device}`);
+    changed(muted);
   });
   return el;
 }

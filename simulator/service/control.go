@@ -41,12 +41,16 @@ type control struct {
 
 // Control is the JSON API by which a fake is steered from outside. Its paths
 // begin with /control/; docs/simulators.md lists them. Pages of other origins
-// are refused.
+// are refused. A nil fake has no calendars: faults and calls are all there is.
 func (c *Core) Control(fake Fake) http.Handler {
 	x := &control{c, fake}
 	mux := http.NewServeMux()
 	handle := func(pattern string, h func(*http.Request) (any, error)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { x.reply(w, r, h) })
+	}
+	x.steerFaults(handle)
+	if fake == nil {
+		return mux
 	}
 	handle("GET /control/accounts", x.accounts)
 	handle("POST /control/accounts", x.openAccount)
@@ -56,13 +60,17 @@ func (c *Core) Control(fake Fake) http.Handler {
 	handle("POST /control/calendars/{calendar}/events", x.addEvent)
 	handle("POST /control/calendars/{calendar}/events/{event}/{action}", x.actOnEvent)
 	handle("POST /control/calendars/{calendar}/{action}", x.actOnCalendar)
+	return mux
+}
+
+// steerFaults is what all fakes have.
+func (x *control) steerFaults(handle func(string, func(*http.Request) (any, error))) {
 	handle("GET /control/faults", func(*http.Request) (any, error) { return x.Rates(), nil })
 	handle("PATCH /control/faults", x.changeFaults)
 	handle("DELETE /control/faults", func(*http.Request) (any, error) { x.Pacify(); return x.Rates(), nil })
 	handle("POST /control/faults", x.injectFault)
 	handle("GET /control/calls", func(*http.Request) (any, error) { return x.AllCalls(), nil })
 	handle("DELETE /control/calls", func(*http.Request) (any, error) { x.ResetCalls(); return x.AllCalls(), nil })
-	return mux
 }
 
 // Beside puts the control surface beside a service's own paths.

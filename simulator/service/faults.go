@@ -42,6 +42,9 @@ const (
 	PushExtra       Kind = "push_extra"       // Graph: several notifications for one change
 	LifecycleMissed Kind = "lifecycle_missed" // Graph: says that a notification was missed
 	OtherZone       Kind = "other_zone"       // Graph: answers in a zone that was not asked for
+
+	JobFails Kind = "job_fails" // transcription: the service gives a job up
+	JobStuck Kind = "job_stuck" // transcription: a job never ends
 )
 
 // Faults are probabilities, 0 to 1, for each call, page, row or push.
@@ -50,7 +53,7 @@ type Faults map[Kind]float64
 // kinds lists all.
 var kinds = []Kind{Gone, GoneSilently, TooMany, TooManySilent, ServerError, Slow, Truncated, Garbage, AfterEffect, LateAnswer, HangUp, EmptyPage, ShortPage, Bare,
 	MissingTomb, MissingMaster, StrayTomb, NoFields, DoubledRow, PushDrop, PushDuplicate, PushReorder, PushBeforeReply, PushStray, PushExtra,
-	LifecycleMissed, OtherZone}
+	LifecycleMissed, OtherZone, JobFails, JobStuck}
 
 // Check reports a kind that is none and a rate that is no probability.
 func (f Faults) Check() error {

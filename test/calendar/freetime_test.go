@@ -165,6 +165,10 @@ func (m *minutes) difference(o *minutes) string {
 type person struct {
 	calendar.Connection
 	cal *truth.Calendar
+	// personal: there is no getSchedule, so that the events tell. They have one
+	// field for what is free and what is tentative, and nobody declines there what
+	// he organises himself.
+	personal bool
 }
 
 // busy is what really takes a person's time: all-day events from midnight, where
@@ -172,7 +176,11 @@ type person struct {
 func (p person) busy(m *minutes) {
 	to := m.from.Add(time.Duration(len(m.taken)) * time.Minute)
 	for _, o := range p.cal.Occurrences(m.from, to) {
-		if o.Content.Free || o.Content.CalledOff || o.Response == truth.Declined {
+		free, declined := o.Content.Free, o.Response == truth.Declined
+		if p.personal {
+			free, declined = free && !o.Content.Unsure, declined && o.Content.Organizer.Email != p.Email
+		}
+		if free || declined || o.Content.CalledOff {
 			continue
 		}
 		zone := o.Content.Zone
@@ -195,8 +203,9 @@ func TestAvailabilityAndFreeSlotsAreWhatCountingMinutesSays(t *testing.T) {
 	var people []person
 	for i, p := range []calendar.Platform{calendar.Google, calendar.Microsoft, calendar.Google, calendar.Microsoft} {
 		c, cal := d.connect(t, p, fmt.Sprintf("p%d@example.com", i))
-		people = append(people, person{c, cal})
+		people = append(people, person{Connection: c, cal: cal, personal: i == 3})
 	}
+	d.graph.User(people[3].Email).Personal = true
 	found, taken := 0, 0
 	for run := range runs {
 		rng := rand.New(rand.NewPCG(seed, uint64(run)))
@@ -244,7 +253,8 @@ func (p person) live(rng *rand.Rand, from, to time.Time) {
 		p.cal.Shake(rng, from, to)
 	}
 	if ids = p.cal.IDs(); len(ids) > 0 {
-		_ = p.cal.Edit(ids[rng.IntN(len(ids))], func(c *truth.Content) { c.Free, c.Unsure = rng.IntN(3) == 0, rng.IntN(3) == 0 }) // may be gone
+		kind := rng.IntN(3)
+		_ = p.cal.Edit(ids[rng.IntN(len(ids))], func(c *truth.Content) { c.Free, c.Unsure = kind == 1, kind == 2 }) // it may be gone
 	}
 }
 
@@ -264,6 +274,9 @@ func (d *desk) compareSlots(t *testing.T, rng *rand.Rand, people []person, from,
 		case 1:
 			who = append(who, p.ID)
 		case 2:
+			if p.personal { // colleagues are asked with getSchedule
+				continue
+			}
 			who = append(who, p.Email)
 		}
 		p.busy(all)

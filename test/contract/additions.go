@@ -26,7 +26,17 @@ var additions = map[string][]string{
 	"listEventSeries":    {"/data/*/series_bot_scheduled"}, // named by the older reference only (C25)
 	"bots_with_metadata": {"/recent_bots"},                 // the older name of bots (C62)
 	"getEventDetails":    {"/data/series_bot_scheduled", "/data/deleted_at"},
+
+	// of the unified calendar: which connection an event is in, its series, and
+	// calendars that could not contribute
+	"listCalendarEvents":      {"/events/*/calendarId", "/events/*/seriesId", "/events/*/recurrence", "/errors"},
+	"getCalendarEvent":        eventAdditions,
+	"createCalendarEvent":     eventAdditions,
+	"updateCalendarEvent":     eventAdditions,
+	"getCalendarAvailability": {"/errors"},
 }
+
+var eventAdditions = []string{"/event/calendarId", "/event/seriesId", "/event/recurrence"}
 
 // additionalInMessages is the same for webhooks, by event.
 var additionalInMessages = map[string][]string{

@@ -25,11 +25,15 @@ var text []byte
 //go:embed reference-v1.json
 var textV1 []byte
 
+//go:embed reference-unified.json
+var textUnified []byte
+
 // Schema is a JSON schema as the reference has it, references resolved by
 // Reference.Resolve.
 type Schema map[string]any
 
-// Operation is one of the 39 of v2, or one of the 26 of v1.
+// Operation is one of the 39 of v2, one of the 26 of v1, or one of the unified
+// calendar: the 6 of its reference, and those that only Steno has.
 type Operation struct {
 	ID         string            `json:"-"`
 	Method     string            `json:"method"`
@@ -37,6 +41,7 @@ type Operation struct {
 	Parameters []Parameter       `json:"parameters"`
 	Body       Schema            `json:"body"` // nil: takes none
 	Statuses   map[string]Schema `json:"statuses"`
+	Ours       bool              `json:"ours"` // of Steno only; said in reference-unified.json
 }
 
 // Parameter is one of the path or the query.
@@ -66,6 +71,7 @@ type Reference struct {
 
 	compiled map[string]*jsonschema.Schema // by the name of the schema
 	bare     bool                          // API v1: no envelope, and errors of its own form
+	unified  bool                          // the unified calendar: errors of its own form
 }
 
 // Load returns the reference of API v2. It is read once.
@@ -76,6 +82,12 @@ var Load = sync.OnceValue(func() *Reference { return load(text, &Reference{}) })
 var LoadV1 = sync.OnceValue(func() *Reference {
 	return load(textV1, &Reference{bare: true})
 })
+
+// LoadUnified returns the reference of the unified calendar. It has no OpenAPI
+// document: its shapes were written down by hand, from the examples and tables of
+// its pages, and the form of errors is Steno's decision. Operations marked ours
+// are not in those pages.
+var LoadUnified = sync.OnceValue(func() *Reference { return load(textUnified, &Reference{unified: true}) })
 
 func load(text []byte, r *Reference) *Reference {
 	if err := json.Unmarshal(text, r); err != nil {
@@ -233,8 +245,11 @@ var problemKeys = []string{"success", "error", "code", "statusCode", "message", 
 // Answer reports how an answer breaks the reference. Paths that are no
 // operation must be refused in the API's own words.
 func (r *Reference) Answer(method, path string, status int, header http.Header, body []byte) (bad []string) {
-	if r.bare {
+	switch {
+	case r.bare:
 		return r.bareAnswer(method, path, status, header, body)
+	case r.unified:
+		return r.unifiedAnswer(method, path, status, header, body)
 	}
 	if t := header.Get("Content-Type"); t != "application/json" {
 		bad = append(bad, fmt.Sprintf("Content-Type %q", t))

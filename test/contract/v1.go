@@ -17,6 +17,8 @@ var rootsV1 = map[string]bool{"bots": true, "calendars": true, "calendar_events"
 func referenceOf(path string) *Reference {
 	root, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch {
+	case strings.HasPrefix(path+"/", "/api/v2/calendar/"):
+		return LoadUnified()
 	case root == "v2" && rest != "":
 		return Load()
 	case rootsV1[root]:

@@ -59,7 +59,7 @@ func (t tripper) RoundTrip(r *http.Request) (*http.Response, error) { return t(r
 func (w *Watch) Note(method, path string, status int, header http.Header, body []byte) {
 	path = strings.TrimRight(path, "/")
 	ref := referenceOf(path)
-	if ref == nil || method == http.MethodHead || path == "/v2/openapi.json" {
+	if ref == nil || method == http.MethodHead || path == "/v2/openapi.json" || path == "/api/v2/calendar/openapi.json" {
 		return
 	}
 	if bad := ref.Answer(method, path, status, header, body); len(bad) > 0 {
@@ -151,12 +151,15 @@ func (w *Watch) Reset() {
 	w.seen = nil
 }
 
-// Table shows the operations of API v2, and TableV1 those of API v1: operation by documented status: how often each was seen, a dash
-// for never, and after a bar the undocumented ones.
+// Table shows the operations of API v2 by documented status: how often each was
+// seen, a dash for never, and after a bar the undocumented ones.
 func (w *Watch) Table() string { return w.table(Load()) }
 
 // TableV1 is Table for API v1.
 func (w *Watch) TableV1() string { return w.table(LoadV1()) }
+
+// TableUnified is Table for the unified calendar.
+func (w *Watch) TableUnified() string { return w.table(LoadUnified()) }
 
 func (w *Watch) table(ref *Reference) string {
 	b := &strings.Builder{}

@@ -328,12 +328,16 @@ func (h *house) count(query string, args ...any) (n int) {
 
 // ended waits, with faults, until all bots have ended and all is delivered.
 func (h *house) ended() {
+	begin := time.Now()
+	phase := func(what string) { h.t.Logf("%s after %.1f s", what, time.Since(begin).Seconds()) }
 	eventually(h.t, "all bots to have ended", func() bool {
 		return h.count("SELECT COUNT(*) FROM bots WHERE status = 'completed'") >= wishes+scheduled
 	})
+	phase("all bots have ended")
 	eventually(h.t, "all webhooks to be delivered", func() bool {
 		return h.count("SELECT COUNT(*) FROM webhook_deliveries WHERE state = 'pending'") == 0
 	})
+	phase("all webhooks are delivered")
 	eventually(h.t, "all jobs to have ended", func() bool {
 		return h.count("SELECT COUNT(*) FROM river_job WHERE state IN ('available', 'running', 'retryable') AND kind IN ('launch_bot', 'delete_data')") == 0
 	})

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"sync"
@@ -14,7 +12,6 @@ import (
 
 	"steno/demo"
 	"steno/internal/provider/zoom/zoomtest"
-	"steno/test/contract"
 )
 
 // The published SDK, which speaks API v1 unless it is told otherwise, calls all
@@ -37,23 +34,7 @@ func TestTheBotsOfV1WithThePublishedSDK(t *testing.T) {
 	if _, err := s.Command(t.Context(), "limits", "set", "--requests-per-second", "none"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	base, err := url.Parse(s.Base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	watch := &contract.Watch{Failed: t.Errorf}
-	proxy := httputil.NewSingleHostReverseProxy(base)
-	proxy.Transport = watch.Transport(http.DefaultTransport)
-	web := httptest.NewServer(proxy)
-	t.Cleanup(web.Close)
+	base, watch := serve(t, s)
 	app, err := json.Marshal(map[string]string{
 		"client_id": zoom.ClientID, "client_secret": zoom.ClientSecret, "redirect_uri": zoom.RedirectURI,
 		"code": zoom.Authorise("once", zoomtest.User{ID: "zoom-user", Account: "zoom-account"}),
@@ -62,7 +43,7 @@ func TestTheBotsOfV1WithThePublishedSDK(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "node", "bots-v1.mjs")
-	cmd.Env = append(os.Environ(), "MB_URL="+web.URL, "MB_KEY="+key, "MB_HOOK="+hook.URL, "MB_ZOOM="+string(app))
+	cmd.Env = append(os.Environ(), "MB_URL="+base, "MB_KEY="+key, "MB_HOOK="+hook.URL, "MB_ZOOM="+string(app))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("node bots-v1.mjs: %v\n%s\nthe server's log:\n%s", err, out, s.Log())
 	}

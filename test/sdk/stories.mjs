@@ -143,6 +143,10 @@ const stories = {
     const credential_id = made.credential_id
     assert.equal(good(await v2.listZoomCredentials()).data.length, 1)
     good(await v2.createBot({ bot_name: 'N', meeting_url: 'https://zoom.us/j/1', zoom_config: { credential_id } }))
+    assert.equal(good(await v2.getZoomCredential({ id: credential_id })).data.name, 'Keys')
+    assert.equal(good(await v2.updateZoomCredential({ id: credential_id, body: { name: 'Other keys' } })).data.name, 'Other keys')
+    good(await v2.deleteZoomCredential({ id: credential_id }))
+    refused(await v2.getZoomCredential({ id: credential_id }), 404, 'FST_ERR_ZOOM_CREDENTIAL_NOT_FOUND_BY_ID')
   },
 }
 

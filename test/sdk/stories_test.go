@@ -28,6 +28,30 @@ func program(t *testing.T) string {
 	return file
 }
 
+// serve starts a server process, and in front of it a proxy that holds every
+// answer against the reference.
+func serve(t *testing.T, s *demo.Stage) (base string, watch *contract.Watch) {
+	t.Helper()
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	to, err := url.Parse(s.Base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch = &contract.Watch{Failed: t.Errorf}
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	proxy.Transport = watch.Transport(http.DefaultTransport)
+	web := httptest.NewServer(proxy)
+	t.Cleanup(web.Close)
+	return web.URL, watch
+}
+
 // The published SDK lives through whole stories with a real server process, and
 // every answer on the way is held against the reference.
 func TestStoriesOfThePublishedSDK(t *testing.T) {
@@ -49,30 +73,14 @@ func TestStoriesOfThePublishedSDK(t *testing.T) {
 	}
 	steno("limits", "set", "--team", "cap", "--bots-per-day", "7")
 	steno("tokens", "give", "--team", "tokens", "2.25")
-	if err := s.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	base, err := url.Parse(s.Base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	watch := &contract.Watch{Failed: t.Errorf}
-	proxy := httputil.NewSingleHostReverseProxy(base)
-	proxy.Transport = watch.Transport(http.DefaultTransport)
-	web := httptest.NewServer(proxy)
-	t.Cleanup(web.Close)
+	base, _ := serve(t, s)
 
 	text, err := json.Marshal(keys)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "node", "stories.mjs")
-	cmd.Env = append(os.Environ(), "MB_URL="+web.URL, "MB_KEYS="+string(text))
+	cmd.Env = append(os.Environ(), "MB_URL="+base, "MB_KEYS="+string(text))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

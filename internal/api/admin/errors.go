@@ -31,8 +31,7 @@ func (p *AdminError) Error() string { return p.Message }
 func (p *AdminError) GetStatus() int { return p.StatusCode }
 
 const (
-	codeInternal   = "FST_ERR_INTERNAL_SERVER_ERROR"
-	internalPhrase = "something went wrong on our side; the request id helps to find it in the log"
+	codeInternal = "FST_ERR_INTERNAL_SERVER_ERROR"
 )
 
 // GetHeaders returns the headers that go with the body.
@@ -47,21 +46,11 @@ func (p *AdminError) GetHeaders() http.Header {
 // problem is the one function that turns an error into an answer. What is not
 // the caller's fault goes to the log with its cause; the answer never shows it.
 func (s *Surface) problem(ctx context.Context, err error) *AdminError {
-	f := fail.As(err)
-	if f == nil {
-		f = fail.Wrap(err, fail.Internal, codeInternal, "unexpected error")
+	f := door.FaultOf(ctx, s.Log, err)
+	if f.Error == nil {
+		return newError(f.Status, codeInternal, door.Phrase, "")
 	}
-	status, known := httpx.StatusOf[f.Kind]
-	if !known {
-		status = http.StatusInternalServerError
-	}
-	if status >= http.StatusInternalServerError {
-		s.Log.Error("admin request failed", "error", err, "request_id", httpx.RequestID(ctx))
-	}
-	if status == http.StatusInternalServerError {
-		return newError(status, codeInternal, internalPhrase, "")
-	}
-	return newError(status, f.Code, f.Message, f.Details)
+	return newError(f.Status, f.Error.Code, f.Error.Message, f.Error.Details)
 }
 
 func newError(status int, code, message, details string) *AdminError {
@@ -86,7 +75,7 @@ func refused(r door.Refusal) door.Problem {
 	case http.StatusRequestTimeout:
 		return newError(r.Status, account.CodeBadInput, door.TooSlow, "")
 	case http.StatusInternalServerError:
-		return newError(r.Status, codeInternal, internalPhrase, "")
+		return newError(r.Status, codeInternal, door.Phrase, "")
 	}
 	f := fail.As(bot.Invalid(r.Issues...))
 	return newError(r.Status, account.CodeBadInput, f.Message, f.Details)

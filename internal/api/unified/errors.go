@@ -2,16 +2,12 @@ package unified
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strconv"
 
 	"steno/internal/account"
 	"steno/internal/api/door"
-	"steno/internal/api/httpx"
 	"steno/internal/bot"
-	"steno/internal/fail"
-
 	"steno/internal/calendar/unified"
 )
 
@@ -51,7 +47,6 @@ const (
 	codeForbidden    = "FORBIDDEN"
 	codeRate         = "RATE_LIMITED"
 	codeUnavailable  = "SERVICE_UNAVAILABLE"
-	internalPhrase   = "something went wrong on our side; the request id helps to find it in the log"
 )
 
 // codes are this surface's words for what other rooms call differently.
@@ -62,36 +57,19 @@ var codes = map[string]string{
 // problem is the one function that turns an error into an answer. What is not
 // the caller's fault goes to the log with its cause; the answer never shows it.
 func (s *Surface) problem(ctx context.Context, err error) *Problem {
-	f := fail.As(err)
-	switch {
-	case f != nil:
-	case errors.Is(err, context.DeadlineExceeded): // of a handler
-		f = fail.Wrap(err, fail.Unavailable, codeUnavailable, "this took too long; try again in a moment")
-	default:
-		f = fail.Wrap(err, fail.Internal, codeInternal, "unexpected error")
+	f := door.FaultOf(ctx, s.Log, err)
+	if f.Error == nil {
+		return &Problem{Message: door.Phrase, Code: codeInternal, status: f.Status}
 	}
-	status, ok := httpx.StatusOf[f.Kind]
-	if !ok {
-		status = http.StatusInternalServerError
-	}
-	if status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
-		s.Log.Error("request failed", "code", f.Code, "error", err, "request_id", httpx.RequestID(ctx))
-	}
-	if status == http.StatusInternalServerError {
-		return &Problem{Message: internalPhrase, Code: codeInternal, status: status}
-	}
-	p := &Problem{Message: f.Message, Code: f.Code, status: status}
-	if own, ok := codes[f.Code]; ok {
+	p := &Problem{Message: f.Error.Message, Code: f.Error.Code, status: f.Status, retry: f.Retry}
+	if own, ok := codes[p.Code]; ok {
 		p.Code = own
 	}
-	switch status {
+	switch p.status {
 	case http.StatusTooManyRequests:
-		p.Code, p.retry = codeRate, 1
+		p.Code = codeRate
 	case http.StatusServiceUnavailable:
-		p.Code, p.retry = codeUnavailable, 1
-	}
-	if f.RetryAfter > 0 {
-		p.retry = door.WholeSeconds(f.RetryAfter)
+		p.Code = codeUnavailable
 	}
 	return p
 }

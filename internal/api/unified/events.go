@@ -91,6 +91,7 @@ func (s *Surface) createEvent(ctx context.Context, c account.Caller, in *createI
 }
 
 type updateInput struct {
+	Key      string `header:"Idempotency-Key" doc:"makes a repetition of this request harmless for 24 hours"`
 	ID       string `path:"id" doc:"the service's own id"`
 	Provider string `query:"provider" doc:"if the body names none"`
 	Scope    string `query:"scope" doc:"of a series: this, following or all"`
@@ -109,10 +110,11 @@ func (s *Surface) updateEvent(ctx context.Context, c account.Caller, in *updateI
 	if scope == "" {
 		scope = in.Scope
 	}
-	return showEvent(s.Calendar.Update(ctx, c.TeamID, platform(in.Body.Provider, in.Provider), in.ID, unified.Scope(scope), d))
+	return showEvent(s.Calendar.Update(ctx, c.TeamID, in.Key, platform(in.Body.Provider, in.Provider), in.ID, unified.Scope(scope), d))
 }
 
 type deleteInput struct {
+	Key      string `header:"Idempotency-Key" doc:"a repetition of this request within 24 hours gets the same answer"`
 	ID       string `path:"id" doc:"the service's own id"`
 	Provider string `query:"provider" doc:"google or microsoft; google if it is left out"`
 	Scope    string `query:"scope" doc:"of a series: this, following or all; this for an occurrence if it is left out"`
@@ -132,7 +134,7 @@ func said(text string) *messageOutput {
 }
 
 func (s *Surface) deleteEvent(ctx context.Context, c account.Caller, in *deleteInput) (*messageOutput, error) {
-	if err := s.Calendar.Delete(ctx, c.TeamID, platform(in.Provider), in.ID, unified.Scope(in.Scope)); err != nil {
+	if err := s.Calendar.Delete(ctx, c.TeamID, in.Key, platform(in.Provider), in.ID, unified.Scope(in.Scope)); err != nil {
 		return nil, err
 	}
 	return said("Event deleted"), nil

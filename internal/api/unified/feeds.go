@@ -128,10 +128,7 @@ func (s *Surface) readFeed(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	f, events, err := s.Feeds.Read(ctx, r.URL.Query().Get("token"))
 	if err != nil {
-		p := s.problem(ctx, err)
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(p.status)
-		_ = format.Marshal(w, p) // the client may be gone
+		write(w, s.problem(ctx, err))
 		return
 	}
 	body := iCalendar(f.Name, events)

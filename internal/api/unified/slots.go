@@ -9,6 +9,7 @@ import (
 	"steno/internal/account"
 	"steno/internal/calendar/freetime"
 	"steno/internal/calendar/unified"
+	"steno/internal/clock"
 	"steno/internal/fail"
 )
 
@@ -66,7 +67,7 @@ func (in *slotsInput) read() (q unified.SlotQuery, err error) {
 		return q, err
 	}
 	q.Window = freetime.Span(w)
-	if q.Zone, err = time.LoadLocation(in.TimeZone); err != nil || in.TimeZone == "Local" {
+	if q.Zone, err = clock.Zone(in.TimeZone); err != nil || in.TimeZone == "Local" {
 		return q, invalid("timeZone: must be an IANA zone, such as Europe/Berlin")
 	}
 	if q.Working, err = readWorking(in.Hours, in.Weekdays); err != nil {

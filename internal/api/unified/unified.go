@@ -28,8 +28,8 @@ type Calendar interface {
 	Events(ctx context.Context, team string, q unified.Query) (unified.List, error)
 	Event(ctx context.Context, team string, p calendar.Platform, id string) (unified.Event, error)
 	Create(ctx context.Context, team, key string, n unified.NewEvent) (unified.Event, error)
-	Update(ctx context.Context, team string, p calendar.Platform, id string, scope unified.Scope, d unified.Draft) (unified.Event, error)
-	Delete(ctx context.Context, team string, p calendar.Platform, id string, scope unified.Scope) error
+	Update(ctx context.Context, team, key string, p calendar.Platform, id string, scope unified.Scope, d unified.Draft) (unified.Event, error)
+	Delete(ctx context.Context, team, key string, p calendar.Platform, id string, scope unified.Scope) error
 	Availability(ctx context.Context, team string, w calendar.Window, partial bool) (unified.Availability, error)
 	Prefer(ctx context.Context, team, calendarID string) error
 	FreeSlots(ctx context.Context, team string, q unified.SlotQuery) (unified.Slots, error)
@@ -127,7 +127,22 @@ func dropNulls(v any) {
 
 // nothing answers paths and methods that there are not.
 func (s *Surface) nothing(w http.ResponseWriter, r *http.Request) {
-	p := &Problem{Message: "there is nothing at " + r.Method + " " + r.URL.Path, Code: codeNotFound, status: http.StatusNotFound}
+	write(w, &Problem{Message: "there is nothing at " + r.Method + " " + r.URL.Path, Code: codeNotFound, status: http.StatusNotFound})
+}
+
+// Serves reports whether a path is one of this surface, there or not.
+func Serves(path string) bool { return path == base || strings.HasPrefix(path, base+"/") }
+
+// Panicked answers a request whose handler panicked.
+func (s *Surface) Panicked(w http.ResponseWriter, _ *http.Request) {
+	write(w, &Problem{Message: door.Phrase, Code: codeInternal, status: http.StatusInternalServerError})
+}
+
+// write answers outside of the door.
+func write(w http.ResponseWriter, p *Problem) {
+	for name, values := range p.GetHeaders() {
+		w.Header()[name] = values
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(p.status)
 	_ = format.Marshal(w, p) // the client may be gone
@@ -150,7 +165,7 @@ func refuse(r door.Refusal) door.Problem {
 		return &Problem{Message: door.TooSlow, Code: codeTimeout, status: r.Status}
 	}
 	if len(r.Issues) == 0 {
-		return &Problem{Message: internalPhrase, Code: codeInternal, status: http.StatusInternalServerError}
+		return &Problem{Message: door.Phrase, Code: codeInternal, status: http.StatusInternalServerError}
 	}
 	var text []string
 	for _, i := range r.Issues[:min(len(r.Issues), maxIssues)] {

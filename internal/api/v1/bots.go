@@ -160,7 +160,7 @@ func (s *Surface) listBots(ctx context.Context, c account.Caller, in *listBotsIn
 	for _, b := range found {
 		out.Body.Bots = append(out.Body.Bots, recentBot{
 			ID: n[b.ID], UUID: b.ID, BotName: b.Name, MeetingURL: b.MeetingURL, CreatedAt: stamp(b.CreatedAt), EndedAt: maybeStamp(b.EndedAt),
-			Duration: bot.Seconds(b.Duration), Extra: orNull(b.Extra), Speakers: append([]string{}, b.Speakers...),
+			Duration: bot.Seconds(b.Duration), Extra: orNull(b.Extra), Speakers: b.Speakers,
 		})
 	}
 	out.Body.RecentBots = out.Body.Bots

@@ -126,3 +126,16 @@ func deletedFive(t testing.TB, w *world) {
 // ours are operations that the reference does not have: an address that it only
 // speaks of (digest 3.0).
 var ours = map[string]bool{"get_webhook_url": true, "set_webhook_url": true}
+
+// asked keeps what it was asked for.
+type asked struct {
+	b   bot.Bot
+	r   bot.Retranscription
+	err error
+}
+
+// Again notes the work.
+func (a *asked) Again(_ context.Context, _ bot.Tx, b bot.Bot, r bot.Retranscription) error {
+	a.b, a.r = b, r
+	return a.err
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -12,12 +13,14 @@ import (
 	"steno/internal/quota"
 	"steno/internal/store/storetest"
 	"steno/test/contract"
+	"steno/test/hostile"
 )
 
 // Every operation is in the reference, at the documented place, and answers with
 // every status that it can: the stand's watch holds each answer against the
 // reference. The operations of the reference that are not served are named.
 func TestEveryOperationAnswersAsTheReferenceSays(t *testing.T) {
+	hostile.OneByOne(t)
 	seen, ref := &contract.Watch{}, contract.LoadV1()
 	shared := newWorld(t, storetest.SQLite(t)) // for requests that change nothing
 	broken, limited := shared.broken(t), newWorld(t, storetest.SQLite(t))
@@ -74,7 +77,13 @@ func TestEveryOperationAnswersAsTheReferenceSays(t *testing.T) {
 			t.Errorf("%s does not exist, or never succeeded", id)
 		}
 	}
-	t.Logf("documented statuses, and after the bar the others, with how often each was seen:\n%s", seen.TableV1())
+	table := seen.TableV1()
+	t.Logf("documented statuses, and after the bar the others, with how often each was seen:\n%s", table)
+	if file := os.Getenv("STENO_CONTRACT_TABLE"); file != "" {
+		if err := os.WriteFile(file+".v1", []byte(table), 0o644); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func (s *stand) expect(t *testing.T, c request, status int) {

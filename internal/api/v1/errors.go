@@ -12,7 +12,6 @@ import (
 
 	"steno/internal/account"
 	"steno/internal/api/door"
-	"steno/internal/api/httpx"
 	"steno/internal/bot"
 	"steno/internal/fail"
 )
@@ -51,7 +50,6 @@ const (
 	codeTimeout     = "RequestTimeout"
 	codeUnavailable = "ServiceUnavailable"
 	codeValidation  = "ValidationError"
-	internalPhrase  = "something went wrong on our side; the request id helps to find it in the log"
 )
 
 // names are codes of the rooms that have a name of their own here.
@@ -79,34 +77,12 @@ func (s *Surface) problem(ctx context.Context, err error) *Problem {
 	if errors.As(err, &ready) {
 		return ready
 	}
-	f := fail.As(err)
-	switch {
-	case f != nil:
-	case errors.Is(err, context.DeadlineExceeded): // of a handler
-		f = fail.Wrap(err, fail.Unavailable, codeUnavailable, "this took too long; try again in a moment")
-		return s.logged(ctx, err, newProblem(http.StatusServiceUnavailable, codeUnavailable, f.Message))
-	default:
-		return s.logged(ctx, err, newProblem(http.StatusInternalServerError, codeInternal, internalPhrase))
+	f := door.FaultOf(ctx, s.Log, err)
+	if f.Error == nil {
+		return newProblem(f.Status, codeInternal, door.Phrase)
 	}
-	status, ok := httpx.StatusOf[f.Kind]
-	if !ok {
-		status = http.StatusInternalServerError
-	}
-	if status == http.StatusInternalServerError && f.Kind != fail.Undelivered {
-		return s.logged(ctx, err, newProblem(status, codeInternal, internalPhrase))
-	}
-	p := newProblem(status, nameOf(f.Code), f.Message)
-	if p.retry > 0 && f.RetryAfter > 0 {
-		p.retry = door.WholeSeconds(f.RetryAfter)
-	}
-	return s.logged(ctx, err, p)
-}
-
-// logged writes what is not the caller's fault to the log.
-func (s *Surface) logged(ctx context.Context, err error, p *Problem) *Problem {
-	if p.status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
-		s.Log.Error("request failed", "code", p.Code, "error", err, "request_id", httpx.RequestID(ctx))
-	}
+	p := newProblem(f.Status, nameOf(f.Error.Code), f.Error.Message)
+	p.retry = f.Retry
 	return p
 }
 
@@ -129,7 +105,7 @@ func refused(r door.Refusal) door.Problem {
 	case http.StatusRequestTimeout:
 		return newProblem(r.Status, codeTimeout, door.TooSlow)
 	case http.StatusInternalServerError:
-		return newProblem(r.Status, codeInternal, internalPhrase)
+		return newProblem(r.Status, codeInternal, door.Phrase)
 	}
 	return newProblem(http.StatusBadRequest, codeValidation, fail.As(bot.Invalid(r.Issues...)).Message)
 }
@@ -171,5 +147,5 @@ func (s *Surface) MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 
 // Panicked answers a request whose handler panicked.
 func (s *Surface) Panicked(w http.ResponseWriter, _ *http.Request) {
-	answer(w, newProblem(http.StatusInternalServerError, codeInternal, internalPhrase))
+	answer(w, newProblem(http.StatusInternalServerError, codeInternal, door.Phrase))
 }

@@ -185,12 +185,12 @@ func TestSettingsAreKeptShownAndPatched(t *testing.T) {
 		if cmp.Equal(before, w.stored(t)) {
 			t.Errorf("%s: null changes nothing", name)
 		}
-		all[shown] = got[shown]
-		if diff := cmp.Diff(all, got); shown != "silence_timeout" && diff != "" {
+		if _, is := all[shown]; is { // silence_timeout is not shown
+			all[shown] = got[shown]
+		}
+		if diff := cmp.Diff(all, got); diff != "" {
 			t.Errorf("%s: null changes more: %s", name, diff)
 		}
-		delete(all, "silence_timeout")
-		w.now = w.now.Add(time.Millisecond)
 	}
 	again := false
 	if diff := cmp.Diff(bot.Request{Name: "N", AllowMultiple: &again, V1: &bot.V1{}}, w.stored(t)); diff != "" {

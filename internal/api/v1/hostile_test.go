@@ -59,6 +59,7 @@ func chosen(place, value string, of uint32) bool {
 // is no panic, the refusal is of moderate size and in the words of v1, and what
 // was taken in can be read.
 func TestHostileRequestsBreakNothing(t *testing.T) {
+	hostile.OneByOne(t)
 	a := &attack{world: newWorld(t, storetest.SQLite(t)), t: t, sent: map[int]int{}}
 	for _, o := range a.operations(t) {
 		if o.id == "delete_calendar" {
@@ -75,6 +76,7 @@ func TestHostileRequestsBreakNothing(t *testing.T) {
 // On PostgreSQL, what differs there: texts that it cannot store, numbers that it
 // cannot hold, filters.
 func TestHostileTextsOnPostgreSQL(t *testing.T) {
+	hostile.OneByOne(t)
 	db, err := store.Open(t.Context(), store.Options{DatabaseURL: storetest.PostgresURL(t)})
 	if err != nil {
 		t.Fatal(err)
@@ -184,6 +186,21 @@ func FuzzCreateCalendar(f *testing.F)   { fuzzBody(f, "create_calendar") }
 func FuzzUpdateCalendar(f *testing.F)   { fuzzBody(f, "update_calendar") }
 func FuzzScheduleEvent(f *testing.F)    { fuzzBody(f, "schedule_record_event") }
 func FuzzPatchBot(f *testing.F)         { fuzzBody(f, "patch_bot") }
+func FuzzJoin(f *testing.F)             { fuzzBody(f, "join") }
+func FuzzRetranscribe(f *testing.F)     { fuzzBody(f, "retranscribe_bot") }
+func FuzzSetWebhookURL(f *testing.F)    { fuzzBody(f, "set_webhook_url") }
+func FuzzCreateZoom(f *testing.F)       { fuzzBody(f, "create_zoom_oauth_connection") }
+
+// FuzzListBots is for the query.
+func FuzzListBots(f *testing.F) {
+	f.Add("limit=50&bot_name=%25&meeting_url=zoom&speaker_name=ada&created_after=2026-01-01&ended_after=2026-01-01T00:00:00&filter_by_extra=a:b,c:d&sort_by_extra=a:desc&cursor=AAAA")
+	w := newWorld(f, storetest.SQLite(f))
+	f.Fuzz(func(t *testing.T, query string) {
+		r := httptest.NewRequest(http.MethodGet, "/bots/bots_with_metadata", nil)
+		r.URL.RawQuery = query
+		w.fuzzed(t, r)
+	})
+}
 
 // FuzzListEvents is for the query.
 func FuzzListEvents(f *testing.F) {

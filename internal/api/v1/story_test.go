@@ -52,7 +52,9 @@ func newTeller(t *testing.T, db *store.DB) *teller {
 		t.Fatal(err)
 	}
 	s.vault = app.Vault{Webhooks: seal.Webhooks{Sealer: sealer}}
-	s.bots.Store = store.Bots{DB: db, Vault: s.vault, Requests: seal.Requests{Sealer: sealer}}
+	keep := store.Bots{DB: db, Vault: s.vault, Requests: seal.Requests{Sealer: sealer}}
+	s.bots.Store = keep
+	s.calendars.Store = store.Calendars{DB: db, Vault: plain{}, Bots: app.BotRoom{Bots: s.bots, Store: keep}, Quota: app.NewQuotaRoom(s.quota, db)}
 	s.sink = httptest.NewServer(http.HandlerFunc(s.hear))
 	t.Cleanup(s.sink.Close)
 	surface := &v1.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.accounts, Log: slog.New(slog.DiscardHandler), Version: "test"}
@@ -223,6 +225,21 @@ func TestABotsOwnAddressIsToldWithTheKeyThatSentIt(t *testing.T) {
 		if h := s.deliver(t, 1)[0]; h.path != "/own" || h.body != `{"event":"transcription_complete","data":{"bot_id":"`+id+`"}}` {
 			t.Errorf("%+v", h)
 		}
+		err = db.Read(t.Context(), func(q store.Querier) error {
+			for _, query := range []string{"SELECT secret FROM webhook_endpoints", "SELECT webhook_key || config FROM bot_configs", "SELECT MAX(secret) FROM webhook_deliveries"} {
+				var stored string
+				if err := q.QueryRow(t.Context(), query).Scan(&stored); err != nil {
+					return err
+				}
+				if stored == "" || strings.Contains(stored, s.key) || strings.Contains(stored, first) {
+					t.Errorf("%s: %q", query, stored)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		// The delivery log knows of it, shows no key, and can send it again.
 		history := webhook.History{Store: db, Clock: clock.Func(func() time.Time { return s.now })}
 		log, err := history.List(t.Context(), s.team.ID, webhook.Query{Limit: 10})
@@ -264,6 +281,31 @@ func TestASyncIsToldOnceWithTheEventsThatItChanged(t *testing.T) {
 		h = only(t, s.deliver(t, 1), "calendar.sync_events")
 		if got := h.Data["affected_event_uuids"].([]any); len(got) != 1 || got[0] != review.UUID {
 			t.Errorf("second sync: %s", h.body)
+		}
+	})
+}
+
+// The bot of an event is told of like any other, with the event that it is for;
+// its address is called with the key that asked for it last.
+func TestTheBotOfAnEventIsToldWithItsEvent(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newTeller(t, db)
+		event := named(s.list(t, s.connect(t, "Google"), ""), "Standup")[0].UUID
+		ok[any](t, s.stand, "POST", "/calendar_events/"+event+"/bot", `{"bot_name":"N","webhook_url":"`+s.sink.URL+`/first"}`)
+		s.key = s.newKey(t, s.team, "full")
+		ok[any](t, s.stand, "PATCH", "/calendar_events/"+event+"/bot", `{"webhook_url":"`+s.sink.URL+`/second"}`)
+		s.now = s.now.Add(2 * time.Hour)
+		if _, _, err := s.calendars.RunDue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		page, err := s.bots.List(t.Context(), s.team.ID, bot.Filter{}, 10, "")
+		if err != nil || len(page.Bots) != 1 {
+			t.Fatalf("%d bots, %v", len(page.Bots), err)
+		}
+		ok[any](t, s.stand, "DELETE", "/bots/"+page.Bots[0].ID, "")
+		h := only(t, s.deliver(t, 1), "failed")
+		if h.path != "/second" || h.key != s.key || h.Data["event_uuid"] != event || h.Data["error"] != "exiting_meeting_before_record" {
+			t.Errorf("%+v", h)
 		}
 	})
 }

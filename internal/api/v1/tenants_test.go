@@ -6,12 +6,14 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"steno/internal/account"
 	v1 "steno/internal/api/v1"
 	"steno/internal/ident"
 	"steno/internal/store"
 	"steno/internal/store/storetest"
+	"steno/test/hostile"
 )
 
 // sendingKeysMay lists what a sending key may call.
@@ -32,6 +34,7 @@ func (r reply) shown() string {
 // key that is known nobody learns anything; what belongs to another team answers
 // exactly like what does not exist; and nothing of all this changes anything.
 func TestNothingOfAnotherTeamCanBeSeenOrTouched(t *testing.T) {
+	hostile.OneByOne(t)
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		red := newWorld(t, db)
 		blue := red.other(t)
@@ -110,6 +113,18 @@ func (s *stand) revoked(t *testing.T) string {
 	if err := s.accounts.RevokeKey(t.Context(), keys[len(keys)-1].ID); err != nil {
 		t.Fatal(err)
 	}
+	return key
+}
+
+// expired returns a key of the team whose time is over.
+func (s *stand) expired(t *testing.T) string {
+	t.Helper()
+	end := s.now.Add(time.Second)
+	key, _, err := s.accounts.CreateKey(t.Context(), account.NewKey{TeamID: s.team.ID, Name: "test", Permission: account.Full, ExpiresAt: &end})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.now = end
 	return key
 }
 

@@ -199,8 +199,9 @@ func TestTokensAreShownOnceTheyAreBooked(t *testing.T) {
 		if r := s.call(t, s.key, "GET", "/v2/bots/"+id, ""); !strings.Contains(r.body, `"tokens":null`) {
 			t.Errorf("before its end: %s", r.body)
 		}
+		s.streamed = 6 * time.Minute
 		s.finish(t, id) // recorded for 30 minutes
-		want := `"tokens":{"recording":0.5,"transcription":0,"byok_transcription":0,"streaming_input":0,"streaming_output":0,"total":0.5}`
+		want := `"tokens":{"recording":0.5,"transcription":0,"byok_transcription":0,"streaming_input":0.01,"streaming_output":0.02,"total":0.53}`
 		for _, path := range []string{"/v2/bots/" + id, "/v2/bots"} {
 			if r := s.call(t, s.key, "GET", path, ""); !strings.Contains(r.body, want) {
 				t.Errorf("%s: %s", path, r.body)

@@ -10,6 +10,7 @@ import (
 	"steno/internal/ident"
 	"steno/internal/store/storetest"
 	"steno/test/contract"
+	"steno/test/hostile"
 )
 
 // Every operation of the reference exists, and every status that is documented
@@ -17,7 +18,7 @@ import (
 // reason in the table. With STENO_CONTRACT_TABLE set, the table of what was seen
 // is written to that file.
 func TestEveryOperationAnswersWithEveryDocumentedStatus(t *testing.T) {
-	oneByOne(t)
+	hostile.OneByOne(t)
 	seen := &contract.Watch{}
 	ref, there := contract.Load(), map[string]bool{}
 	shared := newWorld(t, storetest.SQLite(t)) // for requests that change nothing
@@ -68,16 +69,6 @@ func TestEveryOperationAnswersWithEveryDocumentedStatus(t *testing.T) {
 		if err := os.WriteFile(file, []byte(table), 0o644); err != nil {
 			t.Error(err)
 		}
-	}
-}
-
-// oneByOne leaves a test whose many requests come one after the other to a run
-// without the race detector, which would find nothing and takes long; scripts/test
-// has one.
-func oneByOne(t *testing.T) {
-	t.Helper()
-	if raced {
-		t.Skip("runs without the race detector")
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"steno/internal/api/door"
-	"steno/internal/api/httpx"
 	"steno/internal/bot"
 	"steno/internal/fail"
 )
@@ -53,7 +52,6 @@ const (
 	codeTimeout     = "FST_ERR_REQUEST_TIMEOUT"
 	codeHTTP        = "FST_ERR_BAD_REQUEST" // not what HTTP allows
 	codeUnavailable = "FST_ERR_SERVICE_UNAVAILABLE"
-	internalPhrase  = "something went wrong on our side; the request id helps to find it in the log"
 )
 
 // problem is the one function that turns an error into an answer. What is not
@@ -63,28 +61,12 @@ func (s *Surface) problem(ctx context.Context, err error) *Problem {
 	if errors.As(err, &ready) {
 		return ready
 	}
-	f := fail.As(err)
-	switch {
-	case f != nil:
-	case errors.Is(err, context.DeadlineExceeded): // of a handler
-		f = fail.Wrap(err, fail.Unavailable, codeUnavailable, "this took too long; try again in a moment")
-	default:
-		f = fail.Wrap(err, fail.Internal, codeInternal, "unexpected error")
+	f := door.FaultOf(ctx, s.Log, err)
+	if f.Error == nil {
+		return newProblem(f.Status, codeInternal, door.Phrase, "")
 	}
-	status, ok := httpx.StatusOf[f.Kind]
-	if !ok {
-		status = http.StatusInternalServerError
-	}
-	if status >= http.StatusInternalServerError {
-		s.Log.Error("request failed", "code", f.Code, "error", err, "request_id", httpx.RequestID(ctx))
-	}
-	if status == http.StatusInternalServerError && f.Kind != fail.Undelivered {
-		return newProblem(status, codeInternal, internalPhrase, "")
-	}
-	p := newProblem(status, f.Code, f.Message, f.Details)
-	if p.RetryAfter > 0 && f.RetryAfter > 0 {
-		p.RetryAfter = door.WholeSeconds(f.RetryAfter)
-	}
+	p := newProblem(f.Status, f.Error.Code, f.Error.Message, f.Error.Details)
+	p.RetryAfter = f.Retry
 	return p
 }
 
@@ -113,7 +95,7 @@ func refused(r door.Refusal) door.Problem {
 	case http.StatusRequestTimeout:
 		return newProblem(r.Status, codeTimeout, door.TooSlow, "")
 	case http.StatusInternalServerError:
-		return newProblem(r.Status, codeInternal, internalPhrase, "")
+		return newProblem(r.Status, codeInternal, door.Phrase, "")
 	}
 	f := fail.As(bot.Invalid(r.Issues...))
 	return newProblem(http.StatusBadRequest, f.Code, f.Message, f.Details)
@@ -155,5 +137,5 @@ func Refusal(status int, reason string) []byte {
 
 // Panicked answers a request whose handler panicked.
 func (s *Surface) Panicked(w http.ResponseWriter, _ *http.Request) {
-	answer(w, newProblem(http.StatusInternalServerError, codeInternal, internalPhrase, ""))
+	answer(w, newProblem(http.StatusInternalServerError, codeInternal, door.Phrase, ""))
 }

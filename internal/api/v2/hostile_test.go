@@ -69,7 +69,7 @@ func chosen(place, value string, of uint32) bool {
 // is no panic, the refusal is of moderate size, memory comes back, and what was
 // taken in does no harm later. The slowest answer is reported.
 func TestHostileRequestsBreakNothing(t *testing.T) {
-	oneByOne(t)
+	hostile.OneByOne(t)
 	a := &attack{world: newWorld(t, storetest.SQLite(t)).hangUp(), t: t, sent: map[int]int{}}
 	a.watch.Failed = t.Errorf
 	operations := a.operations(t)
@@ -197,7 +197,7 @@ func (a *attack) readAll() {
 // On PostgreSQL, what differs there: texts that it cannot store, numbers that it
 // cannot hold, filters.
 func TestHostileTextsOnPostgreSQL(t *testing.T) {
-	oneByOne(t)
+	hostile.OneByOne(t)
 	db, err := store.Open(t.Context(), store.Options{DatabaseURL: storetest.PostgresURL(t)})
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ import (
 // the model. With STENO_STORM set it makes sixty thousand requests; STENO_SEED has
 // it make others.
 func TestRequestsMadeUpFromTheReferenceAgreeWithAModel(t *testing.T) {
-	oneByOne(t)
+	hostile.OneByOne(t)
 	seed, requests := uint64(20261124), 2000
 	if text := os.Getenv("STENO_SEED"); text != "" {
 		var err error

@@ -39,6 +39,7 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
 // stand is the surface over a real database behind a real server.
 type stand struct {
+	streamed time.Duration // by bots that finish, into the meeting; out of it twice as much
 	*httptest.Server
 	db        *store.DB
 	bots      *bot.Service
@@ -232,7 +233,7 @@ func (s *stand) finish(t testing.TB, id string) {
 			{Kind: "participant_audio", Name: "1-Ada", Key: "x/participants/1-Ada.opus"},
 		},
 		Result: &bot.Result{Duration: 30 * time.Minute, Participants: people, Speakers: people[:1]},
-		Done:   &bot.Done{Status: bot.Completed, Code: bot.EndMeetingEnded, At: left},
+		Done:   &bot.Done{Status: bot.Completed, Code: bot.EndMeetingEnded, At: left, StreamedIn: s.streamed, StreamedOut: 2 * s.streamed},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"steno/internal/quota"
 	"steno/internal/store"
 	"steno/internal/store/storetest"
+	"steno/test/hostile"
 )
 
 // sendingKeysMay lists what a sending key may call (digest 1.2).
@@ -70,7 +71,7 @@ func (r reply) shown() string {
 // key that is known nobody learns anything; what belongs to another team answers
 // exactly like what does not exist; and nothing of all this changes anything.
 func TestNothingOfAnotherTeamCanBeSeenOrTouched(t *testing.T) {
-	oneByOne(t)
+	hostile.OneByOne(t)
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		red := newWorld(t, db)
 		blue := red.other(t)

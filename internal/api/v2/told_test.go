@@ -9,6 +9,7 @@ import (
 	"steno/internal/calendar"
 	"steno/internal/store/storetest"
 	"steno/test/fakecalendar"
+	"steno/test/hostile"
 )
 
 // Every webhook and callback of the reference is told at least once, as
@@ -33,7 +34,7 @@ func TestEveryDocumentedWebhookIsTold(t *testing.T) {
 	}
 	table := w.watch.ToldTable()
 	t.Logf("documented webhooks and callbacks and how often each was seen:\n%s", table)
-	if file := os.Getenv("STENO_CONTRACT_TABLE"); file != "" && !raced {
+	if file := os.Getenv("STENO_CONTRACT_TABLE"); file != "" && !hostile.Raced() {
 		add, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 		if err != nil {
 			t.Fatal(err)

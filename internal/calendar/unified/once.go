@@ -33,12 +33,22 @@ type Key struct {
 	BusyUntil time.Time
 }
 
-// Once carries out a request. With a key, a repetition of the same request gets
+// alteration is a change of an event that is there, as keys are held against it.
+type alteration struct {
+	Do       string
+	Provider calendar.Platform
+	ID       string
+	Scope    Scope
+	Draft    *Draft
+}
+
+// once carries out a request. With a key, a repetition of the same request gets
 // the answer of the first, for a day; another request with that key is refused.
-// do gets the id by which the service is to know repetitions.
-func (s *Service) once(ctx context.Context, team, key string, body any, do func(ctx context.Context, requestID string) (Event, error)) (Event, error) {
+// do gets the id by which the service is to know repetitions, and whether this
+// may be one: what became of an earlier try is not known.
+func (s *Service) once(ctx context.Context, team, key string, body any, do func(ctx context.Context, requestID string, again bool) (Event, error)) (Event, error) {
 	if key == "" {
-		return do(ctx, ident.New())
+		return do(ctx, ident.New(), false)
 	}
 	if len(key) > maxKey {
 		return Event{}, fail.New(fail.Invalid, CodeValidation, "Idempotency-Key: must have 1 to %d characters", maxKey)
@@ -55,14 +65,14 @@ func (s *Service) once(ctx context.Context, team, key string, body any, do func(
 	case err != nil:
 		return Event{}, err
 	case found.BodyHash != want.BodyHash:
-		return Event{}, fail.New(fail.Invalid, CodeKeyReused, "Idempotency-Key: was used for another request; use a new key for each event")
+		return Event{}, fail.New(fail.Invalid, CodeKeyReused, "Idempotency-Key: was used for another request; use a new key for each request")
 	case found.Answer != nil:
 		var e Event
 		return e, json.Unmarshal(found.Answer, &e)
 	case !taken:
 		return Event{}, fail.New(fail.Conflict, CodeKeyBusy, "Idempotency-Key: the first request with this key is still under way; repeat this one in a moment")
 	}
-	e, err := do(ctx, found.RequestID)
+	e, err := do(ctx, found.RequestID, found.RequestID != want.RequestID)
 	// The key is looked after although the caller has gone.
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
@@ -78,7 +88,7 @@ func (s *Service) once(ctx context.Context, team, key string, body any, do func(
 		err = s.Store.Answer(after, team, key, answer)
 	}
 	if err != nil {
-		// The event is there. A repetition finds it at the service.
+		// It is done. A repetition finds it so at the service.
 		s.Log.Warn("the answer to a request with a key could not be kept", "error", fmt.Errorf("keep answer: %w", err))
 	}
 	return e, nil

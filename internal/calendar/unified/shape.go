@@ -8,11 +8,12 @@ import (
 	"golang.org/x/net/html"
 
 	"steno/internal/calendar"
+	"steno/internal/clock"
 )
 
 // zoneOf is where a calendar is.
 func zoneOf(c calendar.Connection) *time.Location {
-	if loc, err := time.LoadLocation(c.TimeZone); err == nil {
+	if loc, err := clock.Zone(c.TimeZone); err == nil {
 		return loc
 	}
 	return time.UTC

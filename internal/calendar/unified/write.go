@@ -11,6 +11,7 @@ import (
 
 	"steno/internal/calendar"
 	"steno/internal/calendar/rrule"
+	"steno/internal/clock"
 	"steno/internal/fail"
 )
 
@@ -65,7 +66,7 @@ func (s *Service) Create(ctx context.Context, team, key string, n NewEvent) (Eve
 	if err := n.check(true); err != nil {
 		return Event{}, err
 	}
-	return s.once(ctx, team, key, n, func(ctx context.Context, requestID string) (Event, error) {
+	return s.once(ctx, team, key, n, func(ctx context.Context, requestID string, _ bool) (Event, error) {
 		c, err := s.target(ctx, team, n.Provider, n.CalendarID)
 		if err != nil {
 			return Event{}, err
@@ -139,14 +140,20 @@ func (s *Service) write(ctx context.Context, team string, c calendar.Connection,
 }
 
 // Update changes an event, an occurrence, or a series from there on or as a
-// whole.
-func (s *Service) Update(ctx context.Context, team string, p calendar.Platform, id string, scope Scope, d Draft) (Event, error) {
+// whole. key is the caller's own for this request, or empty.
+func (s *Service) Update(ctx context.Context, team, key string, p calendar.Platform, id string, scope Scope, d Draft) (Event, error) {
 	if err := d.check(false); err != nil {
 		return Event{}, err
 	}
 	if err := scope.check(); err != nil {
 		return Event{}, err
 	}
+	return s.once(ctx, team, key, alteration{"update", p, id, scope, &d}, func(ctx context.Context, _ string, _ bool) (Event, error) {
+		return s.update(ctx, team, p, id, scope, d)
+	})
+}
+
+func (s *Service) update(ctx context.Context, team string, p calendar.Platform, id string, scope Scope, d Draft) (Event, error) {
 	f, err := s.find(ctx, team, p, id, true)
 	if err != nil {
 		return Event{}, err
@@ -279,7 +286,7 @@ func (d Draft) move(ch *calendar.Change, f found, master calendar.Item, scope Sc
 	if w.AllDay != f.item.When.AllDay {
 		return fail.New(fail.Invalid, CodeValidation, "startTime: a series cannot be turned from times to whole days, or back; delete it and make a new one")
 	}
-	loc, err := time.LoadLocation(zone)
+	loc, err := clock.Zone(zone)
 	if err != nil || w.AllDay {
 		loc = time.UTC
 	}
@@ -317,11 +324,22 @@ func repeatable(f found, what string) string {
 }
 
 // Delete removes an event, an occurrence, or a series from there on or as a
-// whole.
-func (s *Service) Delete(ctx context.Context, team string, p calendar.Platform, id string, scope Scope) error {
+// whole. key is the caller's own for this request, or empty.
+func (s *Service) Delete(ctx context.Context, team, key string, p calendar.Platform, id string, scope Scope) error {
 	if err := scope.check(); err != nil {
 		return err
 	}
+	_, err := s.once(ctx, team, key, alteration{"delete", p, id, scope, nil}, func(ctx context.Context, _ string, again bool) (Event, error) {
+		err := s.remove(ctx, team, p, id, scope)
+		if again && fail.Is(err, fail.NotFound) {
+			err = nil // an earlier try has done it
+		}
+		return Event{}, err
+	})
+	return err
+}
+
+func (s *Service) remove(ctx context.Context, team string, p calendar.Platform, id string, scope Scope) error {
 	f, err := s.find(ctx, team, p, id, true)
 	if err != nil {
 		return err
@@ -375,7 +393,7 @@ func (d Draft) when(c calendar.Connection, old calendar.When) (calendar.When, er
 	if w.Zone == "" {
 		w.Zone = "UTC"
 	}
-	loc, err := time.LoadLocation(w.Zone)
+	loc, err := clock.Zone(w.Zone)
 	if err != nil {
 		return w, fail.New(fail.Invalid, CodeValidation, "timeZone: %q is not known; use an IANA name such as Europe/Berlin", w.Zone)
 	}
@@ -444,7 +462,7 @@ func (d Draft) check(whole bool) error {
 		}
 	}
 	if d.Zone != "" {
-		if _, err := time.LoadLocation(d.Zone); err != nil || strings.EqualFold(d.Zone, "local") {
+		if _, err := clock.Zone(d.Zone); err != nil || strings.EqualFold(d.Zone, "local") {
 			return errors.Join(bad("timeZone: %q is not known; use an IANA name such as Europe/Berlin", d.Zone))
 		}
 	}

@@ -27,7 +27,8 @@ type snapshot struct {
 	Messages   []chatMsg `json:"messages"`
 	Name       *field    `json:"name"`
 	Passcode   *field    `json:"passcode"`
-	Mic        string    `json:"mic"` // selector of the switch while it is on
+	Mic        string    `json:"mic"`     // selector of the switch while it is on
+	MicOff     string    `json:"mic_off"` // the same while it is off
 	Cam        string    `json:"cam"`
 	Join       *button   `json:"join"`
 	Answers    []reply   `json:"answers"` // buttons of dialogs that are open

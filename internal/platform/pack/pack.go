@@ -62,6 +62,7 @@ type Selectors struct {
 	PasscodeField []string `yaml:"passcode_field"`
 	JoinButton    []string `yaml:"join_button"` // beside texts.join
 	MicOn         []string `yaml:"mic_on"`      // the switch while the device is on
+	MicOff        []string `yaml:"mic_off"`     // the same while it is off; without, the bot cannot speak
 	CamOn         []string `yaml:"cam_on"`
 	Leave         []string `yaml:"leave"` // also takes back the request to join
 	LeaveConfirm  []string `yaml:"leave_confirm"`

@@ -129,7 +129,7 @@ func TestFieldsOfAnEvent(t *testing.T) {
 			{Source: calendar.FromExtended, Text: "https://three.example"},
 			{Source: calendar.FromTitle, Text: "Plan"},
 		},
-		Link: "https://calendar.google.com/e", Created: at("2026-11-01T08:00:00Z"), Updated: at("2026-11-02T08:00:00.123Z"),
+		Link: "https://calendar.google.com/e", OwnStatus: "tentative", Created: at("2026-11-01T08:00:00Z"), Updated: at("2026-11-02T08:00:00.123Z"),
 	}
 	if d := cmp.Diff(want, got.Fields); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

@@ -39,7 +39,7 @@ func TestFieldsOfAnEvent(t *testing.T) {
 			{Source: calendar.FromBody, Text: `<a href="https://zoom.us/j/1">x</a>`},
 			{Source: calendar.FromTitle, Text: "Plan"},
 		},
-		Link: "https://outlook.example/e", Created: at("2026-11-01T08:00:00.1234567Z"), Updated: at("2026-11-02T08:00:00Z"),
+		Link: "https://outlook.example/e", OwnStatus: "tentative", Created: at("2026-11-01T08:00:00.1234567Z"), Updated: at("2026-11-02T08:00:00Z"),
 	}
 	if d := cmp.Diff(want, it.Fields); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

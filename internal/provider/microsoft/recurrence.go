@@ -8,6 +8,7 @@ import (
 
 	"steno/internal/calendar"
 	"steno/internal/calendar/rrule"
+	"steno/internal/clock"
 )
 
 // patterned is Graph's patternedRecurrence.
@@ -79,7 +80,7 @@ func local(t time.Time, w calendar.When) time.Time {
 	if w.AllDay {
 		return t
 	}
-	loc, err := time.LoadLocation(w.Zone)
+	loc, err := clock.Zone(w.Zone)
 	if err != nil {
 		loc = time.UTC
 	}
@@ -160,6 +161,8 @@ func (p *pattern) monthly(r rrule.Rule, start time.Time) error {
 		return p.nth(r)
 	case len(r.MonthDays) > 1 || len(r.SetPos) > 0:
 		return fmt.Errorf("Microsoft knows one BYMONTHDAY and no BYSETPOS beside it; make a series for each day")
+	case kind == "Yearly" && len(r.MonthDays) > 0 && len(r.Months) == 0: // is that day of every month
+		return fmt.Errorf("Microsoft knows FREQ=YEARLY with BYMONTHDAY in one month only; say BYMONTH, or use FREQ=MONTHLY")
 	}
 	p.Type = "absolute" + kind
 	if p.DayOfMonth = start.Day(); len(r.MonthDays) == 1 {

@@ -210,7 +210,7 @@ func (c *composer) voices(people []*participant, samples int64) ([]journal.Artif
 		if err != nil {
 			return nil, fmt.Errorf("finish participant file: %w", err)
 		}
-		name := fmt.Sprintf("participants/%d-%s.opus", p.n, safe(p.name))
+		name := VoiceFile(p.n, p.name)
 		a, err := c.adopt(KindParticipantAudio, path, name, p.name)
 		if err != nil {
 			return nil, err
@@ -218,6 +218,11 @@ func (c *composer) voices(people []*participant, samples int64) ([]journal.Artif
 		list = append(list, a)
 	}
 	return list, nil
+}
+
+// VoiceFile is the name of a participant's own file, below OutDir.
+func VoiceFile(n int, name string) string {
+	return fmt.Sprintf("participants/%d-%s.opus", n, safe(name))
 }
 
 // safe makes a file name of a person's: letters, digits, dots and dashes.

@@ -59,7 +59,7 @@ func (m *mixer) settle(to int64) error {
 		m.pcm, m.out = m.pcm[:0], m.out[:0]
 		have := min(n, len(m.sum))
 		for _, s := range m.sum[:have] {
-			m.pcm = append(m.pcm, limit(s))
+			m.pcm = append(m.pcm, Limit(s))
 		}
 		m.pcm = append(m.pcm, make([]int16, n-have)...)
 		m.sum = m.sum[:copy(m.sum, m.sum[have:])]
@@ -81,8 +81,8 @@ func (m *mixer) settle(to int64) error {
 	return nil
 }
 
-// limit bends what several loud voices add up to under full scale.
-func limit(s int32) int16 {
+// Limit bends what several loud voices add up to under full scale.
+func Limit(s int32) int16 {
 	const knee, top = 26000, 32767
 	a := s
 	if a < 0 {

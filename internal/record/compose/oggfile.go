@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+
+	"steno/internal/record/ogg"
 )
 
 // oggFile is a participant's file in the making.
 type oggFile struct {
 	f    *os.File
-	w    *oggWriter
+	w    *ogg.Writer
 	path string
 	pos  int64 // granule position: samples written, the pre-skip included
 	runs []oggRun
@@ -29,7 +31,7 @@ func newOggFile(path string, channels int) (*oggFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create participant file: %w", err)
 	}
-	w, err := newOgg(f, channels, preSkip, 50, 1)
+	w, err := ogg.NewWriter(f, channels, ogg.PreSkip, 50, 1)
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -41,14 +43,14 @@ func newOggFile(path string, channels int) (*oggFile, error) {
 // said. A packet that would overlap what is written by more than half its
 // length is dropped: two tracks of one person at a time.
 func (o *oggFile) put(t *track, p *packet) error {
-	at := p.pos + preSkip
+	at := p.pos + ogg.PreSkip
 	if o.pos-at > int64(p.n)/2 {
 		return nil
 	}
-	if err := o.pad(at, silenceSamples/2); err != nil {
+	if err := o.pad(at, ogg.SilenceSamples/2); err != nil {
 		return err
 	}
-	if err := o.w.add(p.Payload, p.n); err != nil {
+	if err := o.w.Add(p.Payload, p.n); err != nil {
 		return err
 	}
 	o.pos += int64(p.n)
@@ -71,12 +73,12 @@ func (o *oggFile) pad(to, slack int64) error {
 	if to-o.pos < slack {
 		return nil
 	}
-	for to-o.pos >= shortSilenceSamples {
-		p, n := silence, silenceSamples
-		if to-o.pos < silenceSamples {
-			p, n = shortSilence, shortSilenceSamples
+	for to-o.pos >= ogg.ShortSilenceSamples {
+		p, n := ogg.Silence, ogg.SilenceSamples
+		if to-o.pos < ogg.SilenceSamples {
+			p, n = ogg.ShortSilence, ogg.ShortSilenceSamples
 		}
-		if err := o.w.add(p, n); err != nil {
+		if err := o.w.Add(p, n); err != nil {
 			return err
 		}
 		o.pos += int64(n)
@@ -86,9 +88,9 @@ func (o *oggFile) pad(to, slack int64) error {
 
 // finish pads the file to the length of the recording and closes it.
 func (o *oggFile) finish(samples int64) error {
-	err := o.pad(samples+preSkip+silenceSamples, 0)
+	err := o.pad(samples+ogg.PreSkip+ogg.SilenceSamples, 0)
 	if err == nil {
-		err = o.w.end(uint64(samples + preSkip))
+		err = o.w.End(uint64(samples + ogg.PreSkip))
 	}
 	if cerr := o.f.Close(); err == nil {
 		err = cerr

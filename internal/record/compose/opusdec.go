@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"steno/internal/record/ogg"
 )
 
 // fillers is how many packets of silence push the last ones through the
@@ -22,7 +24,7 @@ const patience = 20 * time.Second
 // the samples where they belong.
 type opusDecoder struct {
 	c   *program
-	ogg *oggWriter
+	ogg *ogg.Writer
 
 	mu   sync.Mutex
 	pcm  []int16 // decoded, not yet taken
@@ -38,7 +40,7 @@ func newOpusDecoder(ctx context.Context, log *slog.Logger, ffmpeg, name string) 
 		return nil, err
 	}
 	d := &opusDecoder{c: c, news: make(chan struct{}, 1)}
-	if d.ogg, err = newOgg(c.in, 1, 0, 1, 1); err != nil {
+	if d.ogg, err = ogg.NewWriter(c.in, 1, 0, 1, 1); err != nil {
 		c.kill()
 		return nil, err
 	}
@@ -73,9 +75,9 @@ func (d *opusDecoder) read() {
 	}
 }
 
-func (d *opusDecoder) feed(p []byte, samples int) error { return d.ogg.add(p, samples) }
+func (d *opusDecoder) feed(p []byte, samples int) error { return d.ogg.Add(p, samples) }
 
-func (d *opusDecoder) flush() error { return d.ogg.flush() }
+func (d *opusDecoder) flush() error { return d.ogg.Flush() }
 
 var errStalled = errors.New("the decoder does not answer")
 

@@ -1,5 +1,9 @@
 package compose
 
+import "steno/internal/record/ogg"
+
+const rate = ogg.Rate // of all audio here, samples a second
+
 // timeline turns wall time into recording time: microseconds since the epoch,
 // with the pauses cut out.
 type timeline struct {

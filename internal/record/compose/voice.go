@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sort"
 
+	"steno/internal/record/ogg"
 	"steno/internal/record/segment"
 	"steno/internal/record/speakers"
 )
@@ -91,7 +92,7 @@ func (v *voice) samples(p []byte) int {
 	if v.raw {
 		return len(p) / 2 / max(v.t.Channels, 1) * rate / int(v.clock.rate)
 	}
-	return opusSamples(p)
+	return ogg.Samples(p)
 }
 
 // unpack mixes the channels of a packet of raw samples (16 bit, interleaved)
@@ -146,7 +147,7 @@ func (v *voice) place(until int64, tl timeline, use func(*packet)) {
 		}
 		p.pos = us * rate / 1_000_000
 		if !v.raw {
-			p.pos -= preSkip
+			p.pos -= ogg.PreSkip
 		}
 		use(&p)
 		v.stamped = append(v.stamped, p)
@@ -199,10 +200,10 @@ func (v *voice) push(before int64) error {
 		return nil
 	}
 	for range fillers - behind {
-		if err := v.dec.feed(silence, silenceSamples); err != nil {
+		if err := v.dec.feed(ogg.Silence, ogg.SilenceSamples); err != nil {
 			return err
 		}
-		v.queued = append(v.queued, packet{n: silenceSamples, fill: true})
+		v.queued = append(v.queued, packet{n: ogg.SilenceSamples, fill: true})
 	}
 	return v.dec.flush()
 }

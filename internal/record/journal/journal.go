@@ -44,6 +44,7 @@ type Entry struct {
 	Gap      *Gap      `json:"gap,omitempty"`
 	Pause    *Pause    `json:"pause,omitempty"`
 	Pulse    *Pulse    `json:"pulse,omitempty"`
+	Streamed *Streamed `json:"streamed,omitempty"`
 	Note     *Note     `json:"note,omitempty"`
 	End      *End      `json:"end,omitempty"`
 	Artifact *Artifact `json:"artifact,omitempty"`
@@ -155,6 +156,13 @@ type Pulse struct {
 	Bytes       int64 `json:"bytes"`
 	// Lost counts RTP packets that never arrived, as far as known.
 	Lost int64 `json:"lost,omitempty"`
+}
+
+// Streamed: so much more audio was sent to the bot's output stream, and so much
+// from its input stream was said in the meeting.
+type Streamed struct {
+	OutMS int64 `json:"out_ms,omitempty"`
+	InMS  int64 `json:"in_ms,omitempty"`
 }
 
 // Note is evidence for people: what was seen, which rung of the ladder was

@@ -2,9 +2,9 @@
 // each remote media receiver once and leaves the handling of frames to a
 // worker, so that a busy page does not delay them.
 //
-// config: {url, audioOnly, listen, fallbackMs}; workerSource: text of worker.js; quiet:
-// what quiet.js returns.
-(config, workerSource, quiet) => {
+// config: {url, audioOnly, listen, fallbackMs, batchMs}; workerSource: text of worker.js; quiet:
+// what quiet.js returns; speak: the function of speak.js, or null.
+(config, workerSource, quiet, speak) => {
   'use strict';
   const Native = window.RTCPeerConnection;
   if (!Native) return;
@@ -21,9 +21,11 @@
     worker = new NativeWorker(createObjectURL(new NativeBlob([workerSource], {type: 'text/javascript'})));
     worker.onmessage = e => { for (const [n, frames] of e.data.flowed) { const tap = taps[n]; if (tap) tap.frames = frames; } };
     worker.onerror = e => console.warn('recorder: worker failed:', e.message);
-    worker.postMessage({url: config.url});
+    worker.postMessage({url: config.url, batchMs: config.batchMs});
     return worker;
   }
+
+  speak?.(writable => theWorker().postMessage({speak: writable}, [writable]));
 
   const note = text => theWorker().postMessage({say: {type: 'note', text}});
 

@@ -310,6 +310,9 @@ func (r *Recorder) write(t *track, s sample) {
 	if r.withheld(t, s) {
 		return
 	}
+	if r.o.Sound != nil && t.entry.Kind == "audio" {
+		r.o.Sound(Sound{t.entry.ID, t.entry.Codec, t.entry.ClockRate, t.entry.Channels, s.rtp, s.payload})
+	}
 	if r.queue.put(item{track: t.entry.ID, frame: s.frame()}) {
 		r.closeGap()
 		return

@@ -16,6 +16,8 @@ var (
 	quietSource string
 	//go:embed refuse.js
 	refuseSource string
+	//go:embed speak.js
+	speakSource string
 	//go:embed worker.js
 	workerSource string
 )
@@ -25,6 +27,7 @@ var (
 func script(url string, o Options) (string, error) {
 	config, err := json.Marshal(map[string]any{
 		"url": url, "audioOnly": o.AudioOnly, "listen": o.Listen, "fallbackMs": o.Fallback.Milliseconds(),
+		"batchMs": batchMS(o.Live),
 	})
 	if err != nil {
 		return "", fmt.Errorf("make script: %w", err)
@@ -37,7 +40,11 @@ func script(url string, o Options) (string, error) {
 	if !o.Playback && !o.Listen {
 		quiet = call(quietSource)
 	}
-	s := fmt.Sprintf("(%s)(%s, %s, %s);\n", function(injectSource), config, worker, quiet)
+	speak := "null"
+	if o.Speak {
+		speak = function(speakSource)
+	}
+	s := fmt.Sprintf("(%s)(%s, %s, %s, %s);\n", function(injectSource), config, worker, quiet, speak)
 	if o.AudioOnly {
 		s = call(refuseSource) + ";\n" + s
 	}
@@ -53,4 +60,13 @@ func function(source string) string {
 		_, source, _ = strings.Cut(source, "\n")
 	}
 	return strings.TrimSpace(source)
+}
+
+// batchMS is how long frames are gathered in the page: each batch costs it a
+// wake-up.
+func batchMS(live bool) int {
+	if live {
+		return 40
+	}
+	return 250
 }

@@ -82,8 +82,11 @@ func (r *Recorder) serve(ctx context.Context, conn *websocket.Conn) {
 	r.pages.Add(1)
 	defer r.pages.Done()
 	defer func() { _ = conn.CloseNow() }()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	p := r.opened()
 	defer r.gone(p)
+	p.speaks = func() chan []byte { return r.speaker(ctx, conn) }
 	for {
 		kind, b, err := conn.Read(ctx)
 		if err != nil {
@@ -120,6 +123,10 @@ func (r *Recorder) control(p *page, b []byte) error {
 		r.activity.NeedsScreen = true
 	case "connections":
 		r.line(p, c.Down)
+	case "speaks":
+		if r.o.Speak && p.say == nil {
+			p.say = p.speaks()
+		}
 	case "note":
 		r.note(c.Text)
 	default:

@@ -11,7 +11,9 @@ import (
 // page is one connected document: its receivers by its own numbers.
 type page struct {
 	receivers map[int]*receiver
-	down      time.Time // since when all its connections are down
+	down      time.Time   // since when all its connections are down
+	say       chan []byte // to its microphone; nil: it has none
+	speaks    func() chan []byte
 }
 
 // receiver is one RTP receiver of a page. What it carries may change, and then

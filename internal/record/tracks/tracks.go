@@ -40,6 +40,25 @@ type Options struct {
 	// Fallback is how long a receiver may get packets without handing out
 	// encoded frames before its audio is taken decoded; 5 s if zero.
 	Fallback time.Duration
+	// Sound is given each frame of audio that is recorded, none of a pause. It
+	// must neither block nor call the Recorder. May be nil.
+	Sound func(Sound)
+	// Live has the page send what it has every 40 ms instead of every 250: Sound
+	// is in a hurry.
+	Live bool
+	// Speak gives the page a microphone; see Say.
+	Speak bool
+}
+
+// Sound is a frame of audio on its way to the disk. The payload must not be
+// changed.
+type Sound struct {
+	Track     string // TrackInfo.ID
+	Codec     string
+	ClockRate int // of RTP, Hz
+	Channels  int
+	RTP       uint32
+	Payload   []byte
 }
 
 // TrackInfo is one recorded track as it stands.

@@ -1,8 +1,8 @@
 // Takes frames out of the page and sends them to the recorder in batches of a
-// quarter second over one WebSocket.
+// quarter second, or of config.batchMs, over one WebSocket.
 //
 // Text messages are JSON: {type: track | codec | ended | needs_screen | note |
-// connections, track, …}, a type of Go's control. Binary messages are records, little-endian:
+// connections | speaks, track, …}, a type of Go's control. Binary messages are records, little-endian:
 //
 //   u32 length of the payload · u16 track · u8 flags (1 keyframe, 2 has a
 //   sequence number) · u8 number of CSRCs · u16 RTP sequence number · u16
@@ -10,7 +10,7 @@
 //   f64 arrival, Unix microseconds · CSRCs, u32 each · payload
 'use strict';
 
-const batchMs = 250;
+let batchMs = 250;
 const header = 24;
 // What may wait while the recorder does not read; then frames are lost.
 const maxWaiting = 32 << 20;
@@ -23,11 +23,14 @@ let queued = 0;
 const said = new Map(); // the last message of each type about each track
 const flowed = new Map(); // track → number of encoded frames
 let reported = 0;
+let speech = null; // writer of the page's microphone
+let spoken = 0; // time of its next samples, microseconds
 
 onmessage = e => {
   const m = e.data;
-  if (m.url) { url = m.url; connect(); }
+  if (m.url) { url = m.url; batchMs = m.batchMs; connect(); }
   if (m.say) say(m.say);
+  if (m.speak) { speech = m.speak.getWriter(); say({type: 'speaks'}); }
   if (m.readable) decoded(m.decoded, m.readable);
 };
 
@@ -35,12 +38,25 @@ onmessage = e => {
 // the tracks are.
 function connect(again) {
   socket = new WebSocket(url);
+  socket.binaryType = 'arraybuffer';
+  socket.onmessage = e => speak(e.data);
   socket.onopen = () => {
     if (again) for (const text of said.values()) socket.send(text);
     while (queue.length) socket.send(queue.shift());
     queued = 0;
   };
   socket.onclose = () => setTimeout(connect, 1000, true);
+}
+
+// Binary messages of the recorder are what the bot says: 16-bit mono at 48 kHz,
+// as it is to be heard now.
+function speak(pcm) {
+  if (!speech || !(pcm instanceof ArrayBuffer)) return;
+  const frames = pcm.byteLength >> 1;
+  spoken = Math.max(spoken, performance.now() * 1000);
+  speech.write(new AudioData({format: 's16', sampleRate: 48000, numberOfFrames: frames, numberOfChannels: 1, timestamp: spoken, data: pcm}))
+    .catch(() => {});
+  spoken += frames / 48000 * 1e6;
 }
 
 function post(message) {
@@ -57,7 +73,7 @@ function post(message) {
 function say(message) {
   flush();
   const text = JSON.stringify(message);
-  if (message.track !== undefined || message.type === 'connections') said.set(`${message.track} ${message.type}`, text);
+  if (message.track !== undefined || ['connections', 'speaks'].includes(message.type)) said.set(`${message.track} ${message.type}`, text);
   post(text);
 }
 

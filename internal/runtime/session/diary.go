@@ -142,10 +142,16 @@ func (d *diary) carries(track string) (person string) {
 	return person
 }
 
-// speech notes who began and who stopped speaking. Nil means: not known.
-func (d *diary) speech(people []string, source string) {
+// speech notes who began and who stopped speaking, and returns that. Nil means:
+// not known.
+func (d *diary) speech(people []string, source string) (changed []journal.Speech) {
 	if people == nil {
-		return
+		return nil
+	}
+	note := func(id string, on bool) {
+		c := journal.Speech{Person: id, On: on, Source: source}
+		changed = append(changed, c)
+		d.writeLocked(journal.Entry{Speech: &c})
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -153,14 +159,15 @@ func (d *diary) speech(people []string, source string) {
 	for _, id := range people {
 		now[id] = true
 		if !d.mem.speaking[id] {
-			d.writeLocked(journal.Entry{Speech: &journal.Speech{Person: id, On: true, Source: source}})
+			note(id, true)
 		}
 	}
 	for id, on := range d.mem.speaking {
 		if on && !now[id] {
-			d.writeLocked(journal.Entry{Speech: &journal.Speech{Person: id, Source: source}})
+			note(id, false)
 		}
 	}
+	return changed
 }
 
 // chat notes messages that are not in the journal yet.

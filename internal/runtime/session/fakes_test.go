@@ -353,6 +353,7 @@ func (r *fakeRecorder) Err() error {
 func (r *fakeRecorder) Pause(_ time.Time, on bool) {
 	r.w.set(func() { r.w.pauses = append(r.w.pauses, on) })
 }
+func (r *fakeRecorder) Say([]int16)  {}
 func (r *fakeRecorder) Close() error { return nil }
 
 func (b *fakeBrowser) silent() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.hung }

@@ -118,6 +118,7 @@ func (v *visit) pause(ctx context.Context, r Request) Reply {
 	if !s.diary.isPaused() {
 		at := s.clock.Now()
 		v.rec.Pause(at, true)
+		s.pauseStream(true)
 		s.diary.write(journal.Entry{Pause: &journal.Pause{On: true, UnixMicro: at.UnixMicro()}})
 		s.diary.step(bot.Paused)
 	}
@@ -132,6 +133,7 @@ func (v *visit) resume(ctx context.Context, r Request) Reply {
 		at := s.clock.Now()
 		s.diary.write(journal.Entry{Pause: &journal.Pause{UnixMicro: at.UnixMicro()}})
 		v.rec.Pause(at, false)
+		s.pauseStream(false)
 		s.diary.step(bot.Resumed)
 	}
 	v.remark(ctx, r)

@@ -18,6 +18,7 @@ import (
 	"steno/internal/bot"
 	"steno/internal/clock"
 	"steno/internal/record/journal"
+	"steno/internal/stream"
 )
 
 // Options says which bot to run and with what.
@@ -82,6 +83,8 @@ type session struct {
 	diary    *diary
 	journal  *journal.Writer
 	composer *composer
+	stream   *stream.Stream // nil: the bot does not stream
+	hoarse   bool           // it was told that the microphone cannot be switched
 
 	facts facts
 	gap   *gap // an absence that has not ended yet
@@ -89,12 +92,14 @@ type session struct {
 	noFilm bool // the screen engine is not to be had on this machine
 
 	errands chan errand // to the visit
+	talks   chan bool   // to the visit: the microphone should be on, or off
 
 	wishOnce sync.Once
 	wished   chan struct{} // closed when somebody wants the bot to leave
 
 	mu      sync.Mutex
-	browser Browser // the present one, for status
+	browser Browser  // the present one, for status
+	mouth   Recorder // the present one, for what the bot says
 }
 
 // Run runs one bot to its end and returns nil when the journal has its Done
@@ -128,7 +133,7 @@ func Run(ctx context.Context, opt Options) error {
 	s := &session{
 		opt: opt, spec: spec, log: log, clock: opt.Clock, limits: opt.Limits.withDefaults(), journal: w,
 		diary: &diary{folder: opt.Folder, log: log, w: w, mem: mem}, wished: make(chan struct{}),
-		errands: make(chan errand),
+		errands: make(chan errand), talks: make(chan bool, 1),
 	}
 	s.composer = newComposer(opt.Folder, opt.Tools.Composer, log)
 	defer s.composer.stop()
@@ -193,6 +198,10 @@ func (s *session) meeting(ctx context.Context) (verdict, error) {
 		return verdict{bot.EndInternalError, "the bot was cut off before it left the meeting"}, nil
 	}
 	loadBallast(s.opt.Folder)
+	if err := s.openStream(); err != nil {
+		return verdict{bot.EndStreamingSetup, err.Error()}, nil
+	}
+	defer s.closeStream()
 	if s.diary.recorded() {
 		s.composer.start()
 	}

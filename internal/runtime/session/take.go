@@ -59,6 +59,7 @@ func (v *visit) arrive(ctx context.Context, now time.Time) {
 		s.facts.back = now
 	}
 	s.diary.state(bot.InCall, "")
+	s.startStream()
 	v.greet(ctx)
 }
 
@@ -84,11 +85,11 @@ func (v *visit) takePeople(o platform.Observation, now time.Time) {
 	s := v.s
 	s.diary.roster(o.Roster)
 	if s.diary.isPaused() {
-		s.diary.speech([]string{}, "page") // who speaks in a pause is not recorded either
+		s.tellSpeakers(s.diary.speech([]string{}, "page"), now) // who speaks in a pause is not recorded either
 	} else if o.Speaking != nil {
-		s.diary.speech(o.Speaking, "page")
+		s.tellSpeakers(s.diary.speech(o.Speaking, "page"), now)
 	} else {
-		s.diary.speech(v.heard(now), "audio")
+		s.tellSpeakers(s.diary.speech(v.heard(now), "audio"), now)
 	}
 	if o.Roster != nil {
 		s.facts.others = v.others(o.Roster)

@@ -51,6 +51,8 @@ type Recorder interface {
 	Activity() tracks.Activity
 	// Pause keeps what arrives from that moment on from the disk, or not any more.
 	Pause(at time.Time, on bool)
+	// Say lets the page's microphone say something now; see package tracks.
+	Say(pcm []int16)
 	Err() error
 	Close() error
 }

@@ -110,12 +110,14 @@ func (v *visit) engine(ctx context.Context) (err error) {
 		Folder: s.opt.Folder, Journal: s.journal, Clock: s.clock, Log: s.log,
 		AudioOnly: s.spec.Mode == bot.AudioOnly, Listen: s.films(),
 	}
+	s.streams(&o)
 	if !o.Listen { // else the film's first picture counts
 		o.FirstFrame = func(at int64) { v.first.CompareAndSwap(0, at) }
 	}
 	if v.rec, err = s.opt.Tools.Record(o); err != nil {
 		return err
 	}
+	s.setMouth(v.rec)
 	if s.diary.isPaused() { // an earlier process or browser was
 		v.rec.Pause(time.Time{}, true)
 	}
@@ -135,6 +137,7 @@ func (v *visit) join() platform.Join {
 
 func (v *visit) close() {
 	v.s.setBrowser(nil)
+	v.s.setMouth(nil)
 	if v.rec != nil {
 		if err := v.rec.Close(); err != nil {
 			v.s.log.Warn("the recorder's end", "error", err)
@@ -176,9 +179,15 @@ func (v *visit) attend(ctx context.Context) (verdict, error) {
 		if !v.inCall() {
 			pause /= 2 // being let in should be noticed soon
 		}
+		talks := v.s.talks
+		if !v.inCall() {
+			talks = nil
+		}
 		select {
 		case <-ctx.Done():
 			return verdict{}, context.Cause(ctx)
+		case on := <-talks:
+			v.talk(ctx, on)
 		case o := <-v.s.errands:
 			o.reply <- v.obey(ctx, o.Request)
 		case <-time.After(pause):

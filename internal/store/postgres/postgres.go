@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -37,6 +38,9 @@ func Open(ctx context.Context, url string) (Handles, error) {
 		cfg.MaxConns = conns
 	}
 	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	if !jitSaid(cfg.ConnConfig) {
+		cfg.AfterConnect = withoutJIT
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return Handles{}, err
@@ -46,6 +50,21 @@ func Open(ctx context.Context, url string) (Handles, error) {
 		return Handles{}, fmt.Errorf("connect to %s: %w", Where(url), hideURL(err))
 	}
 	return Handles{Pool: pool, SQL: stdlib.OpenDBFromPool(pool)}, nil
+}
+
+// jitSaid reports whether the URL says if PostgreSQL may compile queries.
+func jitSaid(cfg *pgx.ConnConfig) bool {
+	_, said := cfg.RuntimeParams["jit"]
+	return said || strings.Contains(cfg.RuntimeParams["options"], "jit")
+}
+
+// withoutJIT keeps PostgreSQL from compiling queries. It does so when a plan
+// looks expensive, and takes tenths of a second, each time anew; that pays off
+// for reports that run for seconds, and ours read what a page shows. A statement
+// and no parameter of the connection: poolers refuse parameters they do not know.
+func withoutJIT(ctx context.Context, c *pgx.Conn) error {
+	_, err := c.Exec(ctx, "SET jit = off")
+	return err
 }
 
 // Where names a database without the password: host:port/name.

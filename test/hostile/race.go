@@ -1,5 +1,5 @@
 //go:build race
 
-package v2_test
+package hostile
 
 const raced = true

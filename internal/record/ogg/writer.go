@@ -1,4 +1,6 @@
-package compose
+// Package ogg writes, reads and cuts Ogg Opus files packet by packet. It
+// decodes nothing, and knows nothing of meetings.
+package ogg
 
 import (
 	"bufio"
@@ -7,8 +9,8 @@ import (
 	"io"
 )
 
-// oggWriter writes an Ogg Opus stream (RFC 3533, RFC 7845).
-type oggWriter struct {
+// Writer writes an Ogg Opus stream (RFC 3533, RFC 7845).
+type Writer struct {
 	w       *bufio.Writer
 	serial  uint32
 	seq     uint32
@@ -21,7 +23,7 @@ type oggWriter struct {
 	ended   bool
 }
 
-var oggTable = func() (t [256]uint32) {
+var crcTable = func() (t [256]uint32) {
 	for i := range t {
 		r := uint32(i) << 24
 		for range 8 {
@@ -36,13 +38,13 @@ var oggTable = func() (t [256]uint32) {
 	return t
 }()
 
-// newOgg writes the headers. skip is how many samples at the beginning are not
+// NewWriter writes the headers. skip is how many samples at the beginning are not
 // to be heard.
-func newOgg(w io.Writer, channels, skip, perPage int, serial uint32) (*oggWriter, error) {
-	o := &oggWriter{w: bufio.NewWriterSize(w, 32<<10), serial: serial, perPage: perPage}
+func NewWriter(w io.Writer, channels, skip, perPage int, serial uint32) (*Writer, error) {
+	o := &Writer{w: bufio.NewWriterSize(w, 32<<10), serial: serial, perPage: perPage}
 	head := append([]byte("OpusHead\x01"), byte(channels))
 	head = binary.LittleEndian.AppendUint16(head, uint16(skip))
-	head = binary.LittleEndian.AppendUint32(head, rate)
+	head = binary.LittleEndian.AppendUint32(head, Rate)
 	head = append(head, 0, 0, 0)
 	tags := binary.LittleEndian.AppendUint32([]byte("OpusTags"), 5)
 	tags = append(tags, "steno"...)
@@ -60,8 +62,8 @@ func newOgg(w io.Writer, channels, skip, perPage int, serial uint32) (*oggWriter
 	return o, nil
 }
 
-// add appends a packet of so many samples.
-func (o *oggWriter) add(p []byte, samples int) error {
+// Add appends a packet of so many samples.
+func (o *Writer) Add(p []byte, samples int) error {
 	if len(o.lacing)+len(p)/255+1 > 255 {
 		if err := o.page(0); err != nil {
 			return err
@@ -75,7 +77,7 @@ func (o *oggWriter) add(p []byte, samples int) error {
 	return nil
 }
 
-func (o *oggWriter) push(p []byte) {
+func (o *Writer) push(p []byte) {
 	for n := len(p); ; n -= 255 {
 		o.lacing = append(o.lacing, byte(min(n, 255)))
 		if n < 255 {
@@ -86,7 +88,7 @@ func (o *oggWriter) push(p []byte) {
 	o.packets++
 }
 
-func (o *oggWriter) page(flags byte) error {
+func (o *Writer) page(flags byte) error {
 	var head [27]byte
 	copy(head[:], "OggS")
 	head[5] = flags
@@ -97,7 +99,7 @@ func (o *oggWriter) page(flags byte) error {
 	sum := uint32(0)
 	for _, part := range [][]byte{head[:], o.lacing, o.body} {
 		for _, b := range part {
-			sum = sum<<8 ^ oggTable[byte(sum>>24)^b]
+			sum = sum<<8 ^ crcTable[byte(sum>>24)^b]
 		}
 	}
 	binary.LittleEndian.PutUint32(head[22:], sum)
@@ -111,24 +113,25 @@ func (o *oggWriter) page(flags byte) error {
 	return nil
 }
 
-func (o *oggWriter) flush() error {
+// Flush hands on what is buffered of whole pages.
+func (o *Writer) Flush() error {
 	if err := o.w.Flush(); err != nil {
 		return fmt.Errorf("write ogg: %w", err)
 	}
 	return nil
 }
 
-// end writes the last page. What lies behind length samples (of the audible
+// End writes the last page. What lies behind length samples (of the audible
 // stream and the skipped beginning together) is cut off by its granule
 // position.
-func (o *oggWriter) end(length uint64) error {
+func (o *Writer) End(length uint64) error {
 	if o.ended {
 		return nil
 	}
 	o.ended = true
 	if o.packets == 0 { // the last page must hold a packet to be cut
-		o.push(silence)
-		o.granule += silenceSamples
+		o.push(Silence)
+		o.granule += SilenceSamples
 	}
 	if length < o.granule {
 		o.granule = length
@@ -136,5 +139,5 @@ func (o *oggWriter) end(length uint64) error {
 	if err := o.page(4); err != nil {
 		return err
 	}
-	return o.flush()
+	return o.Flush()
 }

@@ -1,28 +1,31 @@
-package compose
+package ogg
 
 import "time"
 
 const (
-	rate = 48000 // of all audio here, samples a second
-	// preSkip is the delay of the Opus encoder: the sample of RTP time zero
+	// Rate is that of all positions here, samples a second.
+	Rate = 48000
+	// PreSkip is the delay of the Opus encoder: the sample of RTP time zero
 	// comes out of the decoder so many samples late (RFC 7845 section 4.2;
 	// libopus at 48 kHz).
-	preSkip = 312
+	PreSkip = 312
 )
 
-// silence is one 20 ms packet of digital silence (CELT, fullband, mono).
-var silence = []byte{0xf8, 0xff, 0xfe}
+// Silence is one 20 ms packet of digital silence (CELT, fullband, mono).
+var Silence = []byte{0xf8, 0xff, 0xfe}
 
-const silenceSamples = rate / 50
+// SilenceSamples is its length.
+const SilenceSamples = Rate / 50
 
-// shortSilence is the same in 2.5 ms.
-var shortSilence = []byte{0xe0, 0xff, 0xfe}
+// ShortSilence is the same in 2.5 ms.
+var ShortSilence = []byte{0xe0, 0xff, 0xfe}
 
-const shortSilenceSamples = rate / 400
+// ShortSilenceSamples is its length.
+const ShortSilenceSamples = Rate / 400
 
-// opusSamples returns the length of an Opus packet in samples at 48 kHz, or 0
+// Samples returns the length of an Opus packet in samples at 48 kHz, or 0
 // if it is not a valid one (RFC 6716 section 3).
-func opusSamples(p []byte) int {
+func Samples(p []byte) int {
 	if len(p) == 0 {
 		return 0
 	}
@@ -42,14 +45,14 @@ func opusSamples(p []byte) int {
 		}
 		count = int(p[1] & 63)
 	}
-	if n := frame * count; n <= rate*120/1000 {
+	if n := frame * count; n <= Rate*120/1000 {
 		return n
 	}
 	return 0
 }
 
 func opusFrame(config byte) int {
-	ms := func(d time.Duration) int { return int(d * rate / time.Second) }
+	ms := func(d time.Duration) int { return int(d * Rate / time.Second) }
 	switch {
 	case config < 12: // SILK
 		return [...]int{ms(10 * time.Millisecond), ms(20 * time.Millisecond), ms(40 * time.Millisecond), ms(60 * time.Millisecond)}[config&3]

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"steno/internal/clock"
+	"steno/internal/netguard"
+	"steno/internal/provider/transcribe"
+	"steno/internal/provider/transcribe/all"
+	"steno/internal/scribe"
+	"steno/internal/transcript"
+)
+
+// transcribeFolder is where a transcription that is under way keeps what it
+// knows, within the folder of the recording.
+const transcribeFolder = ".transcription"
+
+type transcribeCmd struct {
+	Folder string `arg:"" type:"existingdir" help:"Folder of a recording, as steno record makes it."`
+
+	Service string `name:"transcription-service" enum:"gladia,assemblyai,deepgram,openai" default:"gladia" help:"Who transcribes: ${enum}. openai is also any server that speaks OpenAI's audio API."`
+	URL     string `name:"transcription-url" placeholder:"URL" help:"Where the service is. Default: the real one."`
+	Key     string `name:"transcription-key" placeholder:"KEY" help:"API key of the service; better given as STENO_TRANSCRIPTION_KEY."`
+	Params  string `name:"transcription-params" placeholder:"JSON" help:"Options for the service, as a JSON object; handed through as they are."`
+	Keep    bool   `help:"Do not delete the audio and the transcript at the service afterwards."`
+}
+
+// Run transcribes a recording, or goes on with that.
+func (c *transcribeCmd) Run(ctx context.Context) error {
+	var params json.RawMessage
+	if c.Params != "" {
+		if params = json.RawMessage(c.Params); !json.Valid(params) {
+			return fmt.Errorf("--transcription-params is not JSON")
+		}
+	}
+	voices, meeting, err := scribe.Folder(c.Folder)
+	if err != nil {
+		return err
+	}
+	service, err := all.New(c.Service, transcribe.Options{URL: c.URL, Net: netguard.Options{}})
+	if err != nil {
+		return err
+	}
+	defer service.Close()
+	path, err := filepath.Abs(c.Folder)
+	if err != nil {
+		return err
+	}
+	files, err := scribe.Run(ctx, scribe.Options{
+		Head:   transcript.Head{BotID: filepath.Base(path), Provider: c.Service, CreatedAt: clock.System{}.Now()},
+		Voices: voices, Meeting: meeting, Service: service, Key: c.Key, Custom: params, Keep: c.Keep,
+		Work: filepath.Join(c.Folder, transcribeFolder), Out: c.Folder,
+		Progress: func(done, all int) { fmt.Fprintf(os.Stderr, "transcribed %d of %d parts\n", done, all) },
+	})
+	if ctx.Err() != nil {
+		return fmt.Errorf("stopped; the same command goes on where it was")
+	}
+	if err != nil {
+		return fmt.Errorf("%w; the same command goes on where it was", err)
+	}
+	for _, f := range files {
+		fmt.Println(filepath.Join(c.Folder, f))
+	}
+	return nil
+}

@@ -1,0 +1,276 @@
+package scribe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"steno/internal/provider/transcribe"
+	"steno/internal/provider/transcribe/all"
+	"steno/internal/record/compose"
+	"steno/internal/record/ogg/oggtest"
+	"steno/internal/transcript"
+	"steno/simulator/service"
+	"steno/simulator/transcription"
+)
+
+// hands is a clock that moves when somebody sleeps.
+type hands struct {
+	mu    sync.Mutex
+	now   time.Time
+	slept func() // called with each sleep; may be nil
+}
+
+func (h *hands) Now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.now
+}
+
+func (h *hands) Sleep(ctx context.Context, d time.Duration) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.now = h.now.Add(max(d, 0))
+	if h.slept != nil {
+		h.slept()
+	}
+	return ctx.Err()
+}
+
+func sec(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// meeting is a folder as steno record leaves it: Ada and Bob talk, Eve listens.
+func meeting(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "participants"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var timeline strings.Builder
+	for i, p := range []struct {
+		name  string
+		voice [][2]time.Duration
+	}{
+		{"Ada Lovelace", [][2]time.Duration{{sec(2), sec(12)}, {sec(40), sec(70)}, {sec(100), sec(130)}}},
+		{"Bob & Co/Ltd", [][2]time.Duration{{sec(11), sec(20)}, {sec(80), sec(95)}}},
+		{"Eve", nil},
+	} {
+		file := filepath.Join(dir, compose.VoiceFile(i+1, p.name))
+		if err := os.WriteFile(file, oggtest.File(t, 140*time.Second, p.voice...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range p.voice {
+			fmt.Fprintf(&timeline, "{\"speaker\":%q,\"start_time\":%g,\"end_time\":%g}\n", p.name, v[0].Seconds(), v[1].Seconds())
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "diarization.jsonl"), []byte(timeline.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// chunks are cut so short that the meeting makes four.
+const (
+	longest = 40 * time.Second
+	chunks  = 4
+)
+
+func options(t *testing.T, dir string, sim *transcription.Server, name string) (Options, *hands) {
+	t.Helper()
+	clk := &hands{now: time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)}
+	client, err := all.New(name, transcribe.Options{URL: sim.Address(), Clock: clk, Sleep: clk.Sleep})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	voices, m, err := Folder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Options{
+		Head: transcript.Head{BotID: "b", Provider: name, CreatedAt: clk.now}, Voices: voices, Meeting: m, Service: client, Key: transcription.Key,
+		Rules: transcript.Rules{Longest: longest}, Work: filepath.Join(dir, "work"), Out: dir, Clock: clk, Sleep: clk.Sleep,
+	}, clk
+}
+
+func simulator(t *testing.T, o transcription.Options) *transcription.Server {
+	t.Helper()
+	o.SlowFor = time.Millisecond
+	sim, err := transcription.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	return sim
+}
+
+// said checks the transcript in a folder against who spoke when.
+func said(t *testing.T, dir string) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, "output_transcription.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out struct {
+		Result struct {
+			Total      float64 `json:"total_duration"`
+			Utterances []struct {
+				Speaker    string
+				Start, End float64
+			}
+		}
+	}
+	if err := json.Unmarshal(b, &out); err != nil {
+		t.Fatal(err)
+	}
+	if d := out.Result.Total - 140; d > 0.1 || d < -0.1 {
+		t.Errorf("the meeting lasts %g s", out.Result.Total)
+	}
+	turns, err := timeline(filepath.Join(dir, "diarization.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[transcript.Turn]bool{}
+	for _, u := range out.Result.Utterances {
+		ok := false
+		for _, turn := range turns {
+			if turn.Speaker == u.Speaker && u.Start >= turn.From.Seconds()-0.15 && u.End <= turn.To.Seconds()+0.15 {
+				ok, found[turn] = true, true
+			}
+		}
+		if !ok {
+			t.Errorf("%s did not speak from %g to %g", u.Speaker, u.Start, u.End)
+		}
+	}
+	if len(found) != len(turns) {
+		t.Errorf("of %d turns %d are in the transcript", len(turns), len(found))
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "raw_transcription.json"))
+	if err != nil || strings.Count(string(raw), `"source"`) < chunks || !json.Valid(raw) {
+		t.Errorf("%v in the raw transcription %s", err, raw)
+	}
+	for _, name := range []string{VTT, SRT, Text} {
+		if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !strings.Contains(string(b), "Ada Lovelace") {
+			t.Errorf("%s: %v %q", name, err, b)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "work")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what was under way is still there: %v", err)
+	}
+}
+
+func TestARecordingIsTranscribedByEveryService(t *testing.T) {
+	for _, name := range all.Names {
+		for _, polite := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s polite %v", name, polite), func(t *testing.T) {
+				o := transcription.Options{Service: name, Options: service.Options{Polite: polite, Seed: 3}}
+				if !polite {
+					o.Faults = service.Faults{service.ServerError: .1, service.AfterEffect: .1, service.HangUp: .05, service.JobStuck: 0, service.JobFails: .2}
+				}
+				sim := simulator(t, o)
+				dir := meeting(t)
+				opts, _ := options(t, dir, sim, name)
+				if _, err := Run(t.Context(), opts); err != nil {
+					t.Fatal(err)
+				}
+				said(t, dir)
+				if polite && sim.Jobs() != chunks {
+					t.Errorf("%d jobs for %d chunks", sim.Jobs(), chunks)
+				}
+				if name == "gladia" || name == "assemblyai" {
+					if deleted := sim.Calls("delete"); deleted < chunks {
+						t.Errorf("%d of %d jobs were deleted at the service", deleted, chunks)
+					}
+				}
+			})
+		}
+	}
+}
+
+// Ended at any moment at which it waits, and started again, it makes no job a
+// second time.
+func TestARunThatWasCutOffGoesOnWithItsJobs(t *testing.T) {
+	for _, name := range []string{"gladia", "assemblyai"} {
+		t.Run(name, func(t *testing.T) {
+			sim := simulator(t, transcription.Options{Service: name, Options: service.Options{Polite: true}})
+			dir := meeting(t)
+			runs := 0
+			for ; ; runs++ {
+				// The next call of this kind is carried out, its answer is lost, and that
+				// is the end of the run.
+				for _, method := range []string{"upload", "create", "get"} {
+					sim.Inject(service.Injection{Method: method, Kind: service.AfterEffect})
+				}
+				opts, clk := options(t, dir, sim, name)
+				opts.AtOnce = 1
+				ctx, cancel := context.WithCancel(t.Context())
+				sleeps := 0
+				clk.slept = func() {
+					if sleeps++; sleeps > runs {
+						cancel()
+					}
+				}
+				_, err := Run(ctx, opts)
+				cancel()
+				if err == nil {
+					break
+				}
+				if runs > 40 {
+					t.Fatal(err)
+				}
+			}
+			said(t, dir)
+			if sim.Jobs() != chunks {
+				t.Errorf("%d jobs for %d chunks after %d runs", sim.Jobs(), chunks, runs)
+			}
+			if runs < 3 {
+				t.Errorf("only %d runs were cut off", runs)
+			}
+		})
+	}
+}
+
+func TestWhatDoesNotPassEndsTheRun(t *testing.T) {
+	sim := simulator(t, transcription.Options{Service: "gladia", Options: service.Options{Polite: true}})
+	dir := meeting(t)
+	opts, _ := options(t, dir, sim, "gladia")
+	opts.Key = "wrong"
+	_, err := Run(t.Context(), opts)
+	if e := transcript.AsError(err); e == nil || e.Kind != transcript.WrongKey {
+		t.Errorf("with a wrong key the error is %v", err)
+	}
+	opts.Key = transcription.Key
+	sim.Inject(service.Injection{Method: "job", Kind: service.JobStuck})
+	if _, err = Run(t.Context(), opts); !errors.Is(err, errTooLong) {
+		t.Errorf("with a job that never ends the error is %v", err)
+	}
+	opts.Work = filepath.Join(dir, "another")
+	sim.Inject(service.Injection{Method: "job", Kind: service.JobFails, Times: -1})
+	_, err = Run(t.Context(), opts)
+	if e := transcript.AsError(err); e == nil || e.Kind != transcript.JobFailed {
+		t.Errorf("with jobs that always fail the error is %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "output_transcription.json")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a transcript was written: %v", err)
+	}
+}
+
+func TestFoldersThatAreNoRecordingAreRefused(t *testing.T) {
+	dir := meeting(t)
+	if err := os.RemoveAll(filepath.Join(dir, "participants")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Folder(dir); !errors.Is(err, ErrNoVoices) {
+		t.Errorf("without voices the error is %v", err)
+	}
+	if _, _, err := Folder(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("of an empty folder the error is %v", err)
+	}
+}
