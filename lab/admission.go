@@ -39,6 +39,12 @@ func (m *Meeting) CrashPage(id string, how PageCrash) error {
 	return m.each(id, guestIn, func(g *guest) { g.send(toPage{Type: "crash", How: string(how)}) })
 }
 
+// Trouble lets the pages of all guests lose the connection, as far as a page
+// shows it, or find it again.
+func (m *Meeting) Trouble(on bool) error {
+	return m.each("", guestIn, func(g *guest) { g.send(toPage{Type: "trouble", On: on}) })
+}
+
 // Chat writes a chat message from somebody in the meeting.
 func (m *Meeting) Chat(sender, text string) {
 	m.mu.Lock()
@@ -107,7 +113,7 @@ func (m *Meeting) knock(g *guest, name string) {
 		m.expel(g, "blocked")
 	}
 	if g.state == guestLobby {
-		g.send(toPage{Type: "lobby"})
+		g.send(toPage{Type: "lobby", Door: m.scenario.Door})
 		m.later(g, time.Duration(m.scenario.NoResponse), func() { m.expel(g, "no_response") })
 	}
 	m.changeLocked()
@@ -134,9 +140,11 @@ func (m *Meeting) later(g *guest, d time.Duration, do func()) {
 
 func (m *Meeting) admit(g *guest) {
 	g.state, g.entered = guestIn, m.clock.Now()
-	g.send(toPage{Type: "admitted", ID: g.id, Consent: m.scenario.Consent, OwnVideo: m.scenario.OwnVideo})
+	g.send(toPage{Type: "admitted", ID: g.id, Consent: m.scenario.Consent, OwnVideo: m.scenario.OwnVideo, NoChat: m.scenario.NoChat})
 	g.sendRoster(m.roster())
-	g.startPeer()
+	if m.scenario.Platform != Zoom {
+		g.startPeer()
+	}
 }
 
 // expel ends a guest's stay for a reason that the page shows.

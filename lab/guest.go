@@ -47,13 +47,17 @@ type guest struct {
 
 // toPage is a message from the lab to the page.
 type toPage struct {
-	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, roster, levels, chat, crash
+	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, roster, levels, chat, say, trouble, crash
 	Door     Door           `json:"door,omitempty"`
 	ID       string         `json:"id,omitempty"`
 	Consent  bool           `json:"consent,omitempty"`
 	OwnVideo bool           `json:"own_video,omitempty"`
 	Why      string         `json:"why,omitempty"`
 	How      string         `json:"how,omitempty"`
+	NoChat   bool           `json:"no_chat,omitempty"`
+	Skin     string         `json:"skin,omitempty"`
+	On       bool           `json:"on,omitempty"`
+	Clip     string         `json:"clip,omitempty"` // with say
 	SDP      string         `json:"sdp,omitempty"`
 	Tracks   []trackOwner   `json:"tracks,omitempty"`
 	Mic      string         `json:"mic,omitempty"` // the section for the guest's own voice
@@ -64,7 +68,7 @@ type toPage struct {
 
 // fromPage is a message from the page to the lab.
 type fromPage struct {
-	Type string `json:"type"` // knock, answer, chat, mic, leave, declined
+	Type string `json:"type"` // knock, answer, sound, chat, mic, leave, declined
 	On   bool   `json:"on"`
 	Name string `json:"name"`
 	SDP  string `json:"sdp"`
@@ -175,7 +179,7 @@ func (m *Meeting) newGuest(ctx context.Context, cancel context.CancelFunc) *gues
 	m.serial++
 	g := &guest{m: m, ctx: ctx, cancel: cancel, outbox: make(chan toPage, 256)}
 	g.id = strings.Join([]string{"spaces", m.scenario.Code, "devices", strconv.Itoa(m.serial)}, "/")
-	g.send(toPage{Type: "hello", Door: m.scenario.Door})
+	g.send(toPage{Type: "hello", Door: m.scenario.Door, Skin: m.scenario.Skin})
 	if m.ended {
 		m.expel(g, "ended")
 	}
@@ -238,10 +242,14 @@ func (g *guest) handle(msg fromPage) error {
 		}
 	case "mic":
 		g.switchMic(msg.On)
+	case "sound": // a page that plays by itself has joined the audio
+		if g.flowing.CompareAndSwap(false, true) {
+			g.m.flowing(g)
+		}
 	case "chat":
 		g.m.mu.Lock()
 		defer g.m.mu.Unlock()
-		if g.state == guestIn {
+		if g.state == guestIn && !g.m.scenario.NoChat {
 			g.m.chat(g.name, g.id, msg.Text)
 		}
 	case "leave":
@@ -260,7 +268,7 @@ func (m *Meeting) roster() []rosterEntry {
 			continue
 		}
 		e := rosterEntry{ID: p.id, Name: p.Name}
-		if p.audio != nil {
+		if p.audio != nil && m.mix == nil {
 			e.Audio = p.audio.id
 		}
 		if p.video != nil {
@@ -279,11 +287,14 @@ func (m *Meeting) roster() []rosterEntry {
 // sources lists the tracks that a guest should get; Meeting.mu is held.
 func (m *Meeting) sources() []*source {
 	var list []*source
+	if m.mix != nil {
+		list = append(list, m.mix.out)
+	}
 	for _, p := range m.people {
 		if !p.here.Load() {
 			continue
 		}
-		if p.audio != nil {
+		if p.audio != nil && m.mix == nil {
 			list = append(list, p.audio)
 		}
 		if p.video != nil {

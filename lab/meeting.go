@@ -27,6 +27,7 @@ type Meeting struct {
 	length   time.Duration
 	truth    diary
 	began    atomic.Pointer[time.Time]
+	mix      *mixer // nil: everybody has a track
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -67,6 +68,9 @@ func (s *Server) Open(ctx context.Context, sc Scenario) (*Meeting, error) {
 	m := &Meeting{server: s, scenario: sc, clock: s.clock, log: s.log.With("meeting", sc.Code), length: length,
 		changed: make(chan struct{}), done: map[*person]bool{}}
 	m.truth.truth.Code = sc.Code
+	if sc.Mixed {
+		m.mix = newMixer()
+	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	for _, p := range sc.People {
 		m.people = append(m.people, m.newPerson(p, cues[p.Name]))
@@ -235,6 +239,8 @@ func (m *Meeting) runEvent(e Event) {
 		err = m.CrashPage("", Freeze)
 	case "crash":
 		err = m.CrashPage("", Crash)
+	case "trouble", "back":
+		err = m.Trouble(e.Do == "trouble")
 	case "chat":
 		m.Chat(e.Who, e.Text)
 	}
@@ -320,8 +326,18 @@ func (m *Meeting) Say(name, clip string) error {
 // Code returns the meeting's code.
 func (m *Meeting) Code() string { return m.scenario.Code }
 
-// URL returns the address that a bot is given.
-func (m *Meeting) URL() string { return m.server.URL() + "/meet/" + m.scenario.Code }
+// URL returns the address that a bot is given. The passcodes are the meeting's
+// code: a bot that loses them on the way does not get in.
+func (m *Meeting) URL() string {
+	base := m.server.URL()
+	switch m.scenario.Platform {
+	case Teams:
+		return base + "/teams/meet/1234567890123?p=" + m.scenario.Code
+	case Zoom:
+		return base + "/zoom/j/1234567890?pwd=" + m.scenario.Code
+	}
+	return base + "/meet/" + m.scenario.Code
+}
 
 // Truth returns what has happened so far.
 func (m *Meeting) Truth() Truth {

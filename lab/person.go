@@ -137,13 +137,13 @@ func (a *microphone) tick() {
 		a.stop()
 	}
 	a.p.speaking.Store(voice)
-	if a.n%50 == 0 && a.p.audio != nil {
+	if a.n%50 == 0 && a.p.audio != nil && a.p.m.mix == nil {
 		a.p.audio.report(now)
 	}
 }
 
 func (a *microphone) send(payload []byte, level byte, resumed bool, now moment) {
-	if a.p.audio == nil || a.p.DTX && a.quiet > 0 && a.quiet%dtxInterval != 1 {
+	if a.p.audio == nil || a.p.DTX && a.p.m.mix == nil && a.quiet > 0 && a.quiet%dtxInterval != 1 {
 		return
 	}
 	pkt := &rtp.Packet{Header: rtp.Header{
@@ -154,6 +154,10 @@ func (a *microphone) send(payload []byte, level byte, resumed bool, now moment) 
 	}
 	_ = pkt.SetExtension(levelID, []byte{level})
 	a.seq++
+	if mix := a.p.m.mix; mix != nil {
+		mix.send(a.p, pkt, now, level&0x80 != 0)
+		return
+	}
 	a.p.audio.write([]*rtp.Packet{pkt}, now, true)
 }
 
@@ -176,6 +180,9 @@ func (a *microphone) begin(now time.Time) {
 		clip = c.clip
 	}
 	a.clip, a.at = clip, 0
+	if a.p.audio != nil && a.p.m.scenario.Platform == Zoom {
+		a.p.m.tell(toPage{Type: "say", ID: a.p.id, Clip: clip.Name})
+	}
 	if a.p.audio != nil {
 		a.said = a.p.m.truth.says(a.p, clip, now)
 	}

@@ -4,6 +4,8 @@ import (
 	"embed"
 	"io/fs"
 	"net/http"
+
+	"steno/lab/media"
 )
 
 //go:embed page
@@ -20,7 +22,10 @@ func (s *Server) routes() http.Handler {
 		panic(err) // the folder is part of the program
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /meet/{code}", s.servePage)
+	mux.HandleFunc("GET /meet/{code}", page("meet"))
+	mux.HandleFunc("GET /teams/", page("teams"))
+	mux.HandleFunc("GET /zoom/", page("zoom"))
+	mux.HandleFunc("GET /clips/{name}", s.serveClip)
 	mux.Handle("GET /assets/", http.StripPrefix("/assets/", http.FileServerFS(assets)))
 	mux.HandleFunc("GET /meet/{code}/signal", s.outliving(s.serveSignal))
 	mux.HandleFunc("GET /freeze", s.serveFreeze)
@@ -44,10 +49,30 @@ func (s *Server) outliving(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Security-Policy", policy)
-	w.Header().Set("Cache-Control", "no-store")
-	http.ServeFileFS(w, r, pageFiles, "page/index.html")
+// page serves the page of a platform, whatever the path.
+func page(platform string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", policy)
+		w.Header().Set("Cache-Control", "no-store")
+		http.ServeFileFS(w, r, pageFiles, "page/"+platform+"/index.html")
+	}
+}
+
+// serveClip serves what people say, for a page that plays it by itself.
+func (s *Server) serveClip(w http.ResponseWriter, r *http.Request) {
+	clips, err := media.Clips()
+	clip := clips[r.PathValue("name")]
+	if err != nil || clip == nil {
+		http.NotFound(w, r)
+		return
+	}
+	data, err := clip.Ogg()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "audio/ogg")
+	_, _ = w.Write(data) // the page is gone if this fails
 }
 
 // serveFreeze never answers: a page that waits for it stands still.

@@ -37,6 +37,7 @@ const (
 	DoorDeny    Door = "deny"    // denied after Wait
 	DoorBlocked Door = "blocked" // "You can't join this video call"
 	DoorLogin   Door = "login"   // only for people who are signed in
+	DoorHost    Door = "host"    // nobody has begun the meeting; as DoorManual
 )
 
 // Begin says what starts the clock of the script.
@@ -51,10 +52,19 @@ const (
 // Scenario is a meeting with everything that happens in it. The times At, Join
 // and Leave count from the beginning of the script.
 type Scenario struct {
-	Code  string   `yaml:"code" json:"code"` // abc-defg-hij
-	Door  Door     `yaml:"door" json:"door"` // default open
-	Wait  Duration `yaml:"wait" json:"wait"`
-	Begin Begin    `yaml:"begin" json:"begin"` // default guest
+	Code string `yaml:"code" json:"code"` // abc-defg-hij
+	// Platform is whose page the meeting has: meet (default), teams or zoom.
+	// That of zoom decodes media by itself, without RTCPeerConnection.
+	Platform string `yaml:"platform" json:"platform"`
+	// Skin "old" is the page with the other names for things that packs know.
+	Skin string `yaml:"skin" json:"skin"`
+	// Mixed sends one track with everybody's audio in place of one for each.
+	// Of people who speak at once only the first is in it.
+	Mixed  bool     `yaml:"mixed" json:"mixed"`
+	NoChat bool     `yaml:"no_chat" json:"no_chat"` // guests may not write
+	Door   Door     `yaml:"door" json:"door"`       // default open
+	Wait   Duration `yaml:"wait" json:"wait"`
+	Begin  Begin    `yaml:"begin" json:"begin"` // default guest
 	// NoResponse is how long the lobby lasts before the platform itself gives
 	// up; default 10 minutes as on the real one.
 	NoResponse Duration `yaml:"no_response" json:"no_response"`
@@ -92,7 +102,7 @@ type Turn struct {
 }
 
 // Event happens to the guests, or in the chat. Do is remove, end, freeze,
-// crash or chat.
+// crash, trouble, back or chat.
 type Event struct {
 	At   Duration `yaml:"at" json:"at"`
 	Do   string   `yaml:"do" json:"do"`
@@ -127,6 +137,9 @@ func (s *Scenario) defaults() {
 	if s.Door == "" {
 		s.Door = DoorOpen
 	}
+	if s.Platform == "" {
+		s.Platform = Meet
+	}
 	if s.Begin == "" {
 		s.Begin = BeginGuest
 	}
@@ -141,6 +154,13 @@ func (s *Scenario) defaults() {
 	}
 }
 
+// The platforms whose pages there are.
+const (
+	Meet  = "meet"
+	Teams = "teams"
+	Zoom  = "zoom"
+)
+
 var codeShape = regexp.MustCompile(`^[a-z]{3}-[a-z]{4}-[a-z]{3}$`)
 
 func (s *Scenario) check() error {
@@ -148,9 +168,12 @@ func (s *Scenario) check() error {
 		return fmt.Errorf("code %q is not like abc-defg-hij", s.Code)
 	}
 	switch s.Door {
-	case DoorOpen, DoorAuto, DoorManual, DoorDeny, DoorBlocked, DoorLogin:
+	case DoorOpen, DoorAuto, DoorManual, DoorDeny, DoorBlocked, DoorLogin, DoorHost:
 	default:
 		return fmt.Errorf("unknown door %q", s.Door)
+	}
+	if s.Platform != Meet && s.Platform != Teams && s.Platform != Zoom {
+		return fmt.Errorf("unknown platform %q", s.Platform)
 	}
 	if s.Begin != BeginGuest && s.Begin != BeginOpen {
 		return fmt.Errorf("unknown begin %q", s.Begin)
@@ -184,9 +207,9 @@ func (s *Scenario) checkTurns(names map[string]bool) error {
 func (s *Scenario) checkEvents() error {
 	for i, e := range s.Events {
 		switch e.Do {
-		case "remove", "end", "freeze", "crash", "chat":
+		case "remove", "end", "freeze", "crash", "trouble", "back", "chat":
 		default:
-			return fmt.Errorf("event %d: unknown %q; there are remove, end, freeze, crash and chat", i+1, e.Do)
+			return fmt.Errorf("event %d: unknown %q; there are remove, end, freeze, crash, trouble, back and chat", i+1, e.Do)
 		}
 	}
 	return nil

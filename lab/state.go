@@ -125,6 +125,17 @@ func (m *Meeting) WaitAllSaid(ctx context.Context) error {
 	return err
 }
 
+// tell sends a message to the pages of those in the call.
+func (m *Meeting) tell(msg toPage) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, g := range m.guests {
+		if g.state == guestIn {
+			g.send(msg)
+		}
+	}
+}
+
 // change wakes those who wait, and tells the guests who is in.
 func (m *Meeting) change() {
 	m.mu.Lock()

@@ -29,6 +29,7 @@ type cli struct {
 	Demo       demoCmd       `cmd:"" help:"Record a test meeting, kill the bot in the middle, and look at the result."`
 	Lab        labCmd        `cmd:"" help:"Serve test meetings with scripted people."`
 	Simulate   simulateCmd   `cmd:"" help:"Serve a fake calendar or transcription service, to try Steno out without an account."`
+	Pack       packCmd       `cmd:"" help:"Check and show platform packs: what meeting pages look like."`
 	Doctor     doctorCmd     `cmd:"" help:"Look at this machine and say what is missing and what to do."`
 	Team       teamCmd       `cmd:"" help:"Manage teams."`
 	Key        keyCmd        `cmd:"" help:"Manage API keys."`

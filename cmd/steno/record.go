@@ -19,6 +19,7 @@ import (
 	"steno/internal/config"
 	"steno/internal/ident"
 	"steno/internal/meeting"
+	"steno/internal/platform/pack"
 	"steno/internal/record/journal"
 	"steno/internal/runtime/session"
 )
@@ -118,15 +119,22 @@ func (c *recordCmd) prepare() (string, error) {
 
 func (c *recordCmd) spec(m meeting.Meeting) (bot.Spec, error) {
 	private, err := c.PrivateTargets()
+	if err != nil {
+		return bot.Spec{}, err
+	}
+	override, err := pack.Load(c.Packs, m.Platform)
+	if err != nil {
+		return bot.Spec{}, err
+	}
 	return bot.Spec{
 		BotID: ident.New(), Name: c.Name, Platform: m.Platform, URL: m.Page, Mode: bot.RecordingMode(c.Mode), Engine: bot.Engine(c.Engine),
-		EntryMessage: c.EntryMessage, Browser: c.Browser, FFmpeg: c.FFmpeg, InsecureTLS: m.Platform == meeting.Galene && c.GaleneInsecure,
+		EntryMessage: c.EntryMessage, Pack: override.Text(), Browser: c.Browser, FFmpeg: c.FFmpeg, InsecureTLS: m.Platform == meeting.Galene && c.GaleneInsecure,
 		Timeouts: bot.Timeouts{
 			WaitingRoom: c.WaitingRoomTimeout, NoOneJoined: c.NoOneJoinedTimeout, Silence: c.SilenceTimeout,
 			EveryoneLeft: c.EveryoneLeftTimeout, MaxRecording: c.MaxDuration,
 		},
 		Reach: c.Reach(private),
-	}, err
+	}, nil
 }
 
 // freshFolder names a folder for a recording made now: "meet-abcdefghij
@@ -243,6 +251,7 @@ func failureText(code bot.EndCode) string {
 	texts := map[bot.EndCode]string{
 		bot.EndNotAccepted:      "the bot was refused",
 		bot.EndTimeoutWaiting:   "the bot was not let in",
+		bot.EndWaitingForHost:   "nobody began the meeting",
 		bot.EndCannotJoin:       "the meeting cannot be joined",
 		bot.EndRemovedTooEarly:  "the bot was removed before anything was recorded",
 		bot.EndInvalidURL:       "the meeting URL is wrong",

@@ -12,6 +12,7 @@ import (
 	"steno/internal/fail"
 	"steno/internal/job"
 	"steno/internal/meeting"
+	"steno/internal/platform/pack"
 	"steno/internal/runtime"
 	"steno/internal/store"
 )
@@ -33,6 +34,7 @@ type launcher struct {
 	supervisor *runtime.Supervisor
 	host       string
 	tools      config.Tools
+	packs      *pack.Shelf
 	hosts      config.Hosts
 	shots      time.Duration  // between two screenshots; 0: none
 	private    []netip.Prefix // networks that bots may reach
@@ -58,6 +60,7 @@ func (l *launcher) run(ctx context.Context, j job.Job[store.LaunchBot]) error {
 		return err
 	}
 	spec.Browser, spec.FFmpeg = l.tools.Browser, l.tools.FFmpeg
+	spec.Pack = l.packs.Override(spec.Platform)
 	spec.Reach = l.hosts.Reach(l.private)
 	spec.InsecureTLS = spec.Platform == meeting.Galene && l.hosts.GaleneInsecure
 	if (spec.Platform == meeting.Meet || spec.Platform == meeting.Teams) && spec.Mode != bot.AudioOnly {

@@ -33,6 +33,7 @@ import (
 	"steno/internal/ident"
 	"steno/internal/job"
 	"steno/internal/netguard"
+	"steno/internal/platform/pack"
 	"steno/internal/runtime"
 	"steno/internal/seal"
 	"steno/internal/store"
@@ -66,6 +67,7 @@ type server struct {
 	alarm      *alarm.Alarm        // of calendars; nil without the role worker
 	dispatch   *alarm.Alarm        // of scheduled bots; nil without the role worker
 	supervisor *runtime.Supervisor // nil without the role
+	packs      *pack.Shelf         // the same
 	runner     *job.Runner         // nil without roles that work
 	sender     *deliver.Sender     // nil without the role
 }
@@ -225,6 +227,7 @@ func (s *server) buildRunner() (err error) {
 		s.registerCalendarJobs(workers)
 	}
 	if s.supervisor != nil {
+		s.packs = pack.NewShelf(s.o.Packs, s.Log)
 		queues[job.Bots] = 2 // starting a browser takes a core; more at once are no faster
 		job.Register(workers, launchTime, s.launcher().run)
 	}
@@ -238,7 +241,7 @@ func (s *server) buildRunner() (err error) {
 }
 
 func (s *server) launcher() *launcher {
-	return &launcher{bots: s.bots, supervisor: s.supervisor, host: s.host, tools: s.o.Tools, hosts: s.o.Hosts, private: s.private, shots: s.o.Screenshots, clock: s.Clock, log: s.Log}
+	return &launcher{bots: s.bots, supervisor: s.supervisor, host: s.host, tools: s.o.Tools, packs: s.packs, hosts: s.o.Hosts, private: s.private, shots: s.o.Screenshots, clock: s.Clock, log: s.Log}
 }
 
 // run starts the parts, serves until ctx ends, and stops them in reverse.

@@ -30,6 +30,7 @@ const (
 	EndExitBeforeRecord EndCode = "EXITING_MEETING_BEFORE_RECORD"
 	EndUnknown          EndCode = "UNKNOWN_ERROR"
 	EndRecordingStart   EndCode = "RECORDING_START_TIMEOUT"
+	EndWaitingForHost   EndCode = "WAITING_FOR_HOST_TIMEOUT"
 
 	EndTranscriptionFailed EndCode = "TRANSCRIPTION_FAILED"
 	EndStreamingSetup      EndCode = "STREAMING_SETUP_FAILED"
@@ -58,6 +59,7 @@ func (c EndCode) Normal() bool {
 var texts = map[EndCode]string{
 	EndNotAccepted:      "The bot was not let into the meeting.",
 	EndTimeoutWaiting:   "The bot waited too long to be let in or for somebody to join.",
+	EndWaitingForHost:   "Nobody began the meeting while the bot waited.",
 	EndCannotJoin:       "The meeting does not exist or cannot be reached.",
 	EndRemovedTooEarly:  "The bot was removed before there was anything worth keeping.",
 	EndInvalidURL:       "The meeting URL leads to no meeting.",

@@ -65,6 +65,9 @@ type Spec struct {
 	JoinAt time.Time `json:"join_at,omitzero"`
 	// Screenshots is the time between two screenshots of the page; 0: none.
 	Screenshots time.Duration `json:"screenshots,omitempty"`
+	// Pack is the text of the operator's pack of the platform; empty: the one
+	// that is built in.
+	Pack string `json:"pack,omitempty"`
 	// Browser and FFmpeg are paths of programs; empty means: look for them.
 	Browser string `json:"browser,omitempty"`
 	FFmpeg  string `json:"ffmpeg,omitempty"`

@@ -35,6 +35,7 @@ type Storage struct {
 type Tools struct {
 	Browser string `placeholder:"FILE" help:"Chromium to use. Default: the headless shell, then Chromium, where Debian puts them."`
 	FFmpeg  string `placeholder:"FILE" name:"ffmpeg" help:"ffmpeg to use. Default: the one on PATH."`
+	Packs   string `placeholder:"DIR" help:"Folder of platform packs (meet.yaml, teams.yaml, …) that take the place of those built in; read anew for new bots. Default: none."`
 }
 
 // Hosts are the meeting services beside the well-known ones.

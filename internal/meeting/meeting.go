@@ -49,7 +49,8 @@ type Meeting struct {
 type Hosts struct {
 	// Galene servers. Their meetings may be http:// on a loopback address.
 	Galene []string
-	// Lab serves the test pages of `steno lab`: /meet/<code> counts as Meet.
+	// Lab serves the test pages of `steno lab`: /meet/<code> counts as Meet,
+	// /teams/… and /zoom/… as what stands behind.
 	Lab []string
 }
 
@@ -102,10 +103,7 @@ func readHost(u *url.URL, hosts Hosts, strict bool) (m Meeting, known bool, reas
 	host := plainHost(u)
 	switch {
 	case contains(hosts.Lab, full):
-		if code, ok := strings.CutPrefix(strings.Trim(u.Path, "/"), "meet/"); ok {
-			m, reason = readMeet(u, code)
-			return m, true, reason
-		}
+		return readLab(u, full)
 	case contains(hosts.Galene, full):
 		m, reason = readGalene(u, full)
 		return m, true, reason
@@ -120,6 +118,29 @@ func readHost(u *url.URL, hosts Hosts, strict bool) (m Meeting, known bool, reas
 		return m, true, reason
 	}
 	return Meeting{}, false, ""
+}
+
+// readLab reads the address of a test page. Its pages of Teams and Zoom are
+// those of the services, moved below a folder.
+func readLab(u *url.URL, host string) (m Meeting, known bool, reason string) {
+	folder, rest, _ := strings.Cut(strings.TrimPrefix(u.EscapedPath(), "/"), "/")
+	moved := *u
+	moved.Path, moved.RawPath = "/"+decode(rest), "/"+rest
+	switch folder {
+	case "meet":
+		m, reason = readMeet(u, strings.Trim(rest, "/"))
+		return m, true, reason
+	case "teams":
+		m, reason = readTeams(&moved, host, false)
+	case "zoom":
+		m, reason = readZoom(&moved, host, false)
+	default:
+		return Meeting{}, false, ""
+	}
+	if _, path, ok := strings.Cut(m.URL, "://"+host+"/"); ok && reason == "" {
+		m.URL = u.Scheme + "://" + host + "/" + folder + "/" + path
+	}
+	return m, true, reason
 }
 
 // own tells that the operator listed the URL's host.

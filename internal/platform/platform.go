@@ -47,10 +47,11 @@ type Stage string
 // The stages. They are reported in any order; the session ignores what does
 // not change anything.
 const (
-	StageJoining Stage = "joining" // page open, before or after the join button
-	StageLobby   Stage = "lobby"   // asked to join, waiting for somebody
-	StageInCall  Stage = "in_call"
-	StageEnded   Stage = "ended" // out of the call; Code says why
+	StageJoining    Stage = "joining"     // page open, before or after the join button
+	StageLobby      Stage = "lobby"       // asked to join, waiting for somebody
+	StageHostAbsent Stage = "host_absent" // waiting for somebody who may begin the meeting
+	StageInCall     Stage = "in_call"
+	StageEnded      Stage = "ended" // out of the call; Code says why
 )
 
 // Person is a participant in the roster.
@@ -91,6 +92,9 @@ type Observation struct {
 	// when the page does not tell.
 	Speaking []string
 	Messages []Message // those that the adapter has not reported before
+	// Signals are what Stage rests on, for the evidence of an end. They hold
+	// nothing that people wrote.
+	Signals []string
 }
 
 // Join is what an adapter needs to enter.
@@ -129,8 +133,9 @@ type Speaker interface {
 
 // Refusal is a typed end of Enter: the meeting cannot be entered, and why.
 type Refusal struct {
-	Code   bot.EndCode
-	Reason string
+	Code    bot.EndCode
+	Reason  string
+	Signals []string // as in Observation
 }
 
 // Error returns the reason.

@@ -54,7 +54,7 @@ func playBot(folder string, finalise bool) int {
 			return &madeUpBrowser{done: make(chan struct{})}, nil
 		},
 		Record:  func(o tracks.Options) (session.Recorder, error) { return &madeUpRecorder{first: o.FirstFrame}, nil },
-		Adapter: func(meeting.Platform) (platform.Adapter, error) { return madeUpAdapter{spec.Name}, nil },
+		Adapter: func(bot.Spec) (platform.Adapter, error) { return madeUpAdapter{spec.Name}, nil },
 		Composer: func(folder string) *exec.Cmd {
 			return exec.Command(os.Args[0], "compose", "--folder", folder)
 		},

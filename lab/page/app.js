@@ -1,9 +1,10 @@
 'use strict';
 
-const base = location.pathname.replace(/\/$/, '');
+const base = `/meet/${meetingCode()}`;
 const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}${base}/signal`);
 let call = null;
 let over = false;
+let skin = ''; // an older look of the page, for packs that know both
 
 const say = (msg) => socket.send(JSON.stringify(msg));
 
@@ -16,18 +17,18 @@ function leave() {
 function out(why) {
   over = true;
   call?.close();
-  outView(why);
+  outView(why, call);
 }
 
 const handlers = {
   hello(msg) {
+    skin = msg.skin || '';
     if (msg.door === 'login') return loginView();
-    prejoinView(msg.door, (name) => say({ type: 'knock', name }));
+    prejoinView(msg, (name) => say({ type: 'knock', name }), leave);
   },
-  lobby() { lobbyView(leave); },
+  lobby(msg) { lobbyView(leave, msg.door); },
   admitted(msg) {
-    call = new Call(msg.id, socket, leave);
-    call.ownVideo = msg.own_video;
+    call = new CallView(msg, socket, leave);
     show(call.view);
     if (msg.consent) call.consent();
   },
@@ -35,6 +36,8 @@ const handlers = {
   levels(msg) { call?.levels(msg.levels); },
   chat(msg) { call?.message(msg.message); },
   offer(msg) { return call?.offer(msg); },
+  say(msg) { call?.heard?.(msg); },
+  trouble(msg) { show(msg.on ? h('div', { class: 'banner' }, 'Trying to reconnect') : call.view); },
   out(msg) { out(msg.why); },
   crash(msg) { die(msg.how); },
 };

@@ -3,21 +3,31 @@
 package all
 
 import (
+	"fmt"
+
 	"steno/internal/meeting"
 	"steno/internal/platform"
 	"steno/internal/platform/galene"
-	"steno/internal/platform/meet"
+	"steno/internal/platform/guest"
+	"steno/internal/platform/pack"
 )
 
-var adapters = map[meeting.Platform]func() platform.Adapter{
-	meeting.Galene: func() platform.Adapter { return galene.New() },
-	meeting.Meet:   func() platform.Adapter { return meet.New() },
-}
-
 // Adapter returns a fresh adapter of the platform, or nil if there is none.
-func Adapter(p meeting.Platform) platform.Adapter {
-	if make := adapters[p]; make != nil {
-		return make()
+// override is the text of a pack that the operator put in the place of the
+// built-in one; empty: none.
+func Adapter(p meeting.Platform, override string) (platform.Adapter, error) {
+	if p == meeting.Galene {
+		return galene.New(), nil
 	}
-	return nil
+	if !pack.Has(p) {
+		return nil, nil
+	}
+	if override == "" {
+		return guest.New(pack.Builtin(p)), nil
+	}
+	own, err := pack.Parse(string(p)+" pack of the operator", []byte(override))
+	if err != nil {
+		return nil, fmt.Errorf("read pack: %w", err)
+	}
+	return guest.New(own), nil
 }

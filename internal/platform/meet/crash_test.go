@@ -9,18 +9,19 @@ import (
 	"steno/internal/browser"
 	"steno/internal/platform"
 	"steno/lab"
+	"steno/lab/labtest"
 )
 
 // The lab's ways of letting a page die are what they say: the page stands
 // still, or the renderer is gone.
 func TestPagesDie(t *testing.T) {
-	s := startStage(t)
+	s := labtest.Start(t, lab.Meet)
 	for _, how := range []lab.PageCrash{lab.Freeze, lab.Crash} {
 		t.Run(string(how), func(t *testing.T) {
-			m := open(t, s.server, lab.Scenario{Code: s.code(), People: []lab.Participant{{Name: "Ada", NoCam: true}}})
+			m := s.Open(t, lab.Scenario{People: []lab.Participant{{Name: "Ada", NoCam: true}}})
 			ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 			defer cancel()
-			page := newPage(t).(*browser.Browser)
+			page := labtest.NewPage(t).(*browser.Browser)
 			if err := New().Enter(ctx, page, platform.Join{URL: m.URL(), Name: "Steno"}); err != nil {
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"steno/internal/bot"
+	"steno/internal/platform"
 )
 
 const (
@@ -17,14 +19,30 @@ const (
 	evidenceMax   = 20 // files; a bot that fails over and over must not fill the disk
 )
 
-// keepEvidence saves what the page looked like when something went wrong.
+// proof is what the page last showed, and whether it said itself that the bot is
+// out.
+type proof struct {
+	Stage   platform.Stage `json:"stage"`
+	Stated  bool           `json:"stated_by_page"`
+	Code    bot.EndCode    `json:"code,omitempty"`
+	Reason  string         `json:"reason,omitempty"`
+	Signals []string       `json:"signals"`
+}
+
+// witness takes note of a look at the page.
+func (v *visit) witness(o platform.Observation) {
+	v.proof = proof{Stage: o.Stage, Signals: o.Signals, Stated: o.Stage == platform.StageEnded, Code: o.Code, Reason: o.Reason}
+}
+
+// keepEvidence saves what the page looked like when something went wrong, or
+// when it was the page that said that the bot is out.
 func (v *visit) keepEvidence(ctx context.Context, result verdict, err error) {
 	code, recorded := result.code, v.s.diary.recorded()
 	if !recorded {
 		code = early(code)
 	}
 	wrong := err != nil || outcome(code, recorded) == bot.Failed
-	if !wrong || result.code == bot.EndAPIRequest || result.code == bot.EndSIGTERM {
+	if !wrong && !v.proof.Stated || result.code == bot.EndAPIRequest || result.code == bot.EndSIGTERM {
 		return
 	}
 	dir := filepath.Join(v.s.opt.Folder, EvidenceDir)
@@ -35,6 +53,13 @@ func (v *visit) keepEvidence(ctx context.Context, result verdict, err error) {
 	stem := v.s.clock.Now().Format("150405.000")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), evidenceLimit)
 	defer cancel()
+	v.proof.Code, v.proof.Reason = code, result.message
+	if err != nil {
+		v.proof.Reason = err.Error()
+	}
+	if b, err := json.MarshalIndent(v.proof, "", "  "); err == nil {
+		v.save(stem+"-end.json", append(b, '\n'))
+	}
 	if lines := v.page.Console(); len(lines) > 0 {
 		v.save(stem+"-console.log", []byte(strings.Join(lines, "\n")+"\n"))
 	}

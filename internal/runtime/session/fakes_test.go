@@ -116,7 +116,7 @@ func newWorld(t *testing.T, change func(*bot.Spec)) *world {
 		},
 		Stage:    func(_ context.Context, o screen.Options) (Stage, error) { return w.stage(o) },
 		CanFilm:  func(bot.Spec) error { return w.noStage },
-		Adapter:  func(meeting.Platform) (platform.Adapter, error) { return fakeAdapter{w}, nil },
+		Adapter:  func(bot.Spec) (platform.Adapter, error) { return fakeAdapter{w}, nil },
 		Composer: w.composer(""),
 	}
 	return w

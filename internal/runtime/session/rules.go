@@ -9,13 +9,15 @@ import (
 // facts is what the rules of leaving look at: when things happened, as far as
 // they did (zero: not yet).
 type facts struct {
-	asked     time.Time // asked to be let in
-	admitted  time.Time // let in, for the first time
-	back      time.Time // let in again after the connection was lost
-	recording time.Time // recording began
-	others    int       // people beside the bot and other bots, at the last look
-	company   time.Time // last moment at which others were seen, or one of them heard
-	sound     time.Time // last moment at which a track carried sound
+	asked time.Time // asked to be let in
+	// hostAbsent: at the last look the page said that nobody has begun the meeting.
+	hostAbsent bool
+	admitted   time.Time // let in, for the first time
+	back       time.Time // let in again after the connection was lost
+	recording  time.Time // recording began
+	others     int       // people beside the bot and other bots, at the last look
+	company    time.Time // last moment at which others were seen, or one of them heard
+	sound      time.Time // last moment at which a track carried sound
 }
 
 // verdict is why a bot leaves.
@@ -30,6 +32,9 @@ type verdict struct {
 func decide(t bot.Timeouts, f facts, now time.Time) (v verdict, ok bool) {
 	if f.admitted.IsZero() {
 		if !f.asked.IsZero() && now.Sub(f.asked) >= t.WaitingRoom {
+			if f.hostAbsent {
+				return verdict{bot.EndWaitingForHost, "nobody began the meeting within " + t.WaitingRoom.String()}, true
+			}
 			return verdict{bot.EndTimeoutWaiting, "nobody let the bot in within " + t.WaitingRoom.String()}, true
 		}
 		return verdict{}, false

@@ -133,9 +133,10 @@ func TestBotThatIsNotWanted(t *testing.T) {
 			if slices.Contains(got, bot.CallEnded) {
 				t.Errorf("call_ended without a call: %v", got)
 			}
-			evidence, _ := os.ReadDir(filepath.Join(w.folder, EvidenceDir))
-			if len(evidence) == 0 {
-				t.Error("no evidence was kept")
+			for _, kind := range []string{"end.json", "page.png", "page.html"} {
+				if found, _ := filepath.Glob(filepath.Join(w.folder, EvidenceDir, "*-"+kind)); len(found) != 1 {
+					t.Errorf("evidence %s: %v", kind, found)
+				}
 			}
 		})
 	}

@@ -19,14 +19,20 @@ const hearing = 900 * time.Millisecond
 // platform having said so.
 func (v *visit) take(ctx context.Context, o platform.Observation, now time.Time) (verdict, bool, error) {
 	s := v.s
+	v.witness(o)
 	switch o.Stage {
 	case platform.StageEnded:
 		if o.Code == bot.EndUnknown || o.Code == "" {
 			return verdict{}, false, &loss{"reconnect", errors.New("the connection to the meeting was lost: " + o.Reason)}
 		}
 		return verdict{o.Code, o.Reason}, true, nil
-	case platform.StageLobby:
-		s.diary.state(bot.InWaitingRoom, "")
+	case platform.StageLobby, platform.StageHostAbsent:
+		s.facts.hostAbsent = o.Stage == platform.StageHostAbsent
+		if s.facts.hostAbsent {
+			s.diary.state(bot.InWaitingForHost, "")
+		} else {
+			s.diary.state(bot.InWaitingRoom, "")
+		}
 		if s.facts.asked.IsZero() {
 			s.facts.asked = now
 		}

@@ -11,7 +11,6 @@ import (
 
 	"steno/internal/bot"
 	"steno/internal/browser"
-	"steno/internal/meeting"
 	"steno/internal/platform"
 	"steno/internal/platform/all"
 	"steno/internal/record/screen"
@@ -68,8 +67,8 @@ type Tools struct {
 	Stage func(context.Context, screen.Options) (Stage, error)
 	// CanFilm reports what is missing on this machine to film a bot's page.
 	CanFilm func(bot.Spec) error
-	// Adapter returns the adapter of a platform.
-	Adapter func(meeting.Platform) (platform.Adapter, error)
+	// Adapter returns an adapter of the bot's platform.
+	Adapter func(bot.Spec) (platform.Adapter, error)
 	// Composer returns the command that composes a folder's artifacts while
 	// its meeting runs. It exits when they are there and the journal has an
 	// End entry.
@@ -99,12 +98,15 @@ func Live(program string) Tools {
 			_, err := browser.FindHeaded(spec.Browser)
 			return errors.Join(err, screen.Installed(spec.FFmpeg))
 		},
-		Adapter: func(p meeting.Platform) (platform.Adapter, error) {
-			a := all.Adapter(p)
-			if a == nil {
-				return nil, fmt.Errorf("this version of steno cannot join meetings of %s", p)
+		Adapter: func(spec bot.Spec) (platform.Adapter, error) {
+			a, err := all.Adapter(spec.Platform, spec.Pack)
+			if err != nil { // checked by the server; this program may be another version
+				a, err = all.Adapter(spec.Platform, "")
 			}
-			return a, nil
+			if err == nil && a == nil {
+				err = fmt.Errorf("this version of steno cannot join meetings of %s", spec.Platform)
+			}
+			return a, err
 		},
 		Composer: func(folder string) *exec.Cmd {
 			cmd := exec.Command(program, "compose", "--folder", folder, "--follow")

@@ -31,6 +31,8 @@ type visit struct {
 	rec      Recorder
 	film     *filming // nil with the track engine
 
+	proof proof // of the last look
+
 	first     atomic.Int64 // arrival of the first frame, Unix microseconds
 	entered   time.Time    // in the call; zero before
 	lastKnown time.Time    // the last moment at which all was well
@@ -78,7 +80,7 @@ func (v *visit) run(ctx context.Context) (verdict, error) {
 func (v *visit) prepare(ctx context.Context) error {
 	s := v.s
 	var err error
-	if v.adapter, err = s.opt.Tools.Adapter(s.spec.Platform); err != nil {
+	if v.adapter, err = s.opt.Tools.Adapter(s.spec); err != nil {
 		return &platform.Refusal{Code: bot.EndInvalidURL, Reason: err.Error()}
 	}
 	if err = v.engine(ctx); err != nil {
@@ -162,8 +164,9 @@ func (v *visit) attend(ctx context.Context) (verdict, error) {
 	}
 	v.s.diary.state(bot.JoiningCall, "")
 	if err != nil {
-		if out, no := refused(err); no {
-			return out, nil
+		if r, ok := errors.AsType[*platform.Refusal](err); ok {
+			v.proof = proof{Stage: platform.StageEnded, Stated: true, Signals: r.Signals}
+			return verdict{r.Code, r.Reason}, nil
 		}
 		return verdict{}, fmt.Errorf("enter: %w", err)
 	}

@@ -1,4 +1,4 @@
-package meet
+package guest
 
 import (
 	"context"
@@ -7,25 +7,34 @@ import (
 	"strings"
 
 	"steno/internal/platform"
+	"steno/internal/platform/pack"
 )
 
 var errNoChat = errors.New("the page shows no field for chat messages")
 
-// openChat opens the chat panel once, so that messages are in the page. That
-// it does not work is no reason to end anything.
-func (a *Adapter) openChat(ctx context.Context, page platform.Page, s snapshot) {
-	if a.chatTried || s.Consent != nil || s.Info != nil {
-		return
-	}
-	a.chatTried = true
-	if s.ChatField == "" && s.ChatOpen != "" {
-		_ = page.Click(ctx, s.ChatOpen)
+// openPanels opens the list of people and the chat, once each, so that they are
+// in the page. That it does not work is no reason to end anything.
+func (a *Adapter) openPanels(ctx context.Context, page platform.Page, s snapshot) {
+	switch {
+	case len(a.answers(s, pack.Staying)) > 0: // in the way
+	case !a.peopleTried:
+		a.peopleTried = true
+		if s.PeopleOpen != "" {
+			_ = page.Click(ctx, s.PeopleOpen)
+			return
+		}
+		fallthrough
+	case !a.chatTried:
+		a.chatTried = true
+		if s.ChatField == "" && s.ChatOpen != "" {
+			_ = page.Click(ctx, s.ChatOpen)
+		}
 	}
 }
 
 // Say posts a chat message; a long one in several.
 func (a *Adapter) Say(ctx context.Context, page platform.Page, text string) error {
-	for _, part := range split(text, chatLimit) {
+	for _, part := range split(text, a.chatLimit()) {
 		if err := a.post(ctx, page, part); err != nil {
 			return fmt.Errorf("say: %w", err)
 		}
@@ -38,7 +47,7 @@ func (a *Adapter) post(ctx context.Context, page platform.Page, text string) err
 	if err != nil {
 		return err
 	}
-	if s.ChatField == "" {
+	if s.ChatField == "" && s.ChatOff == "" {
 		if s.ChatOpen == "" {
 			return platform.ErrNoChat
 		}
@@ -47,12 +56,18 @@ func (a *Adapter) post(ctx context.Context, page platform.Page, text string) err
 		}
 	}
 	for s.ChatField == "" {
+		if s.ChatOff != "" {
+			return platform.ErrNoChat
+		}
 		if err := wait(ctx, pollEvery); err != nil {
 			return fmt.Errorf("%w: %w", errNoChat, err)
 		}
 		if s, err = a.look(ctx, page); err != nil {
 			return err
 		}
+	}
+	if len(a.pack.Selectors.ChatSend) == 0 {
+		return page.Type(ctx, s.ChatField, text+"\n")
 	}
 	if err := page.Type(ctx, s.ChatField, text); err != nil {
 		return err

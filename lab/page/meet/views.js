@@ -1,5 +1,7 @@
 'use strict';
 
+const meetingCode = () => location.pathname.split('/')[2];
+
 // The screens outside the call. Texts are those of the real page, with its
 // typographic apostrophes.
 
@@ -17,7 +19,7 @@ const outTexts = {
 function outView(why) {
   const [title, text] = outTexts[why] || ['There is a problem connecting to this video call', ''];
   show(h('main', { class: 'exit', 'data-why': why },
-    h('h1', { class: 'roSPhc', jsname: 'r4nke' }, title),
+    skin === 'old' ? h('div', { role: 'heading' }, title) : h('h1', { class: 'roSPhc', jsname: 'r4nke' }, title),
     text ? h('p', {}, text) : null,
     h('div', { class: 'row' },
       why === 'left' ? button('Rejoin', () => location.reload()) : null,
@@ -40,12 +42,20 @@ function controls(leave, more, microphone = toggle('microphone')) {
     icon('Leave call', 'call_end', leave, { jsname: 'CQylAd', class: 'icon leave' }));
 }
 
-function prejoinView(door, knock) {
+// oldToggle is the same as a button.
+function oldToggle(device) {
+  const el = h('button', { type: 'button', class: 'icon', 'aria-label': `Turn off ${device}` }, device);
+  el.addEventListener('click', () => el.setAttribute('aria-label', `Turn on ${device}`));
+  return el;
+}
+
+function prejoinView({ door }, knock) {
+  const device = skin === 'old' ? oldToggle : toggle;
   const name = h('input', { type: 'text', 'aria-label': 'Your name', placeholder: 'Your name', jsname: 'YPqjbf', maxlength: '60', autocomplete: 'off' });
   const ask = button(door === 'open' ? 'Join now' : 'Ask to join', () => knock(name.value.trim()), { jsname: 'Qx7uuf', disabled: true });
   name.addEventListener('input', () => { ask.disabled = name.value.trim() === ''; });
   const view = h('main', { class: 'prejoin' },
-    h('div', { class: 'preview' }, h('p', {}, 'Camera is off'), h('div', { class: 'row' }, toggle('microphone'), toggle('camera'))),
+    h('div', { class: 'preview' }, h('p', {}, 'Camera is off'), h('div', { class: 'row' }, device('microphone'), device('camera'))),
     h('div', { class: 'side' }, h('h1', {}, 'What’s your name?'), name, ask,
       h('div', { class: 'row' }, button('Present', () => {}, { jsname: 'hGuqAb' }), icon('Other ways to join', 'more', () => {}))));
   const permission = dialog('Do you want people to see and hear you in the meeting?',

@@ -1,0 +1,58 @@
+package guest
+
+import (
+	_ "embed"
+	"encoding/json"
+	"reflect"
+	"strings"
+
+	"steno/internal/platform/pack"
+)
+
+//go:embed look.js
+var lookScript string
+
+// lookExpression is the one expression that an observation evaluates: the
+// script, applied to what it needs of the pack.
+func lookExpression(p *pack.Pack) string {
+	dialogs := []any{}
+	for _, d := range p.Dialogs {
+		dialogs = append(dialogs, map[string]any{
+			"name": d.Name, "when": d.When, "text": texts(d.Text), "press": texts(d.Press), "click": some(d.Click), "unless": some(d.Unless),
+		})
+	}
+	view, err := json.Marshal(map[string]any{
+		"selectors": plain(p.Selectors), "attributes": plain(p.Attributes), "texts": plain(p.Texts),
+		"signals": p.Signals, "dialogs": dialogs,
+	})
+	if err != nil {
+		panic(err) // strings in maps and lists
+	}
+	return "(" + strings.TrimSpace(lookScript) + ")(" + string(view) + ")"
+}
+
+// plain makes a map of lists of one of a pack's structures; what is missing is
+// an empty list, which the script need not ask about.
+func plain(s any) map[string][]string {
+	v := reflect.ValueOf(s)
+	out := map[string][]string{}
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Tag.Get("yaml")
+		switch list := v.Field(i).Interface().(type) {
+		case pack.Words:
+			out[name] = texts(list)
+		case []string:
+			out[name] = some(list)
+		}
+	}
+	return out
+}
+
+func texts(w pack.Words) []string { return some(w.All()) }
+
+func some(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}

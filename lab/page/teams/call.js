@@ -1,0 +1,72 @@
+'use strict';
+
+// TeamsCall is the screen in the call as in Microsoft Teams.
+class TeamsCall extends Call {
+  build(leave) {
+    const old = skin === 'old';
+    this.grid = h('div', { class: 'grid' });
+    this.messages = h('div', { class: 'messages', 'data-tid': 'chat-pane-list' });
+    this.rail = h('aside', { hidden: true });
+    const control = (id, tid, label, on) => h('button', { type: 'button', id: old && tid ? false : id, 'data-tid': tid, 'aria-label': label, on }, label);
+    return h('main', { class: 'call' }, this.grid, this.rail,
+      h('div', { class: 'controls', role: 'toolbar' },
+        control('chat-button', 'chat-button', 'Chat', () => this.panel(this.chat())),
+        control('roster-button', 'roster-button', 'People', () => this.panel(this.attendees())),
+        control('raisehands-button', false, 'Raise', () => {}),
+        control('reaction-menu-button', false, 'React', () => {}),
+        control('callingButtons-showMoreBtn', false, 'More', () => {}),
+        control('hangup-button', 'hangup-main-btn', 'Leave', leave)));
+  }
+
+  // panel shows one thing at a time at the side.
+  panel(content) {
+    this.rail.hidden = false;
+    this.rail.replaceChildren(h('button', { type: 'button', 'data-tid': 'rail-header-close-button', on: () => { this.rail.hidden = true; } }, 'Close'), content);
+  }
+
+  chat() {
+    const attrs = skin === 'old' ? { 'aria-label': 'Type a message', role: 'textbox' } : { 'data-tid': 'ckeditor', role: 'textbox' };
+    const field = this.options.no_chat
+      ? h('div', { 'data-tid': 'compose-disabled-placeholder-text' }, 'Only people in the organization can send messages')
+      : this.editor(attrs);
+    return h('div', {}, h('h2', {}, 'Meeting chat'), this.messages, field);
+  }
+
+  attendees() {
+    return h('div', {}, h('h2', {}, 'Participants'), h('div', { role: 'tree', 'aria-label': 'Attendees' },
+      ...(this.list || []).map((p) => h('div', { role: 'treeitem', 'data-cid': 'roster-participant', 'data-tid': 'roster-participant', 'aria-label': p.name }, p.name))));
+  }
+
+  consent() {
+    const box = dialog('This meeting is being recorded', h('p', {}, 'By joining, you are giving consent'), button('OK', () => box.remove()));
+    this.view.append(box);
+  }
+
+  makeTile() {
+    return h('div', { class: 'tile', 'data-cid': 'calling-participant-stream', 'data-stream-type': 'Video' },
+      h('div', { class: 'level', 'data-tid': 'voice-level-stream-outline', 'data-audio-level': '0' }));
+  }
+
+  nameTile(tile, p) {
+    tile.dataset.tid = p.name;
+    if (skin === 'old') return; // named by its attribute alone
+    tile.querySelector('.who')?.remove();
+    // The badge is not part of the name.
+    const badge = this.options.id === p.id || !(p.audio || p.video) ? ' (Unverified)' : '';
+    tile.append(h('div', { class: 'who', 'data-tid': 'participant-info-nametag' }, p.name + badge));
+  }
+
+  level(tile, level) {
+    const outline = tile.querySelector('[data-tid="voice-level-stream-outline"]');
+    outline.classList.toggle('vdi-frame-occlusion', level > 0);
+    outline.dataset.audioLevel = String(level);
+  }
+
+  line(msg) {
+    return h('div', { 'data-tid': 'chat-pane-message', 'data-mid': msg.id },
+      h('div', { class: 'from' }, h('span', { 'data-tid': 'message-author-name' }, msg.sender), ' ', h('time', {}, clock(msg))),
+      h('div', { 'data-tid': 'messageBodyContent' }, msg.text));
+  }
+}
+
+const CallView = TeamsCall;

@@ -1,0 +1,94 @@
+'use strict';
+
+// ZoomCall is the screen in the call as in Zoom's web client: media do not come
+// through RTCPeerConnection, the page draws and plays them by itself.
+class ZoomCall extends Call {
+  build(leave) {
+    const old = skin === 'old';
+    this.grid = h('div', { class: 'participants-list-container' });
+    this.messages = h('div', { class: old ? 'chat-virtuoso-wrapper' : 'chat-container__chat-list', id: old ? 'chat-list-content' : false, 'aria-label': old ? false : 'Chat Message List' });
+    this.speaker = h('span', {}, '');
+    this.canvas = h('canvas', { width: '960', height: '540' });
+    this.pane = h('aside', { class: 'participants' }, this.grid); // in the page only once it is open
+    const editor = this.editor({ class: 'tiptap' });
+    this.chat = h('aside', { class: 'chat', hidden: true }, this.messages,
+      this.options.no_chat ? 'Chat disabled' : h('div', { class: 'chat-rtf-box__editor-outer' }, editor));
+    const control = (label, on, attrs) => h('button', { type: 'button', 'aria-label': label, on, ...attrs }, label.split(' ')[0]);
+    this.audio = control('Join Audio', () => {});
+    this.controls = h('div', { class: 'controls' }, this.audio,
+      control('open the participants list pane, [3] particpants', () => this.view.append(this.pane)),
+      control('open the chat pane', () => { this.chat.hidden = false; }),
+      control('Leave', () => this.askLeave(leave)));
+    this.askAudio();
+    return h('main', { class: 'call meeting-app' },
+      h('div', { class: old ? 'single-suspension-container__video-frame' : 'single-main-container__video-frame' },
+        h('div', { class: 'video-avatar__avatar-footer' }, this.speaker), this.canvas),
+      old ? h('div', { id: 'video-share-layout' }, document.createElement('video-player')) : null,
+      this.chat, this.controls, this.prompt);
+  }
+
+  // Without joining the audio nothing is heard either.
+  askAudio() {
+    this.prompt = h('div', { class: 'join-audio' }, button('Join Audio by Computer', () => {
+      this.prompt.remove();
+      this.sound = new AudioContext();
+      this.audio.setAttribute('aria-label', 'unmute my microphone');
+      this.socket.send(JSON.stringify({ type: 'sound' }));
+      this.draw();
+    }));
+  }
+
+  askLeave(leave) {
+    this.controls.append(h('div', { class: 'leave-meeting-options' },
+      h('button', { type: 'button', class: 'leave-meeting-options__btn leave-meeting-options__btn--danger', on: leave }, 'Leave Meeting')));
+  }
+
+  consent() { this.view.append(disclaimer()); }
+
+  makeTile() { return h('div', { class: 'participants-li' }, h('span', { class: 'participants-item__display-name' }, '')); }
+
+  nameTile(tile, p) {
+    tile.firstElementChild.textContent = p.id === this.self ? `${p.name} (Me)` : p.name;
+    tile.dataset.name = p.name;
+  }
+
+  level(tile, level) { if (level > 0) this.speaker.textContent = tile.dataset.name; else if (this.speaker.textContent === tile.dataset.name) this.speaker.textContent = ''; }
+
+  line(msg) {
+    return h('div', { class: 'new-chat-message__container', id: skin === 'old' ? false : `chat-message-${msg.id}` },
+      h('div', { class: 'from' }, h('span', { class: 'chat-message-text__user-name' }, msg.from === this.self ? 'You' : msg.sender), ' ', h('time', {}, clock(msg))),
+      h('div', { class: 'chat-message-text-content' }, msg.text));
+  }
+
+  // heard plays what somebody says.
+  async heard(msg) {
+    if (!this.sound) return;
+    const data = await (await fetch(`/clips/${msg.clip}`)).arrayBuffer();
+    const player = this.sound.createBufferSource();
+    player.buffer = await this.sound.decodeAudioData(data);
+    player.connect(this.sound.destination);
+    player.start();
+  }
+
+  draw() {
+    const pen = this.canvas.getContext('2d');
+    const tick = () => {
+      if (!this.sound) return;
+      pen.fillStyle = '#233';
+      pen.fillRect(0, 0, 960, 540);
+      pen.fillStyle = '#fff';
+      pen.font = '48px sans-serif';
+      pen.fillText(this.speaker.textContent || '…', 60, 260);
+      pen.fillText(new Date().toISOString().slice(11, 21), 60, 340);
+      setTimeout(tick, 100);
+    };
+    tick();
+  }
+
+  close() {
+    this.sound?.close();
+    this.sound = null;
+  }
+}
+
+const CallView = ZoomCall;
