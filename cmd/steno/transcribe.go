@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"steno/internal/clock"
+	"steno/internal/ident"
 	"steno/internal/netguard"
 	"steno/internal/provider/transcribe"
 	"steno/internal/provider/transcribe/all"
@@ -26,6 +27,7 @@ type transcribeCmd struct {
 	URL     string `name:"transcription-url" placeholder:"URL" help:"Where the service is. Default: the real one."`
 	Key     string `name:"transcription-key" placeholder:"KEY" help:"API key of the service; better given as STENO_TRANSCRIPTION_KEY."`
 	Params  string `name:"transcription-params" placeholder:"JSON" help:"Options for the service, as a JSON object; handed through as they are."`
+	FFmpeg  string `placeholder:"FILE" name:"ffmpeg" help:"ffmpeg to use. Default: the one on PATH."`
 	Keep    bool   `help:"Do not delete the audio and the transcript at the service afterwards."`
 }
 
@@ -41,19 +43,23 @@ func (c *transcribeCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	work := filepath.Join(c.Folder, transcribeFolder)
+	if len(voices) == 0 {
+		mix, err := scribe.Mix(ctx, c.FFmpeg, c.Folder, filepath.Join(work, "mix.opus"), meeting.Turns)
+		if err != nil {
+			return err
+		}
+		voices, meeting.Length = []scribe.Voice{mix}, mix.Source.Length
+	}
 	service, err := all.New(c.Service, transcribe.Options{URL: c.URL, Net: netguard.Options{}})
 	if err != nil {
 		return err
 	}
 	defer service.Close()
-	path, err := filepath.Abs(c.Folder)
-	if err != nil {
-		return err
-	}
 	files, err := scribe.Run(ctx, scribe.Options{
-		Head:   transcript.Head{BotID: filepath.Base(path), Provider: c.Service, CreatedAt: clock.System{}.Now()},
+		Head:   transcript.Head{BotID: ident.New(), Provider: c.Service, CreatedAt: clock.System{}.Now()},
 		Voices: voices, Meeting: meeting, Service: service, Key: c.Key, Custom: params, Keep: c.Keep,
-		Work: filepath.Join(c.Folder, transcribeFolder), Out: c.Folder,
+		Work: work, Out: c.Folder,
 		Progress: func(done, all int) { fmt.Fprintf(os.Stderr, "transcribed %d of %d parts\n", done, all) },
 	})
 	if ctx.Err() != nil {

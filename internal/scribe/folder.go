@@ -17,11 +17,12 @@ import (
 	"steno/internal/transcript"
 )
 
-// ErrNoVoices is the error of a folder without anybody's own audio.
-var ErrNoVoices = errors.New("the folder has no audio of single participants; a recording has it below participants/")
+// ErrNoAudio is the error of a folder that holds no recording.
+var ErrNoAudio = errors.New("the folder holds no recording: neither participants/*.opus nor output.flac is there")
 
 // Folder reads a finished recording as it stands in a folder: the participants'
-// own files, and the timeline of who spoke when.
+// own files and the timeline of who spoke when. Where nobody has a file of their
+// own there are no voices: see Mix.
 func Folder(dir string) ([]Voice, transcript.Meeting, error) {
 	var m transcript.Meeting
 	turns, err := timeline(filepath.Join(dir, artifact.File(artifact.Diarization, "")))
@@ -29,8 +30,8 @@ func Folder(dir string) ([]Voice, transcript.Meeting, error) {
 		return nil, m, err
 	}
 	names, err := filepath.Glob(filepath.Join(dir, "participants", "*.opus"))
-	if err != nil || len(names) == 0 {
-		return nil, m, errors.Join(ErrNoVoices, err)
+	if err != nil {
+		return nil, m, err
 	}
 	slices.SortFunc(names, func(a, b string) int { return number(a) - number(b) })
 	var voices []Voice
@@ -79,6 +80,9 @@ func voice(path string, channel int, turns []transcript.Turn) (Voice, error) {
 // timeline reads diarization.jsonl.
 func timeline(path string) ([]transcript.Turn, error) {
 	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil // nobody knows who spoke
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the timeline of speakers: %w", err)
 	}

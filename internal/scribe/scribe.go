@@ -26,7 +26,8 @@ import (
 	"steno/internal/transcript"
 )
 
-// Voice is one participant's audio: an Ogg Opus file on the recording's clock.
+// Voice is one participant's audio, or the mix of all: an Ogg Opus file on the
+// recording's clock.
 type Voice struct {
 	Source transcript.Source
 	Path   string
@@ -123,12 +124,14 @@ func (s *scribe) cut() ([]*part, error) {
 	for _, v := range s.Voices {
 		list, err := s.cutVoice(v)
 		if err != nil {
-			return nil, fmt.Errorf("cut the audio of %s: %w", v.Source.Speaker, err)
+			return nil, fmt.Errorf("cut the audio of %s: %w", whose(v.Source), err)
 		}
 		parts = append(parts, list...)
 	}
 	return parts, nil
 }
+
+func whose(s transcript.Source) string { return cmp.Or(s.Speaker, "all together") }
 
 func (s *scribe) cutVoice(v Voice) ([]*part, error) {
 	f, err := os.Open(v.Path)
@@ -163,7 +166,7 @@ func (s *scribe) transcribe(ctx context.Context, parts []*part) error {
 	for _, p := range parts {
 		g.Go(func() error {
 			if err := s.one(ctx, p); err != nil {
-				return fmt.Errorf("transcribe what %s said: %w", p.source.Speaker, err)
+				return fmt.Errorf("transcribe what %s said: %w", whose(p.source), err)
 			}
 			done <- struct{}{}
 			if s.Progress != nil {
@@ -247,7 +250,7 @@ func (s *scribe) step(ctx context.Context, p *part) (done bool, err error) {
 
 func (s *scribe) request(p *part) transcript.Request {
 	return transcript.Request{
-		Key: s.Key, Tag: p.Tag, Custom: s.Custom, Upload: p.Upload, Size: p.Size,
+		Key: s.Key, Tag: p.Tag, Custom: s.Custom, Several: p.source.Speaker == "", Upload: p.Upload, Size: p.Size,
 		Open: func() (io.ReadCloser, error) { return os.Open(p.base + ".opus") },
 		Uploaded: func(_ context.Context, upload string) error {
 			p.Upload = upload

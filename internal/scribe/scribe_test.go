@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -262,15 +263,50 @@ func TestWhatDoesNotPassEndsTheRun(t *testing.T) {
 	}
 }
 
-func TestFoldersThatAreNoRecordingAreRefused(t *testing.T) {
+// Where only the mix is there, its words go to those who spoke by the timeline.
+func TestAMixIsTranscribedByTheTimeline(t *testing.T) {
 	dir := meeting(t)
 	if err := os.RemoveAll(filepath.Join(dir, "participants")); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Folder(dir); !errors.Is(err, ErrNoVoices) {
-		t.Errorf("without voices the error is %v", err)
+	noise := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=a=0.3:r=16000:d=140:seed=1", filepath.Join(dir, "output.flac"))
+	if out, err := noise.CombinedOutput(); err != nil {
+		t.Fatalf("ffmpeg: %v %s", err, out)
 	}
-	if _, _, err := Folder(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
+	sim := simulator(t, transcription.Options{Service: "gladia", Options: service.Options{Polite: true}})
+	opts, _ := options(t, dir, sim, "gladia")
+	if len(opts.Voices) != 0 {
+		t.Fatalf("%d voices without a file", len(opts.Voices))
+	}
+	mix, err := Mix(t.Context(), "", dir, filepath.Join(opts.Work, "mix.opus"), opts.Meeting.Turns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Voices, opts.Meeting.Length = []Voice{mix}, mix.Source.Length
+	if _, err := Run(t.Context(), opts); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, Text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var speakers []string
+	for _, paragraph := range strings.Split(string(b), "\n\n") {
+		name, _, _ := strings.Cut(paragraph[len("[00:00:00] "):], ":")
+		speakers = append(speakers, name)
+	}
+	if got := strings.Join(speakers, ", "); got != "Ada Lovelace, Bob & Co/Ltd, Ada Lovelace, Bob & Co/Ltd, Ada Lovelace" {
+		t.Errorf("the speakers are %s:\n%s", got, b)
+	}
+}
+
+func TestFoldersThatAreNoRecordingAreRefused(t *testing.T) {
+	voices, _, err := Folder(t.TempDir())
+	if err != nil || len(voices) != 0 {
+		t.Errorf("%v, %v", voices, err)
+	}
+	dir := t.TempDir()
+	if _, err := Mix(t.Context(), "", dir, filepath.Join(dir, "mix.opus"), nil); !errors.Is(err, ErrNoAudio) {
 		t.Errorf("of an empty folder the error is %v", err)
 	}
 }

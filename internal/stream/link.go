@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -100,10 +101,12 @@ func plain(err error) string {
 // use sends and receives until the socket breaks.
 func (l *link) use(ctx context.Context, conn *websocket.Conn) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	defer func() { _ = conn.CloseNow() }()
-	go func() { cancel(l.read(ctx, conn)) }()
-	go func() { cancel(l.ping(ctx, conn)) }()
+	defer cancel(nil)
+	wg.Go(func() { cancel(l.read(ctx, conn)) })
+	wg.Go(func() { cancel(l.ping(ctx, conn)) })
 	if l.out == nil {
 		<-ctx.Done()
 		return context.Cause(ctx)

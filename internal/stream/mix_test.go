@@ -164,18 +164,13 @@ func TestABurstLosesNothingAndTheDelayGoesAgain(t *testing.T) {
 	if loud < 0.99*sent {
 		t.Errorf("%.3f of what was said was heard", loud/sent)
 	}
-	best := 0.0
-	for at := again; at < again+int64(margin+maxSlack+2*960); at += 96 {
-		for k := range int64(96) {
-			if s := differs(got[at+k:at+k+rate], want[:rate]); s > best {
-				best = s
-			}
-		}
-		if best > 15 {
+	at := int(again) + 1920 + margin // and late by some packets, if at all
+	for k := range (lag + maxSlack) / 960 {
+		if differs(got[at+k*960:at+k*960+rate], want[:rate]) > 15 {
 			return
 		}
 	}
-	t.Errorf("the second utterance is not where it belongs: %.1f dB", best)
+	t.Error("the second utterance is not where it belongs")
 }
 
 // What comes in no order and with any timestamp must neither stop the mix nor

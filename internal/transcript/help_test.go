@@ -99,8 +99,12 @@ func (t talk) hear(rng *rand.Rand, c Chunk, jitter time.Duration) Heard {
 	h := Heard{Clock: together(c.Spans)}
 	off := func() time.Duration { return time.Duration(rng.Int64N(int64(2*jitter))) - jitter }
 	for _, p := range h.Clock {
-		for _, w := range t.words {
-			if c.Source.Speaker != "" && w.who != c.Source.Speaker || w.Start < p.From || w.End > p.To {
+		first, _ := slices.BinarySearchFunc(t.words, p.From, func(w spoken, at time.Duration) int { return int(w.Start - at) })
+		for _, w := range t.words[first:] {
+			if w.Start > p.To {
+				break
+			}
+			if c.Source.Speaker != "" && w.who != c.Source.Speaker || w.End > p.To {
 				continue
 			}
 			w.Start, w.End = max(w.Start-p.From+p.At+off(), 0), max(w.End-p.From+p.At+off(), 0)

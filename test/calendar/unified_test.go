@@ -396,6 +396,48 @@ func TestARepeatedCreateMakesOneEvent(t *testing.T) {
 	})
 }
 
+// A change and a deletion with a key are done once, too: the repetition gets the
+// first answer, also when that was lost and the event is not there any more.
+func TestARepeatedChangeOrDeletionIsDoneOnce(t *testing.T) {
+	eachPair(t, func(t *testing.T, db *store.DB, p calendar.Platform) {
+		d := newDesk(t, db)
+		c, cal := d.connect(t, p, "ada@example.com")
+		d.sync(t, c.ID)
+		at := monday.Add(50 * time.Hour)
+		made := d.ok(t, "POST", "/events", body(t, map[string]any{"provider": p, "title": "First", "startTime": at, "endTime": at.Add(time.Hour)})).Event
+		change := body(t, map[string]any{"provider": p, "title": "Second"})
+		first := d.ok(t, "PATCH", path(made.ID), change, "Idempotency-Key", "k1")
+		d.ok(t, "PATCH", path(made.ID), body(t, map[string]any{"provider": p, "title": "Third"}))
+		if again := d.ok(t, "PATCH", path(made.ID), change, "Idempotency-Key", "k1"); again.text != first.text || len(d.titled(t, "Third")) != 1 {
+			t.Errorf("%s\n%s\n%+v", first.text, again.text, d.month(t))
+		}
+		of := "?provider=" + string(p)
+		for _, other := range []struct{ method, path, body string }{
+			{"PATCH", path(made.ID), strings.Replace(change, "Second", "Fourth", 1)}, {"PATCH", path(made.ID) + "?scope=all", change}, {"PATCH", path(made.ID + "x"), change}, {"DELETE", path(made.ID) + of, ""},
+		} {
+			if a := d.call(t, other.method, other.path, other.body, "Idempotency-Key", "k1"); a.status != http.StatusBadRequest || a.Code != "IDEMPOTENCY_KEY_REUSED" {
+				t.Errorf("%s %s %s: %d %s", other.method, other.path, other.body, a.status, a.text)
+			}
+		}
+		// The service does it and says that it failed, until the call is given up.
+		lost := service.Injection{Method: "events.delete", Kind: service.AfterEffect, Times: 3}
+		d.google.Inject(lost)
+		d.graph.Inject(lost)
+		a := d.call(t, "DELETE", path(made.ID)+of, "", "Idempotency-Key", "k2")
+		for range 2 {
+			if b := d.call(t, "DELETE", path(made.ID)+of, "", "Idempotency-Key", "k2"); b.status != http.StatusOK || b.Message != "Event deleted" {
+				t.Errorf("%d %s, first %d %s", b.status, b.text, a.status, a.text)
+			}
+		}
+		if b := d.call(t, "DELETE", path(made.ID)+of, "", "Idempotency-Key", "k3"); b.status != http.StatusNotFound {
+			t.Errorf("what was never there is not deleted: %d %s", b.status, b.text)
+		}
+		if list := cal.Occurrences(at, at.Add(time.Hour)); len(list) != 0 || len(d.month(t)) != 0 {
+			t.Errorf("%+v", list)
+		}
+	})
+}
+
 // One request at a time, whoever wins: the others get its answer, or are told
 // that it is under way.
 func TestRepeatedCreatesAtTheSameTimeMakeOneEvent(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 // answer with beside those that were decided for it.
 var undocumentedUnified = map[int]string{
 	408: "the body did not arrive in time",
-	409: "a request with the same Idempotency-Key is under way",
+	409: "a request with the same Idempotency-Key is under way, or the team has as many feeds as it may",
 	413: "the body is too large",
 	415: "the body is no JSON",
 	429: "too many requests that change something",

@@ -7,7 +7,9 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"unicode/utf16"
@@ -104,6 +106,17 @@ func Members(ref *contract.Reference, s contract.Schema, at []string, depth int)
 		}
 	}
 	return list
+}
+
+// Chosen says whether this run tries a value: one in a few, always the same ones,
+// or all of them with STENO_STORM set.
+func Chosen(place, value string, of uint32) bool {
+	if os.Getenv("STENO_STORM") != "" {
+		return true
+	}
+	h := fnv.New32a()
+	h.Write([]byte(place + "\x00" + value))
+	return h.Sum32()%of == 0
 }
 
 // Each returns the schemas of a list of schemas.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"steno/internal/account"
 	"steno/internal/api/door"
@@ -49,6 +50,15 @@ const (
 	codeUnavailable  = "SERVICE_UNAVAILABLE"
 )
 
+// brief cuts what repeats what the client has sent.
+func brief(text string) string {
+	const most = 2000
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
+
 // codes are this surface's words for what other rooms call differently.
 var codes = map[string]string{
 	account.CodeUnauthorized: codeUnauthorized, account.CodeForbidden: codeForbidden, bot.CodeValidation: unified.CodeValidation,
@@ -61,7 +71,7 @@ func (s *Surface) problem(ctx context.Context, err error) *Problem {
 	if f.Error == nil {
 		return &Problem{Message: door.Phrase, Code: codeInternal, status: f.Status}
 	}
-	p := &Problem{Message: f.Error.Message, Code: f.Error.Code, status: f.Status, retry: f.Retry}
+	p := &Problem{Message: brief(f.Error.Message), Code: f.Error.Code, status: f.Status, retry: f.Retry}
 	if own, ok := codes[p.Code]; ok {
 		p.Code = own
 	}

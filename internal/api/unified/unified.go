@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
@@ -71,6 +72,7 @@ func (s *Surface) Mount(r chi.Router) huma.API {
 		},
 		Format: format, Identify: s.identify, Problem: s.answer, Refuse: refuse, Body: reflect.TypeFor[Problem](), Rate: s.Rate, Patience: s.Patience,
 	})
+	d.UseMiddleware(textOnly)
 	for _, rt := range routes {
 		rt.register(s, d, huma.Operation{
 			OperationID: rt.id, Method: rt.method, Path: base + rt.path, Summary: rt.summary, Tags: []string{"Calendar"}, DefaultStatus: http.StatusOK,
@@ -82,6 +84,18 @@ func (s *Surface) Mount(r chi.Router) huma.API {
 	r.HandleFunc(base, s.nothing)
 	r.HandleFunc(base+"/*", s.nothing)
 	return d
+}
+
+// textOnly answers for ids that are no text, which PostgreSQL would refuse to look
+// for: there is nothing by them.
+func textOnly(ctx huma.Context, next func(huma.Context)) {
+	if path := ctx.URL().Path; !utf8.ValidString(path) || strings.ContainsRune(path, 0) {
+		ctx.SetHeader("Content-Type", "application/json")
+		ctx.SetStatus(http.StatusNotFound)
+		_ = format.Marshal(ctx.BodyWriter(), &Problem{Message: "the path holds an id that is no text in UTF-8", Code: codeNotFound}) // the client may be gone
+		return
+	}
+	next(ctx)
 }
 
 // identify recognises the caller by a Bearer token or by the header of the
@@ -171,5 +185,5 @@ func refuse(r door.Refusal) door.Problem {
 	for _, i := range r.Issues[:min(len(r.Issues), maxIssues)] {
 		text = append(text, strings.ReplaceAll(strings.TrimPrefix(i.Pointer, "/"), "/", ".")+": "+i.Rule)
 	}
-	return &Problem{Message: strings.TrimPrefix(strings.Join(text, "; "), ": "), Code: unified.CodeValidation, status: http.StatusBadRequest}
+	return &Problem{Message: brief(strings.TrimPrefix(strings.Join(text, "; "), ": ")), Code: unified.CodeValidation, status: http.StatusBadRequest}
 }

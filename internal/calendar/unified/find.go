@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -64,10 +65,16 @@ func (s *Service) find(ctx context.Context, team string, p calendar.Platform, id
 }
 
 func unknown(p calendar.Platform, id string) error {
-	if len(id) > 100 {
-		id = id[:100] + "…"
+	return fail.New(fail.NotFound, CodeNoEvent, "no calendar of %s that is connected has an event with the id %q; ids are those of the service, and provider says which", p, short(id))
+}
+
+// short is as much of a text as an answer repeats.
+func short(text string) string {
+	const most = 100
+	if len(text) <= most {
+		return text
 	}
-	return fail.New(fail.NotFound, CodeNoEvent, "no calendar of %s that is connected has an event with the id %q; ids are those of the service, and provider says which", p, id)
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // ask looks for an event at the service, in all calendars at once.

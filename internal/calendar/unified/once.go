@@ -7,7 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"steno/internal/calendar"
 	"steno/internal/fail"
@@ -50,8 +53,8 @@ func (s *Service) once(ctx context.Context, team, key string, body any, do func(
 	if key == "" {
 		return do(ctx, ident.New(), false)
 	}
-	if len(key) > maxKey {
-		return Event{}, fail.New(fail.Invalid, CodeValidation, "Idempotency-Key: must have 1 to %d characters", maxKey)
+	if len(key) > maxKey || !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl) {
+		return Event{}, fail.New(fail.Invalid, CodeValidation, "Idempotency-Key: must have 1 to %d bytes of text", maxKey)
 	}
 	text, err := json.Marshal(body)
 	if err != nil {

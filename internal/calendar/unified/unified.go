@@ -178,7 +178,7 @@ func (s *Service) account(c calendar.Connection) (calendar.Account, error) {
 // one first, then the oldest.
 func (s *Service) active(ctx context.Context, team string, p calendar.Platform) ([]calendar.Connection, error) {
 	if _, known := s.Providers[p]; !known {
-		return nil, fail.New(fail.Invalid, CodeValidation, "provider: %q is not known; use google or microsoft", p)
+		return nil, fail.New(fail.Invalid, CodeValidation, "provider: %q is not known; use google or microsoft", short(string(p)))
 	}
 	all, err := s.Store.TeamConnections(ctx, team)
 	if err != nil {

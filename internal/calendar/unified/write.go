@@ -395,7 +395,7 @@ func (d Draft) when(c calendar.Connection, old calendar.When) (calendar.When, er
 	}
 	loc, err := clock.Zone(w.Zone)
 	if err != nil {
-		return w, fail.New(fail.Invalid, CodeValidation, "timeZone: %q is not known; use an IANA name such as Europe/Berlin", w.Zone)
+		return w, fail.New(fail.Invalid, CodeValidation, "timeZone: %q is not known; use an IANA name such as Europe/Berlin", short(w.Zone))
 	}
 	if d.Start != nil && d.End != nil && d.Start.Date != d.End.Date {
 		return w, fail.New(fail.Invalid, CodeValidation, "endTime: startTime and endTime must both be dates, for an all-day event, or both be times")
@@ -463,7 +463,7 @@ func (d Draft) check(whole bool) error {
 	}
 	if d.Zone != "" {
 		if _, err := clock.Zone(d.Zone); err != nil || strings.EqualFold(d.Zone, "local") {
-			return errors.Join(bad("timeZone: %q is not known; use an IANA name such as Europe/Berlin", d.Zone))
+			return errors.Join(bad("timeZone: %q is not known; use an IANA name such as Europe/Berlin", short(d.Zone)))
 		}
 	}
 	return nil

@@ -217,10 +217,7 @@ func TestBadReceiversDoNotTouchTheRecording(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t, t.TempDir(), nil)
 			h.start()
-			h.launch(func(s *bot.Spec) {
-				streams(bot.Streaming{OutputURL: url, Frequency: 48000})(s)
-				s.Mode = bot.SpeakerView
-			})
+			h.launch(streams(bot.Streaming{OutputURL: url, Frequency: 48000}))
 			if name == "is private" {
 				h.finished(bot.Failed, bot.EndStreamingSetup)
 				return

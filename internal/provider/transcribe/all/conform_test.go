@@ -45,11 +45,19 @@ func TestWordsComeBackWithTheirTimes(t *testing.T) {
 		var raw struct {
 			Metadata      map[string]float64
 			Transcription struct {
-				Utterances []struct{ Words []struct{ Word string } }
+				Utterances []struct {
+					Speaker *int // a number in the contract, also where nobody was told apart
+					Words   []struct{ Word string }
+				}
 			}
 		}
 		if err := json.Unmarshal(res.Raw, &raw); err != nil || raw.Metadata["audio_duration"] < 11 || len(raw.Transcription.Utterances) != 2 {
-			t.Errorf("%v in the raw answer %s", err, res.Raw)
+			t.Fatalf("%v in the raw answer %s", err, res.Raw)
+		}
+		for _, u := range raw.Transcription.Utterances {
+			if u.Speaker == nil || len(u.Words) == 0 {
+				t.Errorf("an utterance of the raw answer has no speaker or no words: %s", res.Raw)
+			}
 		}
 	})
 }

@@ -6,9 +6,9 @@
 package gladia
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -99,10 +99,11 @@ func (c *Client) create(ctx context.Context, r transcript.Request) (string, erro
 	if err != nil {
 		return "", err
 	}
-	meta := map[string]json.RawMessage{}
-	if raw := body["custom_metadata"]; len(raw) > 0 && json.Unmarshal(raw, &meta) != nil || meta == nil {
-		meta = map[string]json.RawMessage{}
+	meta, err := c.Custom(call.Op, body["custom_metadata"])
+	if err != nil {
+		return "", err
 	}
+	delete(meta, tagName)
 	transcribe.Default(meta, tagName, r.Tag)
 	delete(body, "custom_metadata")
 	transcribe.Default(body, "custom_metadata", meta)
@@ -212,7 +213,11 @@ func (c *Client) read(op string, raw json.RawMessage) (*transcript.Result, error
 	if json.Unmarshal(raw, &r) != nil || r.Transcription == nil {
 		return nil, c.Odd(op, "transcription")
 	}
-	out := &transcript.Result{Duration: transcribe.Seconds(r.Metadata.Duration), Raw: bytes.Clone(raw), Languages: r.Transcription.Languages}
+	out := &transcript.Result{Duration: transcribe.Seconds(r.Metadata.Duration), Languages: r.Transcription.Languages}
+	var err error
+	if out.Raw, err = numbered(raw); err != nil {
+		return nil, c.Odd(op, "transcription")
+	}
 	for _, u := range r.Transcription.Utterances {
 		voice := -1
 		if u.Speaker != nil {
@@ -226,6 +231,33 @@ func (c *Client) read(op string, raw json.RawMessage) (*transcript.Result, error
 		}
 	}
 	return out, nil
+}
+
+// numbered gives each utterance the number of its speaker that the contract wants
+// in the raw transcription; Gladia has none where it did not tell voices apart.
+func numbered(raw json.RawMessage) (json.RawMessage, error) {
+	var all, transcription map[string]json.RawMessage
+	var utterances []map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal(raw, &all), json.Unmarshal(all["transcription"], &transcription)); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(transcription["utterances"], &utterances); err != nil {
+		return nil, err
+	}
+	for _, u := range utterances {
+		transcribe.Default(u, "speaker", 0)
+	}
+	var err error
+	for _, part := range []struct {
+		into  map[string]json.RawMessage
+		name  string
+		value any
+	}{{transcription, "utterances", utterances}, {all, "transcription", transcription}} {
+		if part.into[part.name], err = json.Marshal(part.value); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(all)
 }
 
 // Delete removes a job with its audio.
