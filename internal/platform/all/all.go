@@ -1,5 +1,6 @@
-// Package all lists the meeting platforms that this program can join. A new
-// one is a folder beside this one and a line here.
+// Package all knows the meeting platforms that this program can join. A new one
+// is a pack of its own, if it is joined as a guest through a web page, else a
+// line here.
 package all
 
 import (
@@ -12,8 +13,8 @@ import (
 	"steno/internal/platform/pack"
 )
 
-// Adapter returns a fresh adapter of the platform, or nil if there is none.
-// override is the text of a pack that the operator put in the place of the
+// Adapter returns a fresh adapter of the platform, or nil and no error if there
+// is none. override is the text of a pack that the operator put in the place of the
 // built-in one; empty: none.
 func Adapter(p meeting.Platform, override string) (platform.Adapter, error) {
 	if p == meeting.Galene {

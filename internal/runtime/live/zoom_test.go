@@ -16,7 +16,7 @@ import (
 func TestPageWithoutTracksIsFilmed(t *testing.T) {
 	needsProcessor(t)
 	if os.Getenv("STENO_STORM") == "" {
-		t.Skip("takes a minute; STENO_STORM=1 runs it")
+		t.Skip("takes two minutes; STENO_STORM=1 runs it")
 	}
 	h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Platform = lab.Zoom })
 	h.start()

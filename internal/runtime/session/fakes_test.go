@@ -266,18 +266,24 @@ func (b *fakeBrowser) Ping(ctx context.Context) error {
 	}
 	return nil
 }
-func (b *fakeBrowser) hang()                                      { b.mu.Lock(); b.hung = true; b.mu.Unlock() }
-func (b *fakeBrowser) sever()                                     { b.mu.Lock(); b.severed = true; b.mu.Unlock() }
-func (b *fakeBrowser) cut() bool                                  { b.mu.Lock(); defer b.mu.Unlock(); return b.severed }
-func (b *fakeBrowser) die()                                       { b.once.Do(func() { close(b.done) }) }
-func (b *fakeBrowser) Done() <-chan struct{}                      { return b.done }
-func (b *fakeBrowser) Crashed() <-chan struct{}                   { return b.crashed }
-func (b *fakeBrowser) Console() []string                          { return []string{"a line"} }
-func (b *fakeBrowser) PID() int                                   { return 1 }
-func (b *fakeBrowser) Usage() (browser.Usage, error)              { return browser.Usage{PSS: 1}, nil }
-func (b *fakeBrowser) Close() error                               { b.die(); return nil }
-func (b *fakeBrowser) AddScript(context.Context, string) error    { return nil }
-func (b *fakeBrowser) Eval(context.Context, string, any) error    { return errors.New("no page") }
+func (b *fakeBrowser) hang()                                   { b.mu.Lock(); b.hung = true; b.mu.Unlock() }
+func (b *fakeBrowser) sever()                                  { b.mu.Lock(); b.severed = true; b.mu.Unlock() }
+func (b *fakeBrowser) cut() bool                               { b.mu.Lock(); defer b.mu.Unlock(); return b.severed }
+func (b *fakeBrowser) die()                                    { b.once.Do(func() { close(b.done) }) }
+func (b *fakeBrowser) Done() <-chan struct{}                   { return b.done }
+func (b *fakeBrowser) Crashed() <-chan struct{}                { return b.crashed }
+func (b *fakeBrowser) Console() []string                       { return []string{"a line"} }
+func (b *fakeBrowser) PID() int                                { return 1 }
+func (b *fakeBrowser) Usage() (browser.Usage, error)           { return browser.Usage{PSS: 1}, nil }
+func (b *fakeBrowser) Close() error                            { b.die(); return nil }
+func (b *fakeBrowser) AddScript(context.Context, string) error { return nil }
+func (b *fakeBrowser) Eval(_ context.Context, _ string, out any) error {
+	if html, ok := out.(*string); ok {
+		*html = "<html></html>"
+		return nil
+	}
+	return errors.New("no page")
+}
 func (b *fakeBrowser) Shot(context.Context) ([]byte, error)       { return []byte("jpeg"), nil }
 func (b *fakeBrowser) Screenshot(context.Context) ([]byte, error) { return []byte("png"), nil }
 

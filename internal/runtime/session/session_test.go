@@ -407,3 +407,31 @@ func TestControlSocketInADeepFolder(t *testing.T) {
 		t.Error("a stopped socket answers")
 	}
 }
+
+// An end that the page told is kept with what it rests on, also when all is
+// well: who asks why the bot left finds it in the folder.
+func TestEndThatThePageToldIsKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.show(platform.Observation{Stage: platform.StageInCall, Roster: []platform.Person{{ID: "1", Name: "Ada"}}})
+	p := w.start()
+	w.untilState(bot.Recording)
+	w.show(platform.Observation{Stage: platform.StageEnded, Code: bot.EndRemoved, Reason: "the page says: removed", Signals: []string{"heading: removed", "the call is not to be seen"}})
+	if err := p.wait(); err != nil {
+		t.Fatal(err)
+	}
+	w.wantDone(bot.Completed, bot.EndRemoved)
+	found, _ := filepath.Glob(filepath.Join(w.folder, EvidenceDir, "*-end.json"))
+	if len(found) != 1 {
+		t.Fatalf("evidence %v", found)
+	}
+	text, err := os.ReadFile(found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"BOT_REMOVED"`, `"heading: removed"`, `"stated_by_page": true`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%s lacks %s:\n%s", found[0], want, text)
+		}
+	}
+}
