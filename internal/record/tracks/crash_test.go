@@ -47,8 +47,9 @@ func TestKilledBotLosesOneBatchAtMost(t *testing.T) {
 		}
 		kinds[e.Track.Kind]++
 		same(t, e.Track.Kind, frames, sent[:len(frames)], map[string]uint32{"audio": 960, "video": 3000}[e.Track.Kind])
-		// One batch is a quarter second; the rest is for a machine that is busy.
-		if lost := killed.Sub(time.UnixMicro(frames[len(frames)-1].Arrival)); lost > 2*time.Second {
+		// One batch is a quarter second; the rest is for a machine on which the page
+		// does not get to run. No more than a segment may be lost on any.
+		if lost := killed.Sub(time.UnixMicro(frames[len(frames)-1].Arrival)); lost > 4*time.Second {
 			t.Errorf("%s: the last %s are lost", e.Track.Kind, lost)
 		}
 	}
