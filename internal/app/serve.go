@@ -156,7 +156,7 @@ func (s *server) build(ctx context.Context) (err error) {
 	}
 	s.store = store.Bots{DB: s.DB, Vault: s.Vault, Requests: seal.Requests{Sealer: s.Vault.Sealer}, Quota: NewQuotaRoom(s.Quota, s.DB)}
 	s.bots = &bot.Service{
-		Store: s.store, Clock: s.Clock, Signer: s.signer, SignerV1: s.signer.For(artifact.LifetimeV1), Hosts: s.o.Meetings(), ValidURL: s.guard.Validate, Lead: s.o.JoinLead,
+		Store: s.store, Clock: s.Clock, Signer: s.signer, SignerV1: s.signer.V1(), Hosts: s.o.Meetings(), ValidURL: s.guard.Validate, Lead: s.o.JoinLead,
 		Nudge: func(id string) {
 			if s.supervisor != nil {
 				s.supervisor.Nudge(id)

@@ -50,6 +50,19 @@ func File(k Kind, name string) string {
 // Key returns the storage key of a bot's file.
 func Key(botID, file string) string { return botID + "/" + file }
 
+// AudioV1 is the mixed audio as API v1 hands it out: decoded on its way, nothing of
+// that name is stored (C36).
+const AudioV1 = "output.wav"
+
+// Stored returns the key under which the file behind a signed URL is stored, and
+// whether that has to be decoded.
+func Stored(key string) (stored string, decoded bool) {
+	if dir, file := path.Split(key); file == AudioV1 {
+		return dir + files[Audio], true
+	}
+	return key, false
+}
+
 // contentTypes by extension: the system's own tables differ from one host to
 // the next.
 var contentTypes = map[string]string{

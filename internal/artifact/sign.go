@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -57,11 +58,25 @@ func (s *Signer) For(lifetime time.Duration) *Signer {
 	return &other
 }
 
+// SignerV1 makes URLs for API v1: they live longer, and mixed audio is WAV.
+type SignerV1 struct{ *Signer }
+
+// V1 returns a signer for API v1.
+func (s *Signer) V1() SignerV1 { return SignerV1{s.For(LifetimeV1)} }
+
+// URL returns a URL that reads the object.
+func (s SignerV1) URL(ctx context.Context, key string) (string, error) {
+	if dir, file := path.Split(key); file == files[Audio] {
+		key = dir + AudioV1
+	}
+	return s.Signer.URL(ctx, key)
+}
+
 // URL returns a URL that reads the object for the Signer's lifetime.
 func (s *Signer) URL(_ context.Context, key string) (string, error) {
 	expires := s.clock.Now().Add(s.lives).Unix()
-	path := (&url.URL{Path: Route + key}).EscapedPath()
-	return fmt.Sprintf("%s%s?expires=%d&signature=%s", s.base, path, expires, signature(s.keys[0], key, expires)), nil
+	where := (&url.URL{Path: Route + key}).EscapedPath()
+	return fmt.Sprintf("%s%s?expires=%d&signature=%s", s.base, where, expires, signature(s.keys[0], key, expires)), nil
 }
 
 // Verify checks what a client sends: the key after Route and the two

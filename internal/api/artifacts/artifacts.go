@@ -7,6 +7,7 @@ package artifacts
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -56,12 +57,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.answerError(w, r, err)
 		return
 	}
-	o, err := h.Objects.Open(r.Context(), key)
+	stored, decoded := artifact.Stored(key)
+	o, err := h.Objects.Open(r.Context(), stored)
 	if err != nil {
 		h.answerError(w, r, err)
 		return
 	}
 	defer o.Close()
+	var content io.ReadSeeker = o
+	if decoded {
+		if content, err = newWAV(o); err != nil {
+			h.answerError(w, r, err)
+			return
+		}
+	}
 	head := w.Header()
 	head.Set("Content-Type", artifact.ContentType(key))
 	head.Set("Content-Disposition", mime.FormatMediaType("inline", map[string]string{"filename": path.Base(key)}))
@@ -69,7 +78,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head.Set("Cache-Control", "private, max-age=3600")
 	// An object never changes under its key but for a bot that recovered.
 	head.Set("ETag", fmt.Sprintf(`"%x-%x"`, o.ModTime.UnixNano(), o.Bytes))
-	http.ServeContent(w, r, "", o.ModTime, o)
+	http.ServeContent(w, r, "", o.ModTime, content)
 }
 
 // allowAnyOrigin lets pages of other sites play a recording, whose URL is its

@@ -21,7 +21,7 @@ type meetingDataOutput struct{ Body meetingData }
 // meetingData holds links that live 24 hours; what is not there is empty.
 type meetingData struct {
 	MP4              string  `json:"mp4"`
-	Audio            string  `json:"audio" doc:"FLAC."`
+	Audio            string  `json:"audio" doc:"WAV, decoded on its way."`
 	ParticipantsFile string  `json:"meeting_participants_file" doc:"Always empty: the participants are in the details of API v2."`
 	Diarization      string  `json:"speaker_diarization_file" doc:"JSON lines of speaker, start_time and end_time in seconds."`
 	NetworkFile      string  `json:"speaker_diarization_file_network" doc:"Always empty."`
