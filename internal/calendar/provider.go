@@ -335,6 +335,10 @@ type Busy struct {
 	Kind       string // busy, tentative, oof, workingElsewhere
 }
 
+// Taken reports whether no meeting can be then: whoever works elsewhere can come
+// to one.
+func (b Busy) Taken() bool { return b.Kind != "workingElsewhere" }
+
 // Writer changes events.
 type Writer interface {
 	Create(ctx context.Context, calendar string, e Change) (Item, error)

@@ -92,6 +92,9 @@ func (s *Service) busy(ctx context.Context, c calendar.Connection, w calendar.Wi
 			return nil, err
 		}
 		for _, b := range list {
+			if !b.Taken() {
+				continue
+			}
 			b.Start, b.End = later(b.Start, w.Start), earlier(b.End, w.End)
 			// One that lies across two pieces comes twice, or in two parts.
 			if i := slices.IndexFunc(out, func(o Busy) bool { return from.After(w.Start) && !o.End.Before(from) && !b.Start.After(from) }); i >= 0 {

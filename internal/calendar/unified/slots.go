@@ -155,7 +155,7 @@ func (a *asking) add(list []calendar.Busy) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, b := range list {
-		if b.Kind != "workingElsewhere" {
+		if b.Taken() {
 			a.busy = append(a.busy, freetime.Span{Start: b.Start, End: b.End})
 		}
 	}
