@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"reflect"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -216,6 +217,20 @@ func DescribeErrors(api huma.API, body reflect.Type) {
 			}
 		}
 	}
+}
+
+// Allowed returns the methods that a request's path exists for, as the header
+// Allow wants them.
+func Allowed(r *http.Request) string {
+	var allowed []string
+	if c := chi.RouteContext(r.Context()); c != nil && c.Routes != nil {
+		for _, m := range []string{http.MethodDelete, http.MethodGet, http.MethodPatch, http.MethodPost, http.MethodPut} {
+			if c.Routes.Match(chi.NewRouteContext(), m, r.URL.Path) {
+				allowed = append(allowed, m)
+			}
+		}
+	}
+	return strings.Join(allowed, ", ")
 }
 
 // jsonOnly answers JSON whatever the client would rather have: a header Accept

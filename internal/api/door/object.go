@@ -34,15 +34,18 @@ func Lenient(free ...string) huma.Format {
 }
 
 func dropNulls(v any, free map[string]bool) {
-	object, ok := v.(map[string]any)
-	if !ok {
-		return
-	}
-	for name, member := range object {
-		if member == nil {
-			delete(object, name)
-		} else if !free[name] {
-			dropNulls(member, free)
+	switch v := v.(type) {
+	case map[string]any:
+		for name, member := range v {
+			if member == nil {
+				delete(v, name)
+			} else if !free[name] {
+				dropNulls(member, free)
+			}
+		}
+	case []any:
+		for _, item := range v {
+			dropNulls(item, free)
 		}
 	}
 }

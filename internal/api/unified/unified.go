@@ -7,7 +7,6 @@ package unified
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -109,35 +108,7 @@ func (s *Surface) identify(ctx huma.Context) (account.Caller, error) {
 }
 
 // format takes null for absent, as clients mean it.
-var format = huma.Format{
-	Marshal: door.JSON.Marshal,
-	Unmarshal: func(data []byte, v any) error {
-		if err := json.Unmarshal(data, v); err != nil {
-			return err
-		}
-		if p, ok := v.(*any); ok { // what the schema is held against
-			dropNulls(*p)
-		}
-		return nil
-	},
-}
-
-func dropNulls(v any) {
-	switch v := v.(type) {
-	case map[string]any:
-		for name, member := range v {
-			if member == nil {
-				delete(v, name)
-			} else {
-				dropNulls(member)
-			}
-		}
-	case []any:
-		for _, item := range v {
-			dropNulls(item)
-		}
-	}
-}
+var format = door.Lenient()
 
 // nothing answers paths and methods that there are not.
 func (s *Surface) nothing(w http.ResponseWriter, r *http.Request) {

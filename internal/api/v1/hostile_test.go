@@ -2,7 +2,6 @@ package v1_test
 
 import (
 	"fmt"
-	"hash/fnv"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -42,17 +41,6 @@ func (a *attack) send(name string, c request) {
 	if w.Body.Len() > 64<<10 && w.Code >= 400 {
 		a.t.Errorf("%s: the refusal has %d bytes", name, w.Body.Len())
 	}
-}
-
-// chosen says whether this run tries a value: one in a few, or all in the long
-// form.
-func chosen(place, value string, of uint32) bool {
-	if os.Getenv("STENO_STORM") != "" {
-		return true
-	}
-	h := fnv.New32a()
-	h.Write([]byte(place + "\x00" + value))
-	return h.Sum32()%of == 0
 }
 
 // A2: whatever stands in a body, a path or a query, the answer is no 5xx, there
@@ -102,7 +90,7 @@ func (a *attack) bodies(o operation, of uint32) {
 		good = "{}"
 	}
 	for name, text := range hostile.Texts(good) {
-		if (len(text) > 100_000 || c.body == "") && !chosen(o.id, name, 8) {
+		if (len(text) > 100_000 || c.body == "") && !hostile.Chosen(o.id, name, 8) {
 			continue // the long ones cost most; each has its turn with some operation
 		}
 		a.send(o.id+", "+name, request{c.method, c.path, text})
@@ -122,7 +110,7 @@ func (a *attack) members(o operation, of uint32) {
 	for _, path := range hostile.Members(ref, ref.Operations[o.id].Body, nil, 0) {
 		place := "/" + strings.Join(path, "/")
 		for _, v := range hostile.Values {
-			if chosen(o.id+place, v, of) {
+			if hostile.Chosen(o.id+place, v, of) {
 				a.send(fmt.Sprintf("%s%s = %.60s", o.id, place, v), request{c.method, c.path, hostile.With(c.body, path, v)})
 			}
 		}
@@ -135,7 +123,7 @@ func (a *attack) members(o operation, of uint32) {
 func (a *attack) paths(o operation) {
 	kind := samples[o.id].kind
 	for _, w := range hostile.Words {
-		if kind == "" || w == "" || w == ".." || w == "../.." || !chosen(o.id, w, 3) {
+		if kind == "" || w == "" || w == ".." || w == "../.." || !hostile.Chosen(o.id, w, 3) {
 			continue // another path
 		}
 		ids := maps.Clone(a.ids)
@@ -155,7 +143,7 @@ func (a *attack) queries(o operation, of uint32) {
 	path, query, _ := strings.Cut(c.path, "?")
 	for _, name := range names {
 		for _, w := range hostile.Words {
-			if chosen(o.id+name, w, of) {
+			if hostile.Chosen(o.id+name, w, of) {
 				a.send(fmt.Sprintf("%s?%s=%.60q", o.id, name, w), request{c.method, path + "?" + query + "&" + name + "=" + url.QueryEscape(w), c.body})
 			}
 		}

@@ -6,9 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
-
-	"github.com/go-chi/chi/v5"
 
 	"steno/internal/api/door"
 	"steno/internal/bot"
@@ -114,15 +111,7 @@ func (s *Surface) NotFound(w http.ResponseWriter, r *http.Request) {
 
 // MethodNotAllowed answers a path that exists for other methods, and names them.
 func (s *Surface) MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
-	var allowed []string
-	if c := chi.RouteContext(r.Context()); c != nil && c.Routes != nil {
-		for _, m := range []string{http.MethodDelete, http.MethodGet, http.MethodPatch, http.MethodPost, http.MethodPut} {
-			if c.Routes.Match(chi.NewRouteContext(), m, r.URL.Path) {
-				allowed = append(allowed, m)
-			}
-		}
-	}
-	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	w.Header().Set("Allow", door.Allowed(r))
 	answer(w, newProblem(http.StatusMethodNotAllowed, codeMethod, r.Method+" is not possible at "+r.URL.Path, ""))
 }
 

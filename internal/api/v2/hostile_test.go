@@ -2,12 +2,10 @@ package v2_test
 
 import (
 	"fmt"
-	"hash/fnv"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -54,17 +52,6 @@ func (a *attack) send(name string, c request) reply {
 	return reply{w.Code, w.Header(), w.Body.String()}
 }
 
-// chosen says whether this run tries a value: a sample of them, or all in the
-// long form.
-func chosen(place, value string, of uint32) bool {
-	if os.Getenv("STENO_STORM") != "" {
-		return true
-	}
-	h := fnv.New32a()
-	h.Write([]byte(place + "\x00" + value))
-	return h.Sum32()%of == 0
-}
-
 // A2: whatever stands in a body, a path or a query, the answer is no 5xx, there
 // is no panic, the refusal is of moderate size, memory comes back, and what was
 // taken in does no harm later. The slowest answer is reported.
@@ -102,7 +89,7 @@ func (a *attack) bodies(o operation) {
 	body := c.body
 	if body == "" {
 		for name, text := range hostile.Texts("{}") {
-			if chosen(o.id, name, 8) && len(text) < 1<<20 {
+			if hostile.Chosen(o.id, name, 8) && len(text) < 1<<20 {
 				c.body = text
 				a.send(o.id+", which has no body, "+name, c)
 			}
@@ -110,7 +97,7 @@ func (a *attack) bodies(o operation) {
 		return
 	}
 	for name, text := range hostile.Texts(body) {
-		if long := len(text) > 100_000 && name != "10 MB text"; long && !chosen(o.id, name, 6) {
+		if long := len(text) > 100_000 && name != "10 MB text"; long && !hostile.Chosen(o.id, name, 6) {
 			continue // the long ones cost most; each has its turn with some operation
 		}
 		c.body = text
@@ -120,7 +107,7 @@ func (a *attack) bodies(o operation) {
 	for _, path := range hostile.Members(ref, ref.Operations[o.id].Body, nil, 0) {
 		place := "/" + strings.Join(path, "/")
 		for _, v := range hostile.Values {
-			if chosen(o.id+place, v, 10) {
+			if hostile.Chosen(o.id+place, v, 10) {
 				c.body = hostile.With(body, path, v)
 				a.send(fmt.Sprintf("%s%s = %.60s", o.id, place, v), c)
 			}
@@ -135,7 +122,7 @@ func (a *attack) paths(o operation) {
 	for _, p := range o.parameters() {
 		kind := o.kind(p)
 		for _, w := range hostile.Words {
-			if w == "" || w == "." || w == ".." || !chosen(o.id+p, w, 4) {
+			if w == "" || w == "." || w == ".." || !hostile.Chosen(o.id+p, w, 4) {
 				continue // another path
 			}
 			ids := maps.Clone(a.ids)
@@ -160,7 +147,7 @@ func (a *attack) queries(o operation) {
 	path, _, _ := strings.Cut(c.path, "?")
 	for _, name := range names {
 		for _, w := range hostile.Words {
-			if chosen(o.id+name, w, every) {
+			if hostile.Chosen(o.id+name, w, every) {
 				c.path = path + "?" + name + "=" + url.QueryEscape(w)
 				a.send(fmt.Sprintf("%s?%s=%.60q", o.id, name, w), c)
 			}
@@ -208,7 +195,7 @@ func TestHostileTextsOnPostgreSQL(t *testing.T) {
 		c, ref := o.call(a.ids), contract.Load()
 		for _, path := range hostile.Members(ref, ref.Operations[o.id].Body, nil, 0) {
 			for _, v := range hostile.Values {
-				if place := strings.Join(path, "/"); place == "extra" || chosen(o.id+place, v, 40) {
+				if place := strings.Join(path, "/"); place == "extra" || hostile.Chosen(o.id+place, v, 40) {
 					c.body = hostile.With(o.call(a.ids).body, path, v)
 					a.send(fmt.Sprintf("%s/%s = %.60s", o.id, place, v), c)
 				}
