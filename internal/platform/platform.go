@@ -80,6 +80,17 @@ type Message struct {
 	SentAt time.Time
 }
 
+// Caption is a line of the platform's captions, as it stands now. ID tells the
+// line from others of this page; Person is empty when the page shows a name only.
+type Caption struct {
+	ID       string
+	Person   string
+	Name     string
+	Text     string
+	Language string // BCP 47; empty when the page does not tell
+	Final    bool   // no more words come
+}
+
 // Observation is one look at the page. Roster and Bindings are complete lists,
 // nil when unknown at this look.
 type Observation struct {
@@ -92,6 +103,9 @@ type Observation struct {
 	// when the page does not tell.
 	Speaking []string
 	Messages []Message // those that the adapter has not reported before
+	// Captions lists the lines of the platform's captions that are new or have
+	// changed since the last look.
+	Captions []Caption
 	// Signals are what Stage rests on, for the evidence of an end. They hold
 	// nothing that people wrote.
 	Signals []string

@@ -40,6 +40,7 @@ type Entry struct {
 	Bind     *Bind     `json:"bind,omitempty"`
 	Speech   *Speech   `json:"speech,omitempty"`
 	Chat     *Chat     `json:"chat,omitempty"`
+	Caption  *Caption  `json:"caption,omitempty"`
 	Command  *Command  `json:"command,omitempty"`
 	Gap      *Gap      `json:"gap,omitempty"`
 	Pause    *Pause    `json:"pause,omitempty"`
@@ -125,6 +126,21 @@ type Chat struct {
 	Text   string    `json:"text"`
 	Self   bool      `json:"self,omitempty"`
 	SentAt time.Time `json:"sent_at"`
+}
+
+// Caption is a line of the platform's own captions. Text grows while somebody
+// speaks; the last entry of an ID is what counts, and Final says that no other
+// comes. From and To are when its words were first and last seen to change, Unix
+// microseconds.
+type Caption struct {
+	ID       string `json:"id"`                 // ours, never reused in a folder
+	Person   string `json:"person,omitempty"`   // id in the roster, empty when unknown
+	Name     string `json:"name"`               // as the captions show it
+	Text     string `json:"text"`               // of the whole line
+	Language string `json:"language,omitempty"` // BCP 47, as far as the page tells
+	From     int64  `json:"from_us"`
+	To       int64  `json:"to_us"`
+	Final    bool   `json:"final,omitempty"`
 }
 
 // Command: something to be done, written before it is done. Name: leave; say
