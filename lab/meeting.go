@@ -28,6 +28,7 @@ type Meeting struct {
 	truth    diary
 	began    atomic.Pointer[time.Time]
 	mix      *mixer // nil: everybody has a track
+	hushed   atomic.Bool
 
 	ctx    context.Context
 	cancel context.CancelFunc

@@ -42,8 +42,8 @@ const handlers = {
   crash(msg) { die(msg.how); },
 };
 
-// die plays the death of a page. Standing still costs no processor time: the
-// page waits for an answer that never comes.
+// die plays the death of a page. Standing still ('freeze') costs no processor
+// time: the page waits for an answer that never comes.
 function die(how) {
   if (how === 'freeze') {
     const req = new XMLHttpRequest();
@@ -51,6 +51,7 @@ function die(how) {
     req.send();
     return;
   }
+  if (how === 'busy') for (;;);
   const hoard = [];
   for (;;) hoard.push(new Array(1 << 20).fill(hoard.length + 0.5));
 }

@@ -78,11 +78,13 @@ type world struct {
 
 	mu       sync.Mutex
 	scene    platform.Observation
+	looks    int
 	enter    error // what Enter returns
 	noFrames bool
-	noVideo  bool  // the page keeps the encoded video to itself
-	noStage  error // why the machine cannot film
-	stages   int   // opened so far
+	noVideo  bool      // the page keeps the encoded video to itself
+	hushed   time.Time // frames come, but none of audio since then; zero: they do
+	noStage  error     // why the machine cannot film
+	stages   int       // opened so far
 	full     bool
 	opened   int
 	openedAt time.Time   // the first one
@@ -346,7 +348,11 @@ func (r *fakeRecorder) Activity() tracks.Activity {
 		return tracks.Activity{}
 	}
 	r.once.Do(func() { r.first(now.UnixMicro()) })
-	return tracks.Activity{LastFrame: now, LastSound: now, AudioFrames: 1, NeedsScreen: r.w.noVideo}
+	a := tracks.Activity{LastFrame: now, LastAudio: now, LastSound: now, AudioFrames: 1, NeedsScreen: r.w.noVideo}
+	if !r.w.hushed.IsZero() {
+		a.LastAudio = r.w.hushed
+	}
+	return a
 }
 func (r *fakeRecorder) Err() error {
 	r.w.mu.Lock()
@@ -381,6 +387,7 @@ func (a fakeAdapter) Enter(ctx context.Context, _ platform.Page, join platform.J
 func (a fakeAdapter) Observe(context.Context, platform.Page) (platform.Observation, error) {
 	a.w.mu.Lock()
 	defer a.w.mu.Unlock()
+	a.w.looks++
 	return a.w.scene, nil
 }
 func (a fakeAdapter) Say(_ context.Context, _ platform.Page, text string) error {

@@ -89,7 +89,8 @@ type session struct {
 	facts facts
 	gap   *gap // an absence that has not ended yet
 
-	noFilm bool // the screen engine is not to be had on this machine
+	noFilm     bool // the screen engine is not to be had on this machine
+	muteLosses int  // how often audio had stopped while people were shown speaking
 
 	errands chan errand // to the visit
 	talks   chan bool   // to the visit: the microphone should be on, or off

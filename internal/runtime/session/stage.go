@@ -37,7 +37,8 @@ type filming struct {
 // Activity tells of the film, which grows however dead the page is.
 func (f *filming) Activity() tracks.Activity {
 	a, heard := f.Stage.Activity(), f.Recorder.Activity()
-	return tracks.Activity{LastFrame: a.LastFrame, LastSound: latest(a.LastSound, heard.LastSound), Bytes: a.Bytes + heard.Bytes}
+	sound := latest(a.LastSound, heard.LastSound)
+	return tracks.Activity{LastFrame: a.LastFrame, LastSound: sound, LastAudio: sound, Bytes: a.Bytes + heard.Bytes}
 }
 
 // Close ends the film and the recording beside it.
