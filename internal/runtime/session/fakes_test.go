@@ -318,8 +318,17 @@ func (s *fakeStage) Activity() screen.Activity {
 	return screen.Activity{LastFrame: time.Now(), LastSound: time.Now(), Bytes: 1}
 }
 func (s *fakeStage) Failed() <-chan struct{} { return nil }
-func (s *fakeStage) Stop() error             { return nil }
-func (s *fakeStage) Close() error            { return nil }
+func (s *fakeStage) Stop() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.rolling {
+		return nil
+	}
+	s.rolling = false
+	_, err := s.o.Journal.Append(journal.Entry{Track: &journal.Track{ID: screen.TrackID, Source: "screen", Screen: true, Ended: true}})
+	return err
+}
+func (s *fakeStage) Close() error { return nil }
 
 type fakeRecorder struct {
 	w       *world

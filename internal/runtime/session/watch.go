@@ -23,8 +23,6 @@ const (
 	// Connections that are down for so long, with no frame for so long, are dead.
 	downLimit  = 5 * time.Second
 	mediaLimit = 10 * time.Second
-	// A film grows several times a second, whatever there is to be seen.
-	filmLimit = 5 * time.Second
 	// People are shown speaking at so many looks, but no audio has come for so
 	// long though it did before.
 	muteLooks = 4
@@ -102,8 +100,10 @@ func (v *visit) everRecorded() bool { return v.first.Load() != 0 }
 func (v *visit) severed(now time.Time) error {
 	a := v.rec.Activity()
 	if v.film != nil {
-		if since := now.Sub(a.LastFrame); v.film.rolling.Load() && !a.LastFrame.IsZero() && since > filmLimit {
-			return &loss{"browser_died", fmt.Errorf("the film has not grown for %s", since.Round(time.Second))}
+		// A film grows several times a second, whatever there is to be seen.
+		if grew := latest(a.LastFrame, v.film.since); v.film.rolling.Load() && now.Sub(grew) > mediaLimit {
+			v.lastKnown = grew
+			return &loss{"browser_died", fmt.Errorf("the film has not grown for %s", mediaLimit)}
 		}
 		a = v.film.Recorder.Activity()
 	}
@@ -128,6 +128,7 @@ func (v *visit) muted(seen platform.Observation, now time.Time) error {
 		return nil
 	}
 	v.s.muteLosses++
+	v.lastKnown = heard
 	return &loss{"reconnect", fmt.Errorf("people speak, but no audio came for %s", now.Sub(heard).Round(time.Second))}
 }
 
