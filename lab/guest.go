@@ -40,6 +40,7 @@ type guest struct {
 	lastRoster                   []rosterEntry
 
 	voice        voice
+	face         face
 	takesVideo   atomic.Bool
 	video, audio atomic.Int64 // frames sent
 	flowing      atomic.Bool
@@ -61,6 +62,7 @@ type toPage struct {
 	SDP      string         `json:"sdp,omitempty"`
 	Tracks   []trackOwner   `json:"tracks,omitempty"`
 	Mic      string         `json:"mic,omitempty"` // the section for the guest's own voice
+	Cam      string         `json:"cam,omitempty"` // and for its picture
 	People   []rosterEntry  `json:"people,omitempty"`
 	Levels   map[string]int `json:"levels,omitempty"`
 	Message  *message       `json:"message,omitempty"`
@@ -68,7 +70,7 @@ type toPage struct {
 
 // fromPage is a message from the page to the lab.
 type fromPage struct {
-	Type string `json:"type"` // knock, answer, sound, chat, mic, leave, declined
+	Type string `json:"type"` // knock, answer, sound, chat, mic, cam, leave, declined
 	On   bool   `json:"on"`
 	Name string `json:"name"`
 	SDP  string `json:"sdp"`
@@ -210,9 +212,13 @@ func write(ctx context.Context, conn *websocket.Conn, msg toPage) error {
 
 func (g *guest) read(conn *websocket.Conn) {
 	for {
-		_, data, err := conn.Read(g.ctx)
+		kind, data, err := conn.Read(g.ctx)
 		if err != nil {
 			return
+		}
+		if kind == websocket.MessageBinary {
+			g.take(data)
+			continue
 		}
 		var msg fromPage
 		if err := json.Unmarshal(data, &msg); err != nil {
@@ -242,6 +248,8 @@ func (g *guest) handle(msg fromPage) error {
 		}
 	case "mic":
 		g.switchMic(msg.On)
+	case "cam":
+		g.switchCam(msg.On)
 	case "sound": // a page that plays by itself has joined the audio
 		if g.flowing.CompareAndSwap(false, true) {
 			g.m.flowing(g)

@@ -91,6 +91,9 @@ type world struct {
 	mute     error  // what Say returns
 	pauses   []bool // what the recorders were told
 	left     int
+	shown    [][]byte     // on the camera
+	lit      int          // how often the camera was switched on
+	dark     error        // what ShowCamera returns
 	browser  *fakeBrowser // the latest
 	noOpen   error
 }
@@ -359,8 +362,9 @@ func (r *fakeRecorder) Err() error {
 func (r *fakeRecorder) Pause(_ time.Time, on bool) {
 	r.w.set(func() { r.w.pauses = append(r.w.pauses, on) })
 }
-func (r *fakeRecorder) Say([]int16)  {}
-func (r *fakeRecorder) Close() error { return nil }
+func (r *fakeRecorder) Say([]int16)   {}
+func (r *fakeRecorder) Show(b []byte) { r.w.set(func() { r.w.shown = append(r.w.shown, b) }) }
+func (r *fakeRecorder) Close() error  { return nil }
 
 func (b *fakeBrowser) silent() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.hung }
 
@@ -391,6 +395,12 @@ func (a fakeAdapter) Say(_ context.Context, _ platform.Page, text string) error 
 	}
 	a.w.said = append(a.w.said, text)
 	return nil
+}
+func (a fakeAdapter) ShowCamera(context.Context, platform.Page) error {
+	a.w.mu.Lock()
+	defer a.w.mu.Unlock()
+	a.w.lit++
+	return a.w.dark
 }
 func (a fakeAdapter) Leave(context.Context, platform.Page) error {
 	a.w.set(func() { a.w.left++ })

@@ -84,6 +84,7 @@ type session struct {
 	journal  *journal.Writer
 	composer *composer
 	stream   *stream.Stream // nil: the bot does not stream
+	album    *album         // nil: the camera stays off
 	hoarse   bool           // it was told that the microphone cannot be switched
 
 	facts facts
@@ -202,6 +203,7 @@ func (s *session) meeting(ctx context.Context) (verdict, error) {
 		return verdict{bot.EndStreamingSetup, err.Error()}, nil
 	}
 	defer s.closeStream()
+	defer s.openAlbum(ctx)()
 	if s.diary.recorded() {
 		s.composer.start()
 	}
