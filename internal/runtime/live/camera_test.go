@@ -1,14 +1,12 @@
 package live
 
 import (
-	"bytes"
 	"context"
 	"image"
 	"image/color"
 	"image/png"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -51,11 +49,6 @@ func (h *host) showing() string {
 	b := img.Bounds()
 	if b.Dx()*camera.Height != b.Dy()*camera.Width {
 		h.t.Errorf("the camera shows %v", b)
-	}
-	if dir := os.Getenv("STENO_KEEP_PICTURES"); dir != "" {
-		var out bytes.Buffer
-		_ = png.Encode(&out, img)
-		_ = os.WriteFile(dir+"/"+strings.ReplaceAll(h.t.Name(), "/", "-")+".png", out.Bytes(), 0o600)
 	}
 	if r, g, b, _ := img.At(b.Dx()/16, b.Dy()/2).RGBA(); r|g|b > 60<<8 {
 		h.t.Errorf("beside the picture is %d %d %d", r>>8, g>>8, b>>8)
