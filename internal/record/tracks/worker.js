@@ -12,7 +12,7 @@
 
 let batchMs = 250;
 const header = 24;
-const exposeMs = 500;
+const exposeMs = 1000;
 // What may wait while the recorder does not read; then frames are lost.
 const maxWaiting = 32 << 20;
 

@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"steno/internal/bot"
+	"steno/internal/browser"
 	"steno/internal/camera"
 	"steno/internal/meeting"
 	"steno/lab"
 )
 
 // pictures serves a PNG in the colour of each path.
-func pictures(t *testing.T) *httptest.Server {
+func pictures(t testing.TB) *httptest.Server {
 	colours := map[string]color.Color{"/red": color.RGBA{200, 30, 30, 255}, "/green": color.RGBA{30, 160, 30, 255}, "/blue": color.RGBA{30, 30, 200, 255}}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, ok := colours[r.URL.Path]
@@ -121,4 +122,36 @@ func TestMissingPictureStopsNothing(t *testing.T) {
 	})
 	h.untilRecorded(time.Second)
 	h.finish(bot.EndAPIRequest)
+}
+
+// BenchmarkCamera is what showing a picture costs the browser of an audio-only
+// bot in a meeting in which nobody speaks. Run with -benchtime 1x.
+func BenchmarkCamera(b *testing.B) {
+	for _, show := range []bool{false, true} {
+		b.Run(map[bool]string{false: "off", true: "on"}[show], func(b *testing.B) {
+			for b.Loop() {
+				h := newHost(b, b.TempDir(), func(s *lab.Scenario) { s.Turns, s.Repeat = nil, false })
+				h.start()
+				h.launch(func(s *bot.Spec) {
+					if show {
+						shows(pictures(b).URL, false, "/red")(s)
+					}
+				})
+				h.untilState(bot.Recording)
+				if show {
+					h.untilShown("red")
+				}
+				pid := h.browserPID()
+				from, _ := browser.TreeUsage(pid)
+				time.Sleep(30 * time.Second) // the span that is measured
+				to, err := browser.TreeUsage(pid)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(2*(to.CPU-from.CPU).Seconds(), "cpu-s/min")
+				b.ReportMetric(float64(to.PSS)/(1<<20), "MB")
+				h.finish(bot.EndAPIRequest)
+			}
+		})
+	}
 }

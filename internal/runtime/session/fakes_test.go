@@ -91,7 +91,8 @@ type world struct {
 	mute     error  // what Say returns
 	pauses   []bool // what the recorders were told
 	left     int
-	shown    [][]byte     // on the camera
+	shown    [][]byte // on the camera
+	looks    int
 	lit      int          // how often the camera was switched on
 	dark     error        // what ShowCamera returns
 	browser  *fakeBrowser // the latest
@@ -385,6 +386,7 @@ func (a fakeAdapter) Enter(ctx context.Context, _ platform.Page, join platform.J
 func (a fakeAdapter) Observe(context.Context, platform.Page) (platform.Observation, error) {
 	a.w.mu.Lock()
 	defer a.w.mu.Unlock()
+	a.w.looks++
 	return a.w.scene, nil
 }
 func (a fakeAdapter) Say(_ context.Context, _ platform.Page, text string) error {
