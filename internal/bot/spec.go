@@ -75,6 +75,8 @@ type Spec struct {
 	// self-hosted platforms whose operator asked for it.
 	InsecureTLS bool  `json:"insecure_tls,omitempty"`
 	Reach       Reach `json:"reach,omitzero"`
+	// Captions has the platform's own captions switched on and kept.
+	Captions bool `json:"captions,omitempty"`
 	// Streaming is where live audio goes and comes from; nil: nowhere.
 	Streaming *Streaming `json:"streaming,omitempty"`
 	// StreamVersion is the version of the protocol that its handshake names.
