@@ -52,6 +52,7 @@ type Recorder struct {
 	pauses   []pause // the last ones
 	open     map[*page]bool
 	left     time.Time // when the last page went
+	picture  []byte    // what the pages' cameras show, as it is sent to them
 }
 
 // New starts a Recorder on the folder; it may have recorded there before, ids

@@ -78,7 +78,6 @@ type world struct {
 
 	mu       sync.Mutex
 	scene    platform.Observation
-	looks    int
 	enter    error // what Enter returns
 	noFrames bool
 	noVideo  bool      // the page keeps the encoded video to itself
@@ -93,6 +92,10 @@ type world struct {
 	mute     error  // what Say returns
 	pauses   []bool // what the recorders were told
 	left     int
+	shown    [][]byte // on the camera
+	looks    int
+	lit      int          // how often the camera was switched on
+	dark     error        // what ShowCamera returns
 	browser  *fakeBrowser // the latest
 	noOpen   error
 }
@@ -374,8 +377,9 @@ func (r *fakeRecorder) Err() error {
 func (r *fakeRecorder) Pause(_ time.Time, on bool) {
 	r.w.set(func() { r.w.pauses = append(r.w.pauses, on) })
 }
-func (r *fakeRecorder) Say([]int16)  {}
-func (r *fakeRecorder) Close() error { return nil }
+func (r *fakeRecorder) Say([]int16)   {}
+func (r *fakeRecorder) Show(b []byte) { r.w.set(func() { r.w.shown = append(r.w.shown, b) }) }
+func (r *fakeRecorder) Close() error  { return nil }
 
 func (b *fakeBrowser) silent() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.hung }
 
@@ -407,6 +411,12 @@ func (a fakeAdapter) Say(_ context.Context, _ platform.Page, text string) error 
 	}
 	a.w.said = append(a.w.said, text)
 	return nil
+}
+func (a fakeAdapter) ShowCamera(context.Context, platform.Page) error {
+	a.w.mu.Lock()
+	defer a.w.mu.Unlock()
+	a.w.lit++
+	return a.w.dark
 }
 func (a fakeAdapter) Leave(context.Context, platform.Page) error {
 	a.w.set(func() { a.w.left++ })

@@ -116,6 +116,7 @@ func (v *visit) pause(ctx context.Context, r Request) Reply {
 			v.film.halt(s.log)
 		}
 		at := s.clock.Now()
+		s.captions.rest()
 		v.rec.Pause(at, true)
 		s.pauseStream(true)
 		s.diary.write(journal.Entry{Pause: &journal.Pause{On: true, UnixMicro: at.UnixMicro()}})
