@@ -31,6 +31,8 @@ type guest struct {
 	ctx    context.Context // of the connection
 	cancel context.CancelFunc
 	outbox chan toPage
+	// account is the name in which the browser is signed in; empty: a guest.
+	account string
 
 	state                        guestState
 	name                         string
@@ -50,6 +52,7 @@ type guest struct {
 type toPage struct {
 	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, roster, levels, chat, say, trouble, crash
 	Door     Door           `json:"door,omitempty"`
+	Account  string         `json:"account,omitempty"` // with hello
 	ID       string         `json:"id,omitempty"`
 	Consent  bool           `json:"consent,omitempty"`
 	OwnVideo bool           `json:"own_video,omitempty"`
@@ -153,11 +156,11 @@ func (s *Server) serveSignal(w http.ResponseWriter, r *http.Request) {
 		_, _, _ = conn.Read(ctx) // until the page goes
 		return
 	}
-	m.serveGuest(ctx, cancel, conn)
+	m.serveGuest(ctx, cancel, conn, account(r))
 }
 
-func (m *Meeting) serveGuest(ctx context.Context, cancel context.CancelFunc, conn *websocket.Conn) {
-	g := m.newGuest(ctx, cancel)
+func (m *Meeting) serveGuest(ctx context.Context, cancel context.CancelFunc, conn *websocket.Conn, account string) {
+	g := m.newGuest(ctx, cancel, account)
 	if g == nil {
 		return
 	}
@@ -172,16 +175,16 @@ func (m *Meeting) serveGuest(ctx context.Context, cancel context.CancelFunc, con
 	<-written
 }
 
-func (m *Meeting) newGuest(ctx context.Context, cancel context.CancelFunc) *guest {
+func (m *Meeting) newGuest(ctx context.Context, cancel context.CancelFunc, account string) *guest {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.shut {
 		return nil
 	}
 	m.serial++
-	g := &guest{m: m, ctx: ctx, cancel: cancel, outbox: make(chan toPage, 256)}
+	g := &guest{m: m, ctx: ctx, cancel: cancel, account: account, outbox: make(chan toPage, 256)}
 	g.id = strings.Join([]string{"spaces", m.scenario.Code, "devices", strconv.Itoa(m.serial)}, "/")
-	g.send(toPage{Type: "hello", Door: m.scenario.Door, Skin: m.scenario.Skin})
+	g.send(toPage{Type: "hello", Door: m.scenario.Door, Skin: m.scenario.Skin, Account: account})
 	if m.ended {
 		m.expel(g, "ended")
 	}

@@ -113,10 +113,13 @@ type Observation struct {
 
 // Join is what an adapter needs to enter.
 type Join struct {
-	URL    string
-	Name   string
-	Mode   bot.RecordingMode
-	Rejoin bool // the bot was in this call before
+	URL  string
+	Name string
+	// Account is how the page calls the bot if it is signed in; then nobody asks
+	// for a name. Empty: the bot is a guest.
+	Account string
+	Mode    bot.RecordingMode
+	Rejoin  bool // the bot was in this call before
 	// Knock is called when all is ready and the next click asks to be let in; it
 	// returns when the time has come, or ctx's error. May be nil.
 	Knock func(ctx context.Context) error

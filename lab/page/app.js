@@ -23,7 +23,7 @@ function out(why) {
 const handlers = {
   hello(msg) {
     skin = msg.skin || '';
-    if (msg.door === 'login') return loginView();
+    if (msg.door === 'login' && !msg.account) return loginView();
     prejoinView(msg, (name) => say({ type: 'knock', name }), leave);
   },
   lobby(msg) { lobbyView(leave, msg.door); },

@@ -239,6 +239,9 @@ func (a *Adapter) observed(v verdict) platform.Observation {
 // report is an observation from within the call.
 func (a *Adapter) report(s snapshot, v verdict) platform.Observation {
 	a.inCall, a.lastInCall = true, a.now()
+	if a.typed == 0 && a.join.Account != "" {
+		a.name = a.join.Account
+	}
 	o := a.observed(v)
 	o.Roster, o.Bindings, o.Speaking = s.roster(a.name, len(a.pack.Selectors.TileSelf)+len(a.pack.Texts.Self) > 0)
 	if len(s.People) == 0 { // a list that is not open yet

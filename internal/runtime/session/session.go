@@ -272,6 +272,9 @@ func (s *session) setBrowser(b Browser) {
 
 // conclude writes why the bot is out of the meeting.
 func (s *session) conclude(v verdict) {
+	if v.code == bot.EndLoginRequired && s.spec.Account != "" {
+		v.message = fmt.Sprintf("the sign-in of the account %q has expired: %s", s.spec.Account, v.message)
+	}
 	recorded := s.diary.recorded()
 	code := v.code
 	if !recorded {

@@ -131,7 +131,7 @@ func (v *visit) engine(ctx context.Context) (err error) {
 }
 
 func (v *visit) join() platform.Join {
-	j := platform.Join{URL: v.s.spec.URL, Name: v.s.spec.Name, Mode: v.s.spec.Mode, Rejoin: !v.s.facts.admitted.IsZero()}
+	j := platform.Join{URL: v.s.spec.URL, Name: v.s.spec.Name, Account: v.s.spec.Account, Mode: v.s.spec.Mode, Rejoin: !v.s.facts.admitted.IsZero()}
 	if v.s.early() {
 		j.Knock = v.s.knock
 	}
