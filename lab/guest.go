@@ -41,6 +41,7 @@ type guest struct {
 	peer                         *peer
 	lastRoster                   []rosterEntry
 
+	captions     bool // the page shows them
 	voice        voice
 	face         face
 	takesVideo   atomic.Bool
@@ -50,7 +51,7 @@ type guest struct {
 
 // toPage is a message from the lab to the page.
 type toPage struct {
-	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, roster, levels, chat, say, trouble, crash
+	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, roster, levels, chat, caption, say, trouble, crash
 	Door     Door           `json:"door,omitempty"`
 	Account  string         `json:"account,omitempty"` // with hello
 	ID       string         `json:"id,omitempty"`
@@ -69,11 +70,13 @@ type toPage struct {
 	People   []rosterEntry  `json:"people,omitempty"`
 	Levels   map[string]int `json:"levels,omitempty"`
 	Message  *message       `json:"message,omitempty"`
+	Caption  *caption       `json:"caption,omitempty"`
+	NoCaps   bool           `json:"no_captions,omitempty"`
 }
 
 // fromPage is a message from the page to the lab.
 type fromPage struct {
-	Type string `json:"type"` // knock, answer, sound, chat, mic, cam, leave, declined
+	Type string `json:"type"` // knock, answer, sound, chat, mic, cam, captions, leave, declined
 	On   bool   `json:"on"`
 	Name string `json:"name"`
 	SDP  string `json:"sdp"`
@@ -253,6 +256,10 @@ func (g *guest) handle(msg fromPage) error {
 		g.switchMic(msg.On)
 	case "cam":
 		g.switchCam(msg.On)
+	case "captions":
+		g.m.mu.Lock()
+		defer g.m.mu.Unlock()
+		g.captions = msg.On && !g.m.scenario.NoCaptions
 	case "sound": // a page that plays by itself has joined the audio
 		if g.flowing.CompareAndSwap(false, true) {
 			g.m.flowing(g)

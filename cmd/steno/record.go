@@ -38,6 +38,7 @@ type recordCmd struct {
 	Profile      string        `placeholder:"DIR" help:"Signed-in browser profile to join with (a folder of steno profile), instead of as a guest."`
 	Out          string        `short:"o" placeholder:"DIR" help:"Folder for the recording; a new one if not given."`
 	EntryMessage string        `help:"Message to post in the meeting's chat after joining."`
+	Captions     bool          `help:"Switch the meeting's own captions on and keep them, for steno transcribe --transcription-service captions."`
 	MaxDuration  time.Duration `default:"4h" help:"Stop recording after this time."`
 
 	WaitingRoomTimeout  time.Duration `default:"10m" help:"How long to wait to be let in."`
@@ -129,7 +130,7 @@ func (c *recordCmd) spec(m meeting.Meeting) (bot.Spec, error) {
 	}
 	spec := bot.Spec{
 		BotID: ident.New(), Name: c.Name, Platform: m.Platform, URL: m.Page, Mode: bot.RecordingMode(c.Mode), Engine: bot.Engine(c.Engine),
-		EntryMessage: c.EntryMessage, Pack: override.Text(), Browser: c.Browser, FFmpeg: c.FFmpeg, InsecureTLS: m.Platform == meeting.Galene && c.GaleneInsecure,
+		EntryMessage: c.EntryMessage, Captions: c.Captions, Pack: override.Text(), Browser: c.Browser, FFmpeg: c.FFmpeg, InsecureTLS: m.Platform == meeting.Galene && c.GaleneInsecure,
 		Timeouts: bot.Timeouts{
 			WaitingRoom: c.WaitingRoomTimeout, NoOneJoined: c.NoOneJoinedTimeout, Silence: c.SilenceTimeout,
 			EveryoneLeft: c.EveryoneLeftTimeout, MaxRecording: c.MaxDuration,

@@ -80,6 +80,8 @@ type Spec struct {
 	// self-hosted platforms whose operator asked for it.
 	InsecureTLS bool  `json:"insecure_tls,omitempty"`
 	Reach       Reach `json:"reach,omitzero"`
+	// Captions has the platform's own captions switched on and kept.
+	Captions bool `json:"captions,omitempty"`
 	// Streaming is where live audio goes and comes from; nil: nowhere.
 	Streaming *Streaming `json:"streaming,omitempty"`
 	// Camera is what the bot shows as its camera; nil: nothing, it stays off.

@@ -120,6 +120,8 @@ type Join struct {
 	Account string
 	Mode    bot.RecordingMode
 	Rejoin  bool // the bot was in this call before
+	// Captions has the platform's captions switched on, if it can be, and read.
+	Captions bool
 	// Knock is called when all is ready and the next click asks to be let in; it
 	// returns when the time has come, or ctx's error. May be nil.
 	Knock func(ctx context.Context) error

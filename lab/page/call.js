@@ -14,6 +14,7 @@ class Call {
     this.owners = new Map(); // mid → participant id
     this.seen = new Set(); // ids of messages
     this.own = { audio: {}, video: {} }; // what the viewer gives: track and its sender
+    this.captionLines = new Map(); // number → element
     this.view = this.build(leave);
   }
 
@@ -55,6 +56,35 @@ class Call {
     this.seen.add(msg.id);
     this.messages.append(this.line(msg));
   }
+
+  // showCaptions switches captions on or off; captionBox is where they are.
+  showCaptions(on) {
+    this.captionLines.clear();
+    this.captionBox?.remove();
+    if (on) this.view.append(this.captionBox = this.makeCaptions());
+    this.socket.send(JSON.stringify({ type: 'captions', on }));
+  }
+
+  // caption shows a line, or what has become of it; the oldest scroll away.
+  caption(line) {
+    if (!this.captionBox) return;
+    let el = this.captionLines.get(line.id);
+    if (!el) {
+      el = this.captionLine(line);
+      this.captionLines.set(line.id, el);
+      this.captionList().append(el);
+      while (this.captionLines.size > this.captionsKept()) {
+        const [oldest, gone] = this.captionLines.entries().next().value;
+        gone.remove();
+        this.captionLines.delete(oldest);
+      }
+    }
+    this.captionText(el).textContent = line.text;
+  }
+
+  captionList() { return this.captionBox; }
+
+  captionsKept() { return 4; }
 
   say(text) {
     if (text.trim()) this.socket.send(JSON.stringify({ type: 'chat', text: text.trim() }));

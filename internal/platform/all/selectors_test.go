@@ -108,6 +108,7 @@ func wholeVisit(t *testing.T, w *watched, p meeting.Platform, stage *labtest.Sta
 	labtest.Until(t, a, w, "media flow", func(platform.Observation) bool { in := m.State().InCall; return len(in) == 1 && in[0].Media })
 	must(t, m.Say("Ada", "ada-1"))
 	labtest.Until(t, a, w, "Ada speaks", func(o platform.Observation) bool { return len(o.Speaking) == 1 })
+	labtest.Until(t, a, w, "what Ada says", func(o platform.Observation) bool { return len(o.Captions) > 0 })
 	must(t, a.Say(ctx, w, "Hello"))
 	labtest.Until(t, a, w, "the bot's message", func(o platform.Observation) bool { return len(o.Messages) > 0 })
 	for _, turn := range []func(context.Context, platform.Page) error{a.(platform.Speaker).Unmute, a.(platform.Speaker).Mute, a.(platform.Camera).ShowCamera} {

@@ -40,6 +40,10 @@ type snapshot struct {
 	ChatField  string    `json:"chat_field"`
 	ChatSend   string    `json:"chat_send"`
 	ChatOff    string    `json:"chat_disabled"`
+
+	Captions      []captionSeen `json:"captions"`
+	CaptionsShown bool          `json:"captions_shown"` // the place for lines is there
+	CaptionsOn    string        `json:"captions_on"`    // selector of what is to be clicked next
 }
 
 // reply is a button that answers a dialog of the pack.

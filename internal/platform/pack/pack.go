@@ -87,6 +87,14 @@ type Selectors struct {
 	MessageSender []string `yaml:"message_sender"`
 	MessageText   []string `yaml:"message_text"` // default the message itself
 
+	// CaptionsOn leads to captions: first the switch itself while they are off,
+	// then what opens the menu that it is in, then what opens that one.
+	CaptionsOn  []string `yaml:"captions_on"`
+	Captions    []string `yaml:"captions"`     // around all lines; nothing in it steers the bot
+	CaptionLine []string `yaml:"caption_line"` // in it; the oldest first
+	CaptionName []string `yaml:"caption_name"` // in the line; none: whoever the page shows as speaking
+	CaptionText []string `yaml:"caption_text"` // in the line; default the line itself
+
 	OutTitle []string `yaml:"out_title"` // headings that say that the bot is out
 	OutModal []string `yaml:"out_modal"` // the same, over the call; the platform alone makes these
 	Dialog   []string `yaml:"dialog"`

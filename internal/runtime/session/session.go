@@ -83,6 +83,7 @@ type session struct {
 	diary    *diary
 	journal  *journal.Writer
 	composer *composer
+	captions captions
 	stream   *stream.Stream // nil: the bot does not stream
 	album    *album         // nil: the camera stays off
 	hoarse   bool           // it was told that the microphone cannot be switched
@@ -138,6 +139,7 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	s.composer = newComposer(opt.Folder, opt.Tools.Composer, log)
 	defer s.composer.stop()
+	s.captions.diary = s.diary
 	return s.run(ctx)
 }
 
@@ -186,6 +188,7 @@ func (s *session) begin() {
 	var n int
 	s.diary.look(func(m *memory) { n = m.sessions + 1 })
 	s.diary.write(journal.Entry{Session: &journal.Session{N: n, PID: os.Getpid(), Version: s.opt.Version}})
+	s.diary.endCaptions()
 	s.log.Info("bot process begins", "session", n, "folder", s.opt.Folder)
 }
 

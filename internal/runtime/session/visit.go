@@ -54,6 +54,7 @@ func (v *visit) inCall() bool { return !v.entered.IsZero() }
 // an error: a loss, or why the bot could not get in.
 func (v *visit) run(ctx context.Context) (verdict, error) {
 	defer v.close()
+	defer v.s.captions.close()
 	if err := v.prepare(ctx); err != nil {
 		if out, no := refused(err); no {
 			return out, nil
@@ -131,7 +132,10 @@ func (v *visit) engine(ctx context.Context) (err error) {
 }
 
 func (v *visit) join() platform.Join {
-	j := platform.Join{URL: v.s.spec.URL, Name: v.s.spec.Name, Account: v.s.spec.Account, Mode: v.s.spec.Mode, Rejoin: !v.s.facts.admitted.IsZero()}
+	j := platform.Join{
+		URL: v.s.spec.URL, Name: v.s.spec.Name, Account: v.s.spec.Account, Mode: v.s.spec.Mode,
+		Rejoin: !v.s.facts.admitted.IsZero(), Captions: v.s.spec.Captions,
+	}
 	if v.s.early() {
 		j.Knock = v.s.knock
 	}

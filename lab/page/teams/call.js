@@ -28,9 +28,43 @@ class TeamsCall extends Call {
         control('roster-button', 'roster-button', 'People', () => this.panel(this.attendees())),
         control('raisehands-button', false, 'Raise', () => {}),
         control('reaction-menu-button', false, 'React', () => {}),
-        control('callingButtons-showMoreBtn', false, 'More', () => {}),
+        control('callingButtons-showMoreBtn', false, 'More', () => this.more()),
         control('hangup-button', 'hangup-main-btn', 'Leave', leave)));
   }
+
+  // more opens and closes the menu; captions are two steps down in it.
+  more() {
+    if (this.menu) {
+      this.menu.remove();
+      this.menu = null;
+      return;
+    }
+    const item = (id, text, on) => h('div', { role: 'menuitem', tabindex: '0', id, on }, text);
+    const captions = this.options.no_captions ? item('transcript-button', 'Show transcript', () => {})
+      : item('closed-captions-button', `${this.captionBox?.isConnected ? 'Hide' : 'Show'} live captions`, () => {
+        this.more();
+        this.showCaptions(!this.captionBox?.isConnected);
+      });
+    this.menu = h('div', { role: 'menu', class: 'menu' }, item('recording-button', 'Record and transcribe', () => {}),
+      item('LanguageSpeechMenuControl-id', 'Language and speech', () => { this.menu.append(captions); }));
+    this.view.append(this.menu);
+  }
+
+  makeCaptions() {
+    return h('div', { class: 'captions', 'data-tid': skin === 'old' ? false : 'closed-caption-renderer-wrapper' },
+      h('div', { 'data-tid': 'closed-caption-v2-virtual-list-content' }));
+  }
+
+  captionList() { return this.captionBox.firstElementChild; }
+
+  captionLine(line) {
+    const message = h('div', { class: 'fui-ChatMessageCompact' }, h('span', { 'data-tid': 'author' }, line.name), h('span', { 'data-tid': 'closed-caption-text' }));
+    return skin === 'old' ? h('div', { 'data-tid': 'closed-captions-v2-items-renderer' }, ...message.children) : message;
+  }
+
+  captionText(el) { return el.querySelector('[data-tid="closed-caption-text"]'); }
+
+  captionsKept() { return 6; }
 
   // panel shows one thing at a time at the side.
   panel(content) {

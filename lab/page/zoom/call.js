@@ -19,6 +19,7 @@ class ZoomCall extends Call {
     this.controls = h('div', { class: 'controls' }, this.audio, this.video,
       control('open the participants list pane, [3] particpants', () => this.view.append(this.pane)),
       control('open the chat pane', () => { this.chat.hidden = false; }),
+      ...this.captionControls(control),
       control('Leave', () => this.askLeave(leave)));
     this.askAudio();
     return h('main', { class: 'call meeting-app' },
@@ -26,6 +27,46 @@ class ZoomCall extends Call {
         h('div', { class: 'video-avatar__avatar-footer' }, this.speaker), this.canvas),
       old ? h('div', { id: 'video-share-layout' }, document.createElement('video-player')) : null,
       this.chat, this.controls, this.prompt);
+  }
+
+  // captionControls lead to the captions: by a menu, or by a button of their own.
+  captionControls(control) {
+    if (this.options.no_captions) return [];
+    const toggle = () => this.showCaptions(!this.captionBox?.isConnected);
+    if (skin === 'old') return [control('Show Captions', toggle)];
+    const more = h('div', { role: 'button', tabindex: '0', 'aria-label': 'More meeting control ' }, 'More');
+    more.addEventListener('click', () => {
+      if (this.menu) {
+        this.menu.remove();
+        this.menu = null;
+        return;
+      }
+      this.menu = h('div', { class: 'menu' }, h('a', { href: '#', 'aria-label': 'Captions', on: (e) => { e.preventDefault(); more.click(); toggle(); } }, 'Captions'));
+      this.view.append(this.menu);
+    });
+    return [more];
+  }
+
+  makeCaptions() { return h('div', { class: 'captions', id: 'live-transcription-subtitle' }); }
+
+  // Whose a line is, the page shows by a picture alone.
+  captionLine() {
+    return h('div', { class: 'live-transcription-subtitle__box' },
+      h('img', { class: 'zmu-data-selector-item__icon', alt: '' }), h('span', { class: 'live-transcription-subtitle__item' }));
+  }
+
+  captionText(el) { return el.lastElementChild; }
+
+  captionsKept() { return 2; }
+
+  // Lines go when nobody speaks.
+  caption(line) {
+    super.caption(line);
+    clearTimeout(this.quiet);
+    this.quiet = setTimeout(() => {
+      this.captionLines.clear();
+      this.captionBox?.replaceChildren();
+    }, 6000);
   }
 
   // Without joining the audio nothing is heard either.
