@@ -77,8 +77,13 @@ func (c *profileCreateCmd) Run(ctx context.Context) error {
 	if os.Geteuid() == 0 {
 		args = append([]string{"--no-sandbox"}, args...)
 	}
-	fmt.Printf("Sign in as %q, then close the browser.\n", c.Name)
-	if err := exec.CommandContext(ctx, path, args...).Run(); err != nil {
+	fmt.Printf("Sign in as %q, then close the browser's window.\n", c.Name)
+	cmd := exec.CommandContext(ctx, path, args...)
+	err = cmd.Run()
+	if ctx.Err() != nil {
+		return errors.New("stopped; a browser that is not closed by its window may not keep the sign-in: run this again")
+	}
+	if err != nil {
 		return fmt.Errorf("the browser ended badly: %w", err)
 	}
 	fmt.Printf("Kept in %s. Who has this folder is signed in: keep it as you keep a password.\n", folder)
