@@ -77,6 +77,8 @@ type Spec struct {
 	Reach       Reach `json:"reach,omitzero"`
 	// Captions has the platform's own captions switched on and kept.
 	Captions bool `json:"captions,omitempty"`
+	// LiveTranscript is who tells what is said while it is said; nil: nobody.
+	LiveTranscript *LiveTranscript `json:"live_transcript,omitempty"`
 	// Streaming is where live audio goes and comes from; nil: nowhere.
 	Streaming *Streaming `json:"streaming,omitempty"`
 	// StreamVersion is the version of the protocol that its handshake names.
