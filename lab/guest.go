@@ -41,6 +41,7 @@ type guest struct {
 
 	captions     bool // the page shows them
 	voice        voice
+	face         face
 	takesVideo   atomic.Bool
 	video, audio atomic.Int64 // frames sent
 	flowing      atomic.Bool
@@ -62,6 +63,7 @@ type toPage struct {
 	SDP      string         `json:"sdp,omitempty"`
 	Tracks   []trackOwner   `json:"tracks,omitempty"`
 	Mic      string         `json:"mic,omitempty"` // the section for the guest's own voice
+	Cam      string         `json:"cam,omitempty"` // and for its picture
 	People   []rosterEntry  `json:"people,omitempty"`
 	Levels   map[string]int `json:"levels,omitempty"`
 	Message  *message       `json:"message,omitempty"`
@@ -71,7 +73,7 @@ type toPage struct {
 
 // fromPage is a message from the page to the lab.
 type fromPage struct {
-	Type string `json:"type"` // knock, answer, sound, chat, mic, captions, leave, declined
+	Type string `json:"type"` // knock, answer, sound, chat, mic, cam, captions, leave, declined
 	On   bool   `json:"on"`
 	Name string `json:"name"`
 	SDP  string `json:"sdp"`
@@ -213,9 +215,13 @@ func write(ctx context.Context, conn *websocket.Conn, msg toPage) error {
 
 func (g *guest) read(conn *websocket.Conn) {
 	for {
-		_, data, err := conn.Read(g.ctx)
+		kind, data, err := conn.Read(g.ctx)
 		if err != nil {
 			return
+		}
+		if kind == websocket.MessageBinary {
+			g.take(data)
+			continue
 		}
 		var msg fromPage
 		if err := json.Unmarshal(data, &msg); err != nil {
@@ -245,6 +251,8 @@ func (g *guest) handle(msg fromPage) error {
 		}
 	case "mic":
 		g.switchMic(msg.On)
+	case "cam":
+		g.switchCam(msg.On)
 	case "captions":
 		g.m.mu.Lock()
 		defer g.m.mu.Unlock()

@@ -114,7 +114,7 @@ func (s *Service) spec(d Details) (Spec, error) {
 	return Spec{
 		BotID: d.ID, Name: d.Name, Platform: m.Platform, URL: m.Page, Mode: d.Mode,
 		EntryMessage: d.Config.EntryMessage, Timeouts: d.Config.Timeouts, JoinAt: d.Config.JoinAt,
-		Streaming: d.Config.Streaming, StreamVersion: version,
+		Streaming: d.Config.Streaming, StreamVersion: version, Camera: d.Config.camera(),
 		Captions: d.Config.captions(), LiveTranscript: d.Config.LiveTranscript,
 	}, nil
 }

@@ -147,6 +147,12 @@ type Speaker interface {
 	Mute(ctx context.Context, page Page) error
 }
 
+// Camera is an Adapter that can switch on the bot's camera in the call, which may
+// be on.
+type Camera interface {
+	ShowCamera(ctx context.Context, page Page) error
+}
+
 // Refusal is a typed end of Enter: the meeting cannot be entered, and why.
 type Refusal struct {
 	Code    bot.EndCode

@@ -86,6 +86,9 @@ func (t botTx) DropArtifacts(ctx context.Context, b bot.Bot, at time.Time) (int6
 	if err := dropUtterances(ctx, t.Tx, b.TeamID, b.ID); err != nil {
 		return 0, err
 	}
+	if err := t.Index().Forget(ctx, b.TeamID, b.ID); err != nil {
+		return 0, err
+	}
 	return execN(ctx, t.Tx, "UPDATE artifacts SET deleted_at = $1 WHERE bot_id = $2 AND deleted_at IS NULL", at.UnixMilli(), b.ID)
 }
 

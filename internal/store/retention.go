@@ -46,6 +46,9 @@ func (s Retention) ExpireBots(ctx context.Context, team string, before, now time
 			if err := dropUtterances(ctx, tx, team, id); err != nil {
 				return err
 			}
+			if err := tx.Index().Forget(ctx, team, id); err != nil {
+				return err
+			}
 			if err := tx.Enqueue(ctx, DeleteData{BotID: id}, job.Opts{}); err != nil {
 				return err
 			}

@@ -146,7 +146,7 @@
     lobby: said(words.lobby), lobby_mark: selector(sel.lobby), host_absent: said(words.host_absent), reconnect: said(words.reconnect),
     signals: Object.entries(pack.signals).filter(([, s]) => all([s]).length > 0).map(([k]) => k),
     speaker: plain(first(sel.speaker_name)?.element.textContent),
-    name, passcode: field(sel.passcode_field), mic: selector(sel.mic_on), mic_off: selector(sel.mic_off), cam: selector(sel.cam_on),
+    name, passcode: field(sel.passcode_field), mic: selector(sel.mic_on), mic_off: selector(sel.mic_off), cam: selector(sel.cam_on), cam_off: selector(sel.cam_off),
     join: named(document, words.join) || found(sel.join_button),
     answers: pack.dialogs.map(answer).filter(Boolean),
     captions, captions_shown: Boolean(box), captions_on: selector(sel.captions_on),

@@ -64,7 +64,8 @@ type Selectors struct {
 	MicOn         []string `yaml:"mic_on"`      // the switch while the device is on
 	MicOff        []string `yaml:"mic_off"`     // the same while it is off; without, the bot cannot speak
 	CamOn         []string `yaml:"cam_on"`
-	Leave         []string `yaml:"leave"` // also takes back the request to join
+	CamOff        []string `yaml:"cam_off"` // without, the bot cannot show a picture
+	Leave         []string `yaml:"leave"`   // also takes back the request to join
 	LeaveConfirm  []string `yaml:"leave_confirm"`
 	Lobby         []string `yaml:"lobby"` // there only while somebody waits
 	LoginField    []string `yaml:"login_field"`

@@ -85,6 +85,7 @@ type session struct {
 	composer *composer
 	captions captions
 	stream   *stream.Stream // nil: the bot does not stream
+	album    *album         // nil: the camera stays off
 	hoarse   bool           // it was told that the microphone cannot be switched
 
 	facts facts
@@ -206,6 +207,7 @@ func (s *session) meeting(ctx context.Context) (verdict, error) {
 		return verdict{bot.EndStreamingSetup, err.Error()}, nil
 	}
 	defer s.closeStream()
+	defer s.openAlbum(ctx)()
 	if s.diary.recorded() {
 		s.composer.start()
 	}

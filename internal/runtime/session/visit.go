@@ -39,6 +39,8 @@ type visit struct {
 	lastSeen  time.Time    // the last look that succeeded
 	lastDisk  time.Time
 	lastShot  time.Time
+	shown     int       // the picture that the camera shows, from 1; 0: none
+	lit       int       // how often the camera was switched on
 	deaf      time.Time // since when people speak and no audio came; zero if none did
 }
 
@@ -112,6 +114,7 @@ func (v *visit) engine(ctx context.Context) (err error) {
 		AudioOnly: s.spec.Mode == bot.AudioOnly, Listen: s.films(),
 	}
 	s.streams(&o)
+	o.Camera = s.album != nil
 	if !o.Listen { // else the film's first picture counts
 		o.FirstFrame = func(at int64) { v.first.CompareAndSwap(0, at) }
 	}
@@ -218,6 +221,7 @@ func (v *visit) look(ctx context.Context) (verdict, bool, error) {
 			return verdict{}, false, &loss{"browser_died", err}
 		}
 		v.follow(now)
+		v.show(ctx, now)
 		v.shoot(ctx, now)
 		if err := v.severed(now); err != nil {
 			return verdict{}, false, err

@@ -10,7 +10,7 @@ class MeetCall extends Call {
     const old = skin === 'old';
     return h('main', { class: 'call' }, this.grid, this.chat,
       controls(leave, [this.captionSwitch(), icon(old ? 'Share screen' : 'Present now', 'present'), icon('Send a reaction', 'mood'), icon('Raise hand', 'back_hand')],
-        toggle('microphone', true, (muted) => this.speak(!muted).catch((err) => console.error(err)))),
+        ...[['microphone', 'audio'], ['camera', 'video']].map(([name, kind]) => this.device(kind, (turn) => toggle(name, true, (off) => turn(!off))))),
       h('nav', { class: 'tools' }, this.count,
         icon('Meeting details', 'info', () => {}, { 'data-panel-id': '5' }),
         icon(old ? 'Show everyone' : 'People', 'people', () => {}, { 'data-panel-id': '1' }),

@@ -1,5 +1,18 @@
 'use strict';
 
+// flip is a switch whose title says what a click does: to switch off, or on.
+function flip(titles, changed) {
+  const name = skin === 'old' ? 'aria-label' : 'title';
+  const el = h('button', { type: 'button', [name]: titles[1] }, h('i', {}, '•'));
+  let on = false;
+  el.addEventListener('click', () => {
+    on = !on;
+    el.setAttribute(name, titles[on ? 0 : 1]);
+    changed(on);
+  });
+  return el;
+}
+
 // TeamsCall is the screen in the call as in Microsoft Teams.
 class TeamsCall extends Call {
   build(leave) {
@@ -10,6 +23,7 @@ class TeamsCall extends Call {
     const control = (id, tid, label, on) => h('button', { type: 'button', id: old && tid ? false : id, 'data-tid': tid, 'aria-label': label, on }, label);
     return h('main', { class: 'call' }, this.grid, this.rail,
       h('div', { class: 'controls', role: 'toolbar' },
+        this.device('audio', (turn) => flip(['Mute mic', 'Unmute mic'], turn)), this.device('video', (turn) => flip(['Turn camera off', 'Turn camera on'], turn)),
         control('chat-button', 'chat-button', 'Chat', () => this.panel(this.chat())),
         control('roster-button', 'roster-button', 'People', () => this.panel(this.attendees())),
         control('raisehands-button', false, 'Raise', () => {}),
