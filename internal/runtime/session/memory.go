@@ -2,7 +2,6 @@ package session
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -26,7 +25,8 @@ type memory struct {
 	speaking map[string]bool
 	chats    map[string]bool
 	captions int                        // the number of the last line
-	open     map[string]journal.Caption // lines that may still grow
+	open     map[string]journal.Caption // lines that may still grow, by id
+	last     map[string]journal.Caption // the last line of each name
 	film     bool                       // tracks were not enough: the page is filmed
 	spoke    bool                       // the entry message is posted, or was about to be
 	leave    string                     // who told the bot to leave
@@ -53,7 +53,7 @@ const (
 func recall(entries []journal.Entry) *memory {
 	m := &memory{
 		seen: map[bot.Status]bool{}, people: map[string]journal.Person{}, told: map[string]bool{}, bound: map[string]journal.Bind{},
-		speaking: map[string]bool{}, chats: map[string]bool{}, posts: map[string]bool{}, files: map[string]bool{}, open: map[string]journal.Caption{},
+		speaking: map[string]bool{}, chats: map[string]bool{}, posts: map[string]bool{}, files: map[string]bool{}, open: map[string]journal.Caption{}, last: map[string]journal.Caption{},
 	}
 	for _, e := range entries {
 		m.apply(e)
@@ -111,9 +111,8 @@ func (m *memory) applyState(e journal.Entry) {
 }
 
 func (m *memory) applyCaption(c journal.Caption) {
-	if n, err := strconv.Atoi(strings.TrimPrefix(c.ID, captionPrefix)); err == nil {
-		m.captions = max(m.captions, n)
-	}
+	m.captions = max(m.captions, captionNumber(c.ID))
+	m.last[c.Name] = c
 	if m.open[c.ID] = c; c.Final {
 		delete(m.open, c.ID)
 	}

@@ -140,6 +140,7 @@ func Run(ctx context.Context, opt Options) error {
 	s.composer = newComposer(opt.Folder, opt.Tools.Composer, log)
 	defer s.composer.stop()
 	s.captions.diary = s.diary
+	s.captions.begin()
 	return s.run(ctx)
 }
 
