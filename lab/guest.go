@@ -47,7 +47,7 @@ type guest struct {
 
 // toPage is a message from the lab to the page.
 type toPage struct {
-	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, roster, levels, chat, say, trouble, crash
+	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, roster, levels, chat, say, trouble, strange, toast, popup, crash
 	Door     Door           `json:"door,omitempty"`
 	ID       string         `json:"id,omitempty"`
 	Consent  bool           `json:"consent,omitempty"`
@@ -55,6 +55,8 @@ type toPage struct {
 	Why      string         `json:"why,omitempty"`
 	How      string         `json:"how,omitempty"`
 	NoChat   bool           `json:"no_chat,omitempty"`
+	DeadChat bool           `json:"dead_chat,omitempty"`
+	Text     string         `json:"text,omitempty"`
 	Skin     string         `json:"skin,omitempty"`
 	On       bool           `json:"on,omitempty"`
 	Clip     string         `json:"clip,omitempty"` // with say

@@ -86,8 +86,9 @@ type session struct {
 	stream   *stream.Stream // nil: the bot does not stream
 	hoarse   bool           // it was told that the microphone cannot be switched
 
-	facts facts
-	gap   *gap // an absence that has not ended yet
+	facts  facts
+	gap    *gap // an absence that has not ended yet
+	knocks int  // requests to be let in that were made again
 
 	noFilm bool // the screen engine is not to be had on this machine
 

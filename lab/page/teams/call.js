@@ -10,7 +10,7 @@ class TeamsCall extends Call {
     const control = (id, tid, label, on) => h('button', { type: 'button', id: old && tid ? false : id, 'data-tid': tid, 'aria-label': label, on }, label);
     return h('main', { class: 'call' }, this.grid, this.rail,
       h('div', { class: 'controls', role: 'toolbar' },
-        control('chat-button', 'chat-button', 'Chat', () => this.panel(this.chat())),
+        control('chat-button', 'chat-button', 'Chat', () => { if (!this.options.dead_chat) this.panel(this.chat()); }),
         control('roster-button', 'roster-button', 'People', () => this.panel(this.attendees())),
         control('raisehands-button', false, 'Raise', () => {}),
         control('reaction-menu-button', false, 'React', () => {}),

@@ -17,7 +17,7 @@ class ZoomCall extends Call {
     this.audio = control('Join Audio', () => {});
     this.controls = h('div', { class: 'controls' }, this.audio,
       control('open the participants list pane, [3] particpants', () => this.view.append(this.pane)),
-      control('open the chat pane', () => { this.chat.hidden = false; }),
+      control('open the chat pane', () => { this.chat.hidden = this.options.dead_chat === true; }),
       control('Leave', () => this.askLeave(leave)));
     this.askAudio();
     return h('main', { class: 'call meeting-app' },
