@@ -68,10 +68,12 @@ type Scenario struct {
 	Mixed  bool `yaml:"mixed" json:"mixed"`
 	NoChat bool `yaml:"no_chat" json:"no_chat"` // guests may not write
 	// DeadChat: the button that opens the chat does nothing.
-	DeadChat bool     `yaml:"dead_chat" json:"dead_chat"`
-	Door     Door     `yaml:"door" json:"door"` // default open
-	Wait     Duration `yaml:"wait" json:"wait"`
-	Begin    Begin    `yaml:"begin" json:"begin"` // default guest
+	DeadChat bool `yaml:"dead_chat" json:"dead_chat"`
+	// NoCaptions is a meeting that has none.
+	NoCaptions bool     `yaml:"no_captions" json:"no_captions"`
+	Door       Door     `yaml:"door" json:"door"` // default open
+	Wait       Duration `yaml:"wait" json:"wait"`
+	Begin      Begin    `yaml:"begin" json:"begin"` // default guest
 	// NoResponse is how long the lobby lasts before the platform itself gives
 	// up; default 10 minutes as on the real one.
 	NoResponse Duration `yaml:"no_response" json:"no_response"`
