@@ -51,7 +51,7 @@ type guest struct {
 
 // toPage is a message from the lab to the page.
 type toPage struct {
-	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, roster, levels, chat, caption, say, trouble, crash
+	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, roster, levels, chat, caption, say, trouble, strange, toast, popup, crash
 	Door     Door           `json:"door,omitempty"`
 	Account  string         `json:"account,omitempty"` // with hello
 	ID       string         `json:"id,omitempty"`
@@ -60,6 +60,8 @@ type toPage struct {
 	Why      string         `json:"why,omitempty"`
 	How      string         `json:"how,omitempty"`
 	NoChat   bool           `json:"no_chat,omitempty"`
+	DeadChat bool           `json:"dead_chat,omitempty"`
+	Text     string         `json:"text,omitempty"`
 	Skin     string         `json:"skin,omitempty"`
 	On       bool           `json:"on,omitempty"`
 	Clip     string         `json:"clip,omitempty"` // with say

@@ -232,6 +232,10 @@ func (m *Meeting) runEvent(e Event) {
 	}
 	var err error
 	switch e.Do {
+	case "admit":
+		err = m.Admit("")
+	case "deny":
+		err = m.Deny("")
 	case "remove":
 		err = m.Remove("")
 	case "end":
@@ -242,6 +246,8 @@ func (m *Meeting) runEvent(e Event) {
 		err = m.CrashPage("", Crash)
 	case "trouble", "back":
 		err = m.Trouble(e.Do == "trouble")
+	case "strange", "toast", "popup":
+		m.tell(toPage{Type: e.Do, Text: e.Text})
 	case "chat":
 		m.Chat(e.Who, e.Text)
 	}

@@ -37,6 +37,10 @@ type Page interface {
 // ErrNoElement is returned by Page methods when nothing visible matches.
 var ErrNoElement = errors.New("no visible element matches the selector")
 
+// ErrStrange is returned by Enter, wrapped, when the page is there but shows
+// nothing that is known, for as long as the bot may try: nobody has said no.
+var ErrStrange = errors.New("the page shows neither a way in nor a refusal")
+
 // ErrNoChat is returned by Say, possibly wrapped, when the meeting has no chat
 // or does not let the bot write in it.
 var ErrNoChat = errors.New("the meeting has no chat that the bot may write in")

@@ -77,6 +77,15 @@ func (a *Adapter) Enter(ctx context.Context, page platform.Page, join platform.J
 	if err := a.open(ctx, page); err != nil {
 		return err
 	}
+	err := a.ask(ctx, page)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", platform.ErrStrange, err)
+	}
+	return err
+}
+
+// ask goes from the open page to the lobby or the call.
+func (a *Adapter) ask(ctx context.Context, page platform.Page) error {
 	for {
 		s, err := a.look(ctx, page)
 		if err != nil {
@@ -248,7 +257,7 @@ func (a *Adapter) report(s snapshot, v verdict) platform.Observation {
 		a.name = a.join.Account
 	}
 	o := a.observed(v)
-	o.Roster, o.Bindings, o.Speaking = s.roster(a.name, len(a.pack.Selectors.TileSelf)+len(a.pack.Texts.Self) > 0)
+	o.Roster, o.Bindings, o.Speaking = s.roster(a.name, len(a.pack.Selectors.TileSelf)+len(a.pack.Texts.Self) > 0, a.pack.Texts.Bots.All())
 	if len(s.People) == 0 { // a list that is not open yet
 		o.Roster, o.Bindings, o.Speaking = nil, nil, nil
 	}

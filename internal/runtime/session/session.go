@@ -88,8 +88,9 @@ type session struct {
 	album    *album         // nil: the camera stays off
 	hoarse   bool           // it was told that the microphone cannot be switched
 
-	facts facts
-	gap   *gap // an absence that has not ended yet
+	facts  facts
+	gap    *gap // an absence that has not ended yet
+	knocks int  // requests to be let in that were made again
 
 	noFilm bool // the screen engine is not to be had on this machine
 

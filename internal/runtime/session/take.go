@@ -20,6 +20,7 @@ const hearing = 900 * time.Millisecond
 func (v *visit) take(ctx context.Context, o platform.Observation, now time.Time) (verdict, bool, error) {
 	s := v.s
 	v.witness(o)
+	s.facts.strange = o.Stage == platform.StageJoining
 	switch o.Stage {
 	case platform.StageEnded:
 		if o.Code == bot.EndUnknown || o.Code == "" {

@@ -273,6 +273,9 @@ func (v *visit) leave(ctx context.Context) {
 			v.s.log.Warn("the film's end", "error", err)
 		}
 	}
+	if v.proof.Stated {
+		return // the page says that the bot is out
+	}
 	if err := v.adapter.Leave(ctx, v.page); err != nil {
 		v.s.log.Info("could not leave by the page", "error", err)
 	}
