@@ -35,6 +35,7 @@ const handlers = {
   roster(msg) { call?.people(msg.people || []); },
   levels(msg) { call?.levels(msg.levels); },
   chat(msg) { call?.message(msg.message); },
+  carry(msg) { call?.carry(msg.tracks); },
   offer(msg) { return call?.offer(msg); },
   say(msg) { call?.heard?.(msg); },
   trouble(msg) { show(msg.on ? h('div', { class: 'banner' }, 'Trying to reconnect') : call.view); },
