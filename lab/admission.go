@@ -140,7 +140,7 @@ func (m *Meeting) later(g *guest, d time.Duration, do func()) {
 
 func (m *Meeting) admit(g *guest) {
 	g.state, g.entered = guestIn, m.clock.Now()
-	g.send(toPage{Type: "admitted", ID: g.id, Consent: m.scenario.Consent, OwnVideo: m.scenario.OwnVideo, NoChat: m.scenario.NoChat})
+	g.send(toPage{Type: "admitted", ID: g.id, Consent: m.scenario.Consent, OwnVideo: m.scenario.OwnVideo, NoChat: m.scenario.NoChat, NoCaps: m.scenario.NoCaptions})
 	g.sendRoster(m.roster())
 	if m.scenario.Platform != Zoom {
 		g.startPeer()

@@ -40,7 +40,9 @@ type guest struct {
 	peer                         *peer
 	lastRoster                   []rosterEntry
 
+	captions     bool // the page shows them
 	voice        voice
+	face         face
 	takesVideo   atomic.Bool
 	video, audio atomic.Int64 // frames sent
 	flowing      atomic.Bool
@@ -48,7 +50,7 @@ type guest struct {
 
 // toPage is a message from the lab to the page.
 type toPage struct {
-	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, carry, roster, levels, chat, say, trouble, crash
+	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, carry, roster, levels, chat, caption, say, trouble, crash
 	Door     Door           `json:"door,omitempty"`
 	ID       string         `json:"id,omitempty"`
 	Consent  bool           `json:"consent,omitempty"`
@@ -62,14 +64,17 @@ type toPage struct {
 	SDP      string         `json:"sdp,omitempty"`
 	Tracks   []trackOwner   `json:"tracks,omitempty"`
 	Mic      string         `json:"mic,omitempty"` // the section for the guest's own voice
+	Cam      string         `json:"cam,omitempty"` // and for its picture
 	People   []rosterEntry  `json:"people,omitempty"`
 	Levels   map[string]int `json:"levels,omitempty"`
 	Message  *message       `json:"message,omitempty"`
+	Caption  *caption       `json:"caption,omitempty"`
+	NoCaps   bool           `json:"no_captions,omitempty"`
 }
 
 // fromPage is a message from the page to the lab.
 type fromPage struct {
-	Type string `json:"type"` // knock, answer, sound, chat, mic, leave, declined
+	Type string `json:"type"` // knock, answer, sound, chat, mic, cam, captions, leave, declined
 	On   bool   `json:"on"`
 	Name string `json:"name"`
 	SDP  string `json:"sdp"`
@@ -213,9 +218,13 @@ func write(ctx context.Context, conn *websocket.Conn, msg toPage) error {
 
 func (g *guest) read(conn *websocket.Conn) {
 	for {
-		_, data, err := conn.Read(g.ctx)
+		kind, data, err := conn.Read(g.ctx)
 		if err != nil {
 			return
+		}
+		if kind == websocket.MessageBinary {
+			g.take(data)
+			continue
 		}
 		var msg fromPage
 		if err := json.Unmarshal(data, &msg); err != nil {
@@ -245,6 +254,12 @@ func (g *guest) handle(msg fromPage) error {
 		}
 	case "mic":
 		g.switchMic(msg.On)
+	case "cam":
+		g.switchCam(msg.On)
+	case "captions":
+		g.m.mu.Lock()
+		defer g.m.mu.Unlock()
+		g.captions = msg.On && !g.m.scenario.NoCaptions
 	case "sound": // a page that plays by itself has joined the audio
 		if g.flowing.CompareAndSwap(false, true) {
 			g.m.flowing(g)

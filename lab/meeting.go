@@ -41,6 +41,7 @@ type Meeting struct {
 	guests   []*guest
 	done     map[*person]bool // those who have said all
 	messages []message
+	lines    []*caption // of the captions, from the first
 	serial   int
 	ended    bool
 	shut     bool

@@ -23,8 +23,9 @@ type peer struct {
 
 	subs      map[*source]*subscriber // only run
 	refused   map[*source]bool        // only run
-	mic       *webrtc.RTPTransceiver  // only run; nil: the guest has not spoken yet
+	mic, cam  *webrtc.RTPTransceiver  // only run; nil: the guest has not switched it on yet
 	speaks    atomic.Bool
+	shows     atomic.Bool
 	connected atomic.Bool
 	changed   chan struct{} // the connection came up
 
@@ -116,7 +117,7 @@ func (p *peer) connect() error {
 			p.g.m.run(func() { p.g.m.leave(p.g, "gone") })
 		}
 	})
-	pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { p.g.listen(t) })
+	pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { p.g.listen(pc, t) })
 	if p.dc, err = pc.CreateDataChannel("collections", nil); err != nil {
 		return fmt.Errorf("create data channel: %w", err)
 	}
@@ -170,10 +171,16 @@ func (p *peer) adjust() (changed bool, err error) {
 	want := p.g.m.sources()
 	p.g.m.mu.Unlock()
 	wanted := map[*source]bool{}
+	only := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}
 	if p.speaks.Load() && p.mic == nil {
-		only := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}
 		if p.mic, err = p.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, only); err != nil {
 			return false, fmt.Errorf("add microphone: %w", err)
+		}
+		changed = true
+	}
+	if p.shows.Load() && p.cam == nil {
+		if p.cam, err = p.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, only); err != nil {
+			return false, fmt.Errorf("add camera: %w", err)
 		}
 		changed = true
 	}
@@ -247,6 +254,9 @@ func (p *peer) negotiate() error {
 	msg := toPage{Type: "offer", SDP: p.pc.LocalDescription().SDP, Tracks: p.owners()}
 	if p.mic != nil {
 		msg.Mic = p.mic.Mid()
+	}
+	if p.cam != nil {
+		msg.Cam = p.cam.Mid()
 	}
 	p.g.send(msg)
 	var sdp string

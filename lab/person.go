@@ -194,6 +194,10 @@ func (a *microphone) begin(now time.Time) {
 	}
 	if a.p.audio != nil {
 		a.said = a.p.m.truth.says(a.p, clip, now)
+		if clip.Text != "" && !a.p.m.scenario.NoCaptions {
+			c := captioned{a.p, a.said, clip, now}
+			a.p.m.run(func() { a.p.m.captions(c) })
+		}
 	}
 }
 

@@ -69,11 +69,13 @@ type Scenario struct {
 	// server does that chooses among layers of simulcast; 0: never.
 	Layers Duration `yaml:"layers" json:"layers"`
 	// Mixed sends one track with everybody's audio in place of one for each.
-	Mixed  bool     `yaml:"mixed" json:"mixed"`
-	NoChat bool     `yaml:"no_chat" json:"no_chat"` // guests may not write
-	Door   Door     `yaml:"door" json:"door"`       // default open
-	Wait   Duration `yaml:"wait" json:"wait"`
-	Begin  Begin    `yaml:"begin" json:"begin"` // default guest
+	Mixed  bool `yaml:"mixed" json:"mixed"`
+	NoChat bool `yaml:"no_chat" json:"no_chat"` // guests may not write
+	// NoCaptions is a meeting that has none.
+	NoCaptions bool     `yaml:"no_captions" json:"no_captions"`
+	Door       Door     `yaml:"door" json:"door"` // default open
+	Wait       Duration `yaml:"wait" json:"wait"`
+	Begin      Begin    `yaml:"begin" json:"begin"` // default guest
 	// NoResponse is how long the lobby lasts before the platform itself gives
 	// up; default 10 minutes as on the real one.
 	NoResponse Duration `yaml:"no_response" json:"no_response"`

@@ -37,6 +37,7 @@ type recordCmd struct {
 	Engine       string        `enum:"tracks,screen" default:"tracks" help:"How to record: tracks takes what participants send, screen films the page (needs Xvfb and PulseAudio)."`
 	Out          string        `short:"o" placeholder:"DIR" help:"Folder for the recording; a new one if not given."`
 	EntryMessage string        `help:"Message to post in the meeting's chat after joining."`
+	Captions     bool          `help:"Switch the meeting's own captions on and keep them, for steno transcribe --transcription-service captions."`
 	MaxDuration  time.Duration `default:"4h" help:"Stop recording after this time."`
 
 	WaitingRoomTimeout  time.Duration `default:"10m" help:"How long to wait to be let in."`
@@ -128,7 +129,7 @@ func (c *recordCmd) spec(m meeting.Meeting) (bot.Spec, error) {
 	}
 	return bot.Spec{
 		BotID: ident.New(), Name: c.Name, Platform: m.Platform, URL: m.Page, Mode: bot.RecordingMode(c.Mode), Engine: bot.Engine(c.Engine),
-		EntryMessage: c.EntryMessage, Pack: override.Text(), Browser: c.Browser, FFmpeg: c.FFmpeg, InsecureTLS: m.Platform == meeting.Galene && c.GaleneInsecure,
+		EntryMessage: c.EntryMessage, Captions: c.Captions, Pack: override.Text(), Browser: c.Browser, FFmpeg: c.FFmpeg, InsecureTLS: m.Platform == meeting.Galene && c.GaleneInsecure,
 		Timeouts: bot.Timeouts{
 			WaitingRoom: c.WaitingRoomTimeout, NoOneJoined: c.NoOneJoinedTimeout, Silence: c.SilenceTimeout,
 			EveryoneLeft: c.EveryoneLeftTimeout, MaxRecording: c.MaxDuration,

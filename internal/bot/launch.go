@@ -100,6 +100,10 @@ func notNeeded(format string, args ...any) error {
 	return fail.New(fail.Conflict, CodeNotNeeded, format, args...)
 }
 
+// captionsSource is the name of the platform's own captions among those who
+// transcribe.
+const captionsSource = "captions"
+
 // spec returns what the process is told. The page to open comes from the
 // meeting URL anew: the hosts may have changed since the bot was created.
 func (s *Service) spec(d Details) (Spec, error) {
@@ -114,6 +118,7 @@ func (s *Service) spec(d Details) (Spec, error) {
 	return Spec{
 		BotID: d.ID, Name: d.Name, Platform: m.Platform, URL: m.Page, Mode: d.Mode,
 		EntryMessage: d.Config.EntryMessage, Timeouts: d.Config.Timeouts, JoinAt: d.Config.JoinAt,
-		Streaming: d.Config.Streaming, StreamVersion: version,
+		Streaming: d.Config.Streaming, StreamVersion: version, Camera: d.Config.camera(),
+		Captions: d.Config.Transcription != nil && d.Config.Transcription.Provider == captionsSource,
 	}, nil
 }

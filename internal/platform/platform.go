@@ -117,6 +117,8 @@ type Join struct {
 	Name   string
 	Mode   bot.RecordingMode
 	Rejoin bool // the bot was in this call before
+	// Captions has the platform's captions switched on, if it can be, and read.
+	Captions bool
 	// Knock is called when all is ready and the next click asks to be let in; it
 	// returns when the time has come, or ctx's error. May be nil.
 	Knock func(ctx context.Context) error
@@ -143,6 +145,12 @@ type Adapter interface {
 type Speaker interface {
 	Unmute(ctx context.Context, page Page) error
 	Mute(ctx context.Context, page Page) error
+}
+
+// Camera is an Adapter that can switch on the bot's camera in the call, which may
+// be on.
+type Camera interface {
+	ShowCamera(ctx context.Context, page Page) error
 }
 
 // Refusal is a typed end of Enter: the meeting cannot be entered, and why.

@@ -83,6 +83,9 @@ func (t botTx) DropArtifacts(ctx context.Context, b bot.Bot, at time.Time) (int6
 	if _, err := t.Exec(ctx, "DELETE FROM bot_commands WHERE bot_id = $1 AND team_id = $2", b.ID, b.TeamID); err != nil {
 		return 0, err // they hold what was to be said in the meeting
 	}
+	if err := t.Index().Forget(ctx, b.TeamID, b.ID); err != nil {
+		return 0, err
+	}
 	return execN(ctx, t.Tx, "UPDATE artifacts SET deleted_at = $1 WHERE bot_id = $2 AND deleted_at IS NULL", at.UnixMilli(), b.ID)
 }
 

@@ -36,6 +36,7 @@ const handlers = {
   levels(msg) { call?.levels(msg.levels); },
   chat(msg) { call?.message(msg.message); },
   carry(msg) { call?.carry(msg.tracks); },
+  caption(msg) { call?.caption(msg.caption); },
   offer(msg) { return call?.offer(msg); },
   say(msg) { call?.heard?.(msg); },
   trouble(msg) { show(msg.on ? h('div', { class: 'banner' }, 'Trying to reconnect') : call.view); },

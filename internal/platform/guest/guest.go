@@ -56,6 +56,8 @@ type Adapter struct {
 	lastInCall             time.Time
 	peopleTried, chatTried bool
 	reported               map[string]bool // chat messages
+	entered                time.Time       // when the call was seen first
+	captions               captions
 }
 
 // New returns an adapter for one page of the pack's platform.
@@ -222,6 +224,7 @@ func (a *Adapter) Observe(ctx context.Context, page platform.Page) (platform.Obs
 	switch {
 	case v.stage == platform.StageInCall:
 		a.openPanels(ctx, page, s)
+		a.switchCaptions(ctx, page, s)
 		return a.report(s, v), nil
 	case v.stage == platform.StageHostAbsent && a.now().Sub(a.opened) > knockAgain:
 		a.again = true
@@ -238,7 +241,9 @@ func (a *Adapter) observed(v verdict) platform.Observation {
 
 // report is an observation from within the call.
 func (a *Adapter) report(s snapshot, v verdict) platform.Observation {
-	a.inCall, a.lastInCall = true, a.now()
+	if a.inCall, a.lastInCall = true, a.now(); a.entered.IsZero() {
+		a.entered = a.lastInCall
+	}
 	o := a.observed(v)
 	o.Roster, o.Bindings, o.Speaking = s.roster(a.name, len(a.pack.Selectors.TileSelf)+len(a.pack.Texts.Self) > 0)
 	if len(s.People) == 0 { // a list that is not open yet
@@ -259,6 +264,9 @@ func (a *Adapter) report(s snapshot, v verdict) platform.Observation {
 			sender = a.name
 		}
 		o.Messages = append(o.Messages, platform.Message{ID: m.ID, Sender: sender, Text: m.Text, Self: self, SentAt: sent})
+	}
+	if a.join.Captions && s.CaptionsShown {
+		o.Captions = a.captions.follow(a.heard(s), len(a.pack.Selectors.CaptionName) > 0)
 	}
 	return o
 }

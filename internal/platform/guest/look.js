@@ -9,7 +9,7 @@
   const within = (e, list) => list.some((s) => { try { return e.closest(s) !== null; } catch { return false; } });
   const is = (e, list) => list.some((s) => { try { return e.matches(s); } catch { return false; } });
   // What people write or call themselves must not steer the bot.
-  const people = [...sel.chat, ...sel.tile, ...sel.speaker_name];
+  const people = [...sel.chat, ...sel.tile, ...sel.speaker_name, ...sel.captions];
   const foreign = (e) => within(e, people);
   const first = (list, root = document) => {
     for (const s of list) for (const e of all([s], root)) if (visible(e)) return { selector: s, element: e };
@@ -128,6 +128,13 @@
     return { id: attribute(e, attr.message_id) || numbered(`${sender}: ${text}`), sender, text, sent_ms: Number(attribute(block, attr.message_time)) || 0 };
   });
 
+  const bareText = (e) => (e?.textContent || '').replace(/\s+/g, ' ').trim();
+  const box = first(sel.captions)?.element;
+  const captions = !box ? [] : all(sel.caption_line, box).map((e) => {
+    const who = bare(all(sel.caption_name, e)[0]?.textContent);
+    return { name: who.name, own: who.own, text: bareText(sel.caption_text.length > 0 ? all(sel.caption_text, e)[0] : e), language: e.closest('[lang]:not(html)')?.lang || '' };
+  });
+
   const field = (list) => {
     const f = first(list);
     return f ? { selector: f.selector, value: f.element.value } : null;
@@ -139,9 +146,10 @@
     lobby: said(words.lobby), lobby_mark: selector(sel.lobby), host_absent: said(words.host_absent), reconnect: said(words.reconnect),
     signals: Object.entries(pack.signals).filter(([, s]) => all([s]).length > 0).map(([k]) => k),
     speaker: plain(first(sel.speaker_name)?.element.textContent),
-    name, passcode: field(sel.passcode_field), mic: selector(sel.mic_on), mic_off: selector(sel.mic_off), cam: selector(sel.cam_on),
+    name, passcode: field(sel.passcode_field), mic: selector(sel.mic_on), mic_off: selector(sel.mic_off), cam: selector(sel.cam_on), cam_off: selector(sel.cam_off),
     join: named(document, words.join) || found(sel.join_button),
     answers: pack.dialogs.map(answer).filter(Boolean),
+    captions, captions_shown: Boolean(box), captions_on: selector(sel.captions_on),
     leave: selector(sel.leave), leave_confirm: selector(sel.leave_confirm), people_open: selector(sel.people_open),
     chat_open: selector(sel.chat_open), chat_field: selector(sel.chat_field), chat_send: selector(sel.chat_send), chat_disabled: selector(sel.chat_disabled),
   };

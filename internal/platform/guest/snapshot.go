@@ -29,7 +29,8 @@ type snapshot struct {
 	Passcode   *field    `json:"passcode"`
 	Mic        string    `json:"mic"`     // selector of the switch while it is on
 	MicOff     string    `json:"mic_off"` // the same while it is off
-	Cam        string    `json:"cam"`
+	Cam        string    `json:"cam"`     // the same of the camera
+	CamOff     string    `json:"cam_off"`
 	Join       *button   `json:"join"`
 	Answers    []reply   `json:"answers"` // buttons of dialogs that are open
 	Leave      string    `json:"leave"`
@@ -39,6 +40,10 @@ type snapshot struct {
 	ChatField  string    `json:"chat_field"`
 	ChatSend   string    `json:"chat_send"`
 	ChatOff    string    `json:"chat_disabled"`
+
+	Captions      []captionSeen `json:"captions"`
+	CaptionsShown bool          `json:"captions_shown"` // the place for lines is there
+	CaptionsOn    string        `json:"captions_on"`    // selector of what is to be clicked next
 }
 
 // reply is a button that answers a dialog of the pack.

@@ -64,7 +64,8 @@ type Selectors struct {
 	MicOn         []string `yaml:"mic_on"`      // the switch while the device is on
 	MicOff        []string `yaml:"mic_off"`     // the same while it is off; without, the bot cannot speak
 	CamOn         []string `yaml:"cam_on"`
-	Leave         []string `yaml:"leave"` // also takes back the request to join
+	CamOff        []string `yaml:"cam_off"` // without, the bot cannot show a picture
+	Leave         []string `yaml:"leave"`   // also takes back the request to join
 	LeaveConfirm  []string `yaml:"leave_confirm"`
 	Lobby         []string `yaml:"lobby"` // there only while somebody waits
 	LoginField    []string `yaml:"login_field"`
@@ -85,6 +86,14 @@ type Selectors struct {
 	MessageBlock  []string `yaml:"message_block"` // around the message; default its parent
 	MessageSender []string `yaml:"message_sender"`
 	MessageText   []string `yaml:"message_text"` // default the message itself
+
+	// CaptionsOn leads to captions: first the switch itself while they are off,
+	// then what opens the menu that it is in, then what opens that one.
+	CaptionsOn  []string `yaml:"captions_on"`
+	Captions    []string `yaml:"captions"`     // around all lines; nothing in it steers the bot
+	CaptionLine []string `yaml:"caption_line"` // in it; the oldest first
+	CaptionName []string `yaml:"caption_name"` // in the line; none: whoever the page shows as speaking
+	CaptionText []string `yaml:"caption_text"` // in the line; default the line itself
 
 	OutTitle []string `yaml:"out_title"` // headings that say that the bot is out
 	OutModal []string `yaml:"out_modal"` // the same, over the call; the platform alone makes these

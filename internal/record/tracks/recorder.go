@@ -51,6 +51,7 @@ type Recorder struct {
 	notes    int
 	pauses   []pause // the last ones
 	open     map[*page]bool
+	picture  []byte // what the pages' cameras show, as it is sent to them
 }
 
 // New starts a Recorder on the folder; it may have recorded there before, ids

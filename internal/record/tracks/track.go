@@ -14,6 +14,8 @@ type page struct {
 	down      time.Time   // since when all its connections are down
 	say       chan []byte // to its microphone; nil: it has none
 	speaks    func() chan []byte
+	show      chan []byte // to its camera, the latest; nil: it has none
+	shows     func() chan []byte
 }
 
 // receiver is one RTP receiver of a page. What it carries may change, and then

@@ -48,6 +48,8 @@ type Options struct {
 	Live bool
 	// Speak gives the page a microphone; see Say.
 	Speak bool
+	// Camera gives the page a camera; see Show.
+	Camera bool
 }
 
 // Sound is a frame of audio on its way to the disk. The payload must not be

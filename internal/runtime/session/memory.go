@@ -2,6 +2,7 @@ package session
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,9 +25,11 @@ type memory struct {
 	bound    map[string]journal.Bind // by track
 	speaking map[string]bool
 	chats    map[string]bool
-	film     bool   // tracks were not enough: the page is filmed
-	spoke    bool   // the entry message is posted, or was about to be
-	leave    string // who told the bot to leave
+	captions int                        // the number of the last line
+	open     map[string]journal.Caption // lines that may still grow
+	film     bool                       // tracks were not enough: the page is filmed
+	spoke    bool                       // the entry message is posted, or was about to be
+	leave    string                     // who told the bot to leave
 	lastAt   time.Time
 	end      *journal.End
 	files    map[string]bool // artifacts, by path
@@ -50,7 +53,7 @@ const (
 func recall(entries []journal.Entry) *memory {
 	m := &memory{
 		seen: map[bot.Status]bool{}, people: map[string]journal.Person{}, told: map[string]bool{}, bound: map[string]journal.Bind{},
-		speaking: map[string]bool{}, chats: map[string]bool{}, posts: map[string]bool{}, files: map[string]bool{},
+		speaking: map[string]bool{}, chats: map[string]bool{}, posts: map[string]bool{}, files: map[string]bool{}, open: map[string]journal.Caption{},
 	}
 	for _, e := range entries {
 		m.apply(e)
@@ -82,6 +85,8 @@ func (m *memory) apply(e journal.Entry) {
 		if strings.HasPrefix(e.Chat.ID, sentPrefix) {
 			m.echoes = append(m.echoes, plainText(e.Chat.Text))
 		}
+	case e.Caption != nil:
+		m.applyCaption(*e.Caption)
 	case e.Pause != nil:
 		if m.paused = e.Pause.On; m.paused {
 			m.pauses++
@@ -102,6 +107,15 @@ func (m *memory) applyState(e journal.Entry) {
 		}
 	case bot.InCall:
 		m.admitted = e.At
+	}
+}
+
+func (m *memory) applyCaption(c journal.Caption) {
+	if n, err := strconv.Atoi(strings.TrimPrefix(c.ID, captionPrefix)); err == nil {
+		m.captions = max(m.captions, n)
+	}
+	if m.open[c.ID] = c; c.Final {
+		delete(m.open, c.ID)
 	}
 }
 

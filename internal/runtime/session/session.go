@@ -83,7 +83,9 @@ type session struct {
 	diary    *diary
 	journal  *journal.Writer
 	composer *composer
+	captions captions
 	stream   *stream.Stream // nil: the bot does not stream
+	album    *album         // nil: the camera stays off
 	hoarse   bool           // it was told that the microphone cannot be switched
 
 	facts facts
@@ -137,6 +139,7 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	s.composer = newComposer(opt.Folder, opt.Tools.Composer, log)
 	defer s.composer.stop()
+	s.captions.diary = s.diary
 	return s.run(ctx)
 }
 
@@ -185,6 +188,7 @@ func (s *session) begin() {
 	var n int
 	s.diary.look(func(m *memory) { n = m.sessions + 1 })
 	s.diary.write(journal.Entry{Session: &journal.Session{N: n, PID: os.Getpid(), Version: s.opt.Version}})
+	s.diary.endCaptions()
 	s.log.Info("bot process begins", "session", n, "folder", s.opt.Folder)
 }
 
@@ -202,6 +206,7 @@ func (s *session) meeting(ctx context.Context) (verdict, error) {
 		return verdict{bot.EndStreamingSetup, err.Error()}, nil
 	}
 	defer s.closeStream()
+	defer s.openAlbum(ctx)()
 	if s.diary.recorded() {
 		s.composer.start()
 	}

@@ -42,6 +42,7 @@ func (v *visit) take(ctx context.Context, o platform.Observation, now time.Time)
 	if v.inCall() {
 		v.takePeople(o, now)
 		s.diary.chat(o.Messages)
+		s.captions.take(o.Captions, now, !s.facts.recording.IsZero() && !s.diary.isPaused())
 	}
 	return verdict{}, false, nil
 }

@@ -53,6 +53,8 @@ type Recorder interface {
 	Pause(at time.Time, on bool)
 	// Say lets the page's microphone say something now; see package tracks.
 	Say(pcm []int16)
+	// Show lets the page's camera show a picture, a JPEG; see package tracks.
+	Show(jpeg []byte)
 	Err() error
 	Close() error
 }

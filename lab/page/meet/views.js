@@ -35,9 +35,9 @@ function dialog(title, ...children) {
   return h('div', { class: 'veil' }, h('div', { role: 'dialog', 'aria-modal': 'true', 'aria-label': title }, h('h2', {}, title), ...children));
 }
 
-function controls(leave, more, microphone = toggle('microphone')) {
+function controls(leave, more, microphone = toggle('microphone'), camera = toggle('camera')) {
   return h('div', { role: 'region', 'aria-label': 'Call controls', class: 'controls' },
-    microphone, toggle('camera'), ...more,
+    microphone, camera, ...more,
     icon('More options', 'more_vert', () => {}, { jsname: 'NakZHc' }),
     icon('Leave call', 'call_end', leave, { jsname: 'CQylAd', class: 'icon leave' }));
 }
