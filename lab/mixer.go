@@ -21,9 +21,9 @@ import (
 const (
 	// mixLead is how long before its time a packet of a person goes to the
 	// mixer, so that what is mixed can leave at that time.
-	mixLead = 500 * time.Millisecond
+	mixLead = time.Second
 	// mixWait is how much later the mixer takes what is there for encoding.
-	mixWait = 100 * time.Millisecond
+	mixWait = 500 * time.Millisecond
 	// opusDelay is the delay of a decoder in samples (RFC 7845 section 4.2),
 	// which the mixer takes back.
 	opusDelay = 312
