@@ -40,6 +40,7 @@ const handlers = {
   roster(msg) { call?.people(msg.people || []); },
   levels(msg) { call?.levels(msg.levels); },
   chat(msg) { call?.message(msg.message); },
+  carry(msg) { call?.carry(msg.tracks); },
   caption(msg) { call?.caption(msg.caption); },
   offer(msg) { return call?.offer(msg); },
   say(msg) { call?.heard?.(msg); },
