@@ -36,7 +36,6 @@ type memory struct {
 	posts    map[string]bool // commands that were posted, or were about to be
 	echoes   []string        // texts that were posted and not seen in the page's chat yet
 	paused   bool
-	pauses   int // so far
 	shots    int // the number of the last screenshot
 	result   *journal.Result
 	done     *journal.Done
@@ -95,9 +94,7 @@ func (m *memory) apply(e journal.Entry) {
 	case e.Caption != nil:
 		m.applyCaption(*e.Caption)
 	case e.Pause != nil:
-		if m.paused = e.Pause.On; m.paused {
-			m.pauses++
-		}
+		m.paused = e.Pause.On
 	case e.Command != nil:
 		m.applyCommand(*e.Command)
 	default:
