@@ -92,8 +92,7 @@ type world struct {
 	mute     error  // what Say returns
 	pauses   []bool // what the recorders were told
 	left     int
-	shown    [][]byte // on the camera
-	looks    int
+	shown    [][]byte     // on the camera
 	lit      int          // how often the camera was switched on
 	dark     error        // what ShowCamera returns
 	browser  *fakeBrowser // the latest
@@ -346,6 +345,7 @@ func (r *fakeRecorder) Addr() string   { return "" }
 func (r *fakeRecorder) Tracks() []tracks.TrackInfo {
 	return []tracks.TrackInfo{{ID: "t1", Kind: "audio", MediaID: "m1"}}
 }
+func (r *fakeRecorder) Contributors() []tracks.Contributor { return nil }
 func (r *fakeRecorder) Activity() tracks.Activity {
 	r.w.mu.Lock()
 	defer r.w.mu.Unlock()

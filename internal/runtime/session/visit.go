@@ -31,7 +31,8 @@ type visit struct {
 	rec      Recorder
 	film     *filming // nil with the track engine
 
-	proof proof // of the last look
+	proof  proof // of the last look
+	binder *binder
 
 	first     atomic.Int64 // arrival of the first frame, Unix microseconds
 	entered   time.Time    // in the call; zero before
@@ -47,7 +48,7 @@ type visit struct {
 }
 
 func (s *session) newVisit(deadline time.Time) *visit {
-	return &visit{s: s, deadline: deadline, lastKnown: s.clock.Now()}
+	return &visit{s: s, deadline: deadline, lastKnown: s.clock.Now(), binder: newBinder()}
 }
 
 func (v *visit) inCall() bool { return !v.entered.IsZero() }
@@ -134,7 +135,10 @@ func (v *visit) engine(ctx context.Context) (err error) {
 }
 
 func (v *visit) join() platform.Join {
-	j := platform.Join{URL: v.s.spec.URL, Name: v.s.spec.Name, Mode: v.s.spec.Mode, Rejoin: !v.s.facts.admitted.IsZero(), Captions: v.s.spec.Captions}
+	j := platform.Join{
+		URL: v.s.spec.URL, Name: v.s.spec.Name, Account: v.s.spec.Account, Mode: v.s.spec.Mode,
+		Rejoin: !v.s.facts.admitted.IsZero(), Captions: v.s.spec.Captions,
+	}
 	if v.s.early() {
 		j.Knock = v.s.knock
 	}
@@ -271,6 +275,9 @@ func (v *visit) leave(ctx context.Context) {
 		if err := v.film.Stop(); err != nil { // leaving is not to be seen
 			v.s.log.Warn("the film's end", "error", err)
 		}
+	}
+	if v.proof.Stated {
+		return // the page says that the bot is out
 	}
 	if err := v.adapter.Leave(ctx, v.page); err != nil {
 		v.s.log.Info("could not leave by the page", "error", err)
