@@ -33,6 +33,7 @@ type snapshot struct {
 	CamOff     string    `json:"cam_off"`
 	Join       *button   `json:"join"`
 	Answers    []reply   `json:"answers"` // buttons of dialogs that are open
+	Layout     *button   `json:"layout"`  // the next step towards a layout
 	Leave      string    `json:"leave"`
 	Confirm    string    `json:"leave_confirm"`
 	PeopleOpen string    `json:"people_open"`

@@ -42,8 +42,10 @@ type Pack struct {
 	BlockedHosts   []string `yaml:"blocked_hosts"`
 	ChatLimit      int      `yaml:"chat_limit"` // characters of a message
 
-	Dialogs []Dialog `yaml:"dialogs"`
-	Outs    []Out    `yaml:"outs"`
+	// Layouts lead to the page's view of a recording mode; optional.
+	Layouts map[bot.RecordingMode][]Step `yaml:"layouts"`
+	Dialogs []Dialog                     `yaml:"dialogs"`
+	Outs    []Out                        `yaml:"outs"`
 
 	text string // the file
 }
@@ -165,6 +167,12 @@ type Dialog struct {
 	Press  Words    `yaml:"press"`  // a button with this text …
 	Click  []string `yaml:"click"`  // … or an element that one of these selectors finds
 	Unless []string `yaml:"unless"` // one of these selectors finds something
+}
+
+// Step is something to be clicked on the way to a view.
+type Step struct {
+	Press Words    `yaml:"press"` // what has this text …
+	Click []string `yaml:"click"` // … or what one of these selectors finds
 }
 
 // Out is a text that says that the bot is not, or no longer, in.
