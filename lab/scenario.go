@@ -37,6 +37,7 @@ const (
 	DoorDeny    Door = "deny"    // denied after Wait
 	DoorBlocked Door = "blocked" // "You can't join this video call"
 	DoorLogin   Door = "login"   // only for people who are signed in
+	DoorCaptcha Door = "captcha" // only for people who solve a puzzle
 	DoorHost    Door = "host"    // nobody has begun the meeting; as DoorManual
 )
 
@@ -170,7 +171,7 @@ func (s *Scenario) check() error {
 		return fmt.Errorf("code %q is not like abc-defg-hij", s.Code)
 	}
 	switch s.Door {
-	case DoorOpen, DoorAuto, DoorManual, DoorDeny, DoorBlocked, DoorLogin, DoorHost:
+	case DoorOpen, DoorAuto, DoorManual, DoorDeny, DoorBlocked, DoorLogin, DoorCaptcha, DoorHost:
 	default:
 		return fmt.Errorf("unknown door %q", s.Door)
 	}

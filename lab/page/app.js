@@ -24,6 +24,7 @@ const handlers = {
   hello(msg) {
     skin = msg.skin || '';
     if (msg.door === 'login' && !msg.account) return loginView();
+    if (msg.door === 'captcha') return show(puzzle());
     prejoinView(msg, (name) => say({ type: 'knock', name }), leave);
   },
   lobby(msg) { lobbyView(leave, msg.door); },

@@ -73,7 +73,7 @@ func TestEverySelectorIsExercised(t *testing.T) {
 				w.Page = page(t)
 				wholeVisit(t, w, p, stage, skin)
 			}
-			for _, sc := range []lab.Scenario{{Door: lab.DoorBlocked, Skin: "old"}, {Door: lab.DoorLogin, Skin: "old"}} {
+			for _, sc := range []lab.Scenario{{Door: lab.DoorBlocked, Skin: "old"}, {Door: lab.DoorLogin, Skin: "old"}, {Door: lab.DoorCaptcha}} {
 				w.Page = page(t)
 				labtest.Outcome(t, fresh(t, p), w, stage.Open(t, sc).URL())
 			}
@@ -169,6 +169,7 @@ func TestOverrideIsUsed(t *testing.T) {
 
 // A bot sets the page's view that fits its recording mode.
 func TestLayoutIsSet(t *testing.T) {
+	page := labtest.OnePage(t)
 	for _, c := range []struct {
 		platform meeting.Platform
 		mode     bot.RecordingMode
@@ -178,8 +179,8 @@ func TestLayoutIsSet(t *testing.T) {
 		{meeting.Teams, bot.GalleryView, "Gallery"}, {meeting.Teams, bot.SpeakerView, "Speaker"},
 	} {
 		t.Run(string(c.platform)+" "+string(c.mode), func(t *testing.T) {
-			stage, page := labtest.Start(t, string(c.platform)), labtest.NewPage(t)
-			m := stage.Open(t, lab.Scenario{People: []lab.Participant{{Name: "Ada", NoCam: true}}})
+			page := page(t)
+			m := labtest.Start(t, string(c.platform)).Open(t, lab.Scenario{People: []lab.Participant{{Name: "Ada", NoCam: true}}})
 			a := fresh(t, c.platform)
 			ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
 			defer cancel()

@@ -143,7 +143,7 @@
   return {
     host: location.hostname, titles, modals: headings(sel.out_modal, true).concat(headings(sel.out_modal, false)), people: tiles, messages,
     login: (titles.some((t) => words.login_title.includes(t)) && said(words.login) !== '' && !name) || first(sel.login_field) !== null,
-    lobby: said(words.lobby), lobby_mark: selector(sel.lobby), host_absent: said(words.host_absent), reconnect: said(words.reconnect),
+    captcha: selector(sel.captcha), lobby: said(words.lobby), lobby_mark: selector(sel.lobby), host_absent: said(words.host_absent), reconnect: said(words.reconnect),
     signals: Object.entries(pack.signals).filter(([, s]) => all([s]).length > 0).map(([k]) => k),
     speaker: plain(first(sel.speaker_name)?.element.textContent),
     name, passcode: field(sel.passcode_field), mic: selector(sel.mic_on), mic_off: selector(sel.mic_off), cam: selector(sel.cam_on), cam_off: selector(sel.cam_off),

@@ -71,6 +71,7 @@ type Selectors struct {
 	LeaveConfirm  []string `yaml:"leave_confirm"`
 	Lobby         []string `yaml:"lobby"` // there only while somebody waits
 	LoginField    []string `yaml:"login_field"`
+	Captcha       []string `yaml:"captcha"` // a puzzle for people, in the way; bots solve none
 
 	PeopleOpen   []string `yaml:"people_open"` // what shows the list of people, if tiles do not
 	Tile         []string `yaml:"tile"`        // a person
@@ -179,6 +180,7 @@ type Step struct {
 type Out struct {
 	Text Words       `yaml:"text"`
 	Code bot.EndCode `yaml:"code"`
+	Why  string      `yaml:"why"` // in our words, if the page's are not enough
 }
 
 // Open returns the address to open for a meeting's URL.
