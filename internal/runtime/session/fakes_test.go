@@ -78,7 +78,6 @@ type world struct {
 
 	mu       sync.Mutex
 	scene    platform.Observation
-	looks    int
 	enter    error // what Enter returns
 	noFrames bool
 	noVideo  bool      // the page keeps the encoded video to itself
