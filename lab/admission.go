@@ -109,6 +109,12 @@ func (m *Meeting) knock(g *guest, name string) {
 		m.later(g, wait, func() { m.admit(g) })
 	case DoorDeny:
 		m.later(g, wait, func() { m.expel(g, "denied") })
+	case DoorLogin:
+		if g.account == "" {
+			m.expel(g, "denied")
+		} else {
+			m.admit(g)
+		}
 	case DoorBlocked:
 		m.expel(g, "blocked")
 	}

@@ -63,8 +63,17 @@ type Scenario struct {
 	Platform string `yaml:"platform" json:"platform"`
 	// Skin "old" is the page with the other names for things that packs know.
 	Skin string `yaml:"skin" json:"skin"`
+	// Tracks says what media come on: "own", a track for each person and kind
+	// (default), or "shared" (meet only), three for audio and three for video
+	// that pass from one to another, with contributing sources.
+	Tracks string `yaml:"tracks" json:"tracks"`
+	// NoCollections leaves the data channel silent that says whose the
+	// contributing sources are.
+	NoCollections bool `yaml:"no_collections" json:"no_collections"`
+	// Layers has cameras change between two sizes of picture so often, as a
+	// server does that chooses among layers of simulcast; 0: never.
+	Layers Duration `yaml:"layers" json:"layers"`
 	// Mixed sends one track with everybody's audio in place of one for each.
-	// Of people who speak at once only the first is in it.
 	Mixed  bool `yaml:"mixed" json:"mixed"`
 	NoChat bool `yaml:"no_chat" json:"no_chat"` // guests may not write
 	// DeadChat: the button that opens the chat does nothing.
@@ -153,6 +162,9 @@ func (s *Scenario) defaults() {
 	if s.Platform == "" {
 		s.Platform = Meet
 	}
+	if s.Tracks == "" {
+		s.Tracks = TracksOwn
+	}
 	if s.Begin == "" {
 		s.Begin = BeginGuest
 	}
@@ -174,6 +186,12 @@ const (
 	Zoom  = "zoom"
 )
 
+// What media come on.
+const (
+	TracksOwn    = "own"
+	TracksShared = "shared"
+)
+
 var codeShape = regexp.MustCompile(`^[a-z]{3}-[a-z]{4}-[a-z]{3}$`)
 
 func (s *Scenario) check() error {
@@ -187,6 +205,14 @@ func (s *Scenario) check() error {
 	}
 	if s.Platform != Meet && s.Platform != Teams && s.Platform != Zoom {
 		return fmt.Errorf("unknown platform %q", s.Platform)
+	}
+	switch {
+	case s.Tracks != TracksOwn && s.Tracks != TracksShared:
+		return fmt.Errorf("unknown tracks %q", s.Tracks)
+	case s.Tracks == TracksShared && (s.Platform != Meet || s.Mixed):
+		return errors.New("only on the page of meet people share tracks, and not when all is mixed")
+	case s.Layers < 0:
+		return errors.New("layers change after a negative time")
 	}
 	if s.Begin != BeginGuest && s.Begin != BeginOpen {
 		return fmt.Errorf("unknown begin %q", s.Begin)

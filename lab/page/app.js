@@ -23,7 +23,7 @@ function out(why) {
 const handlers = {
   hello(msg) {
     skin = msg.skin || '';
-    if (msg.door === 'login') return loginView();
+    if (msg.door === 'login' && !msg.account) return loginView();
     if (msg.door === 'captcha') return captchaView();
     if (msg.door === 'strange') return strangeView();
     prejoinView(msg, (name) => say({ type: 'knock', name }), leave);
@@ -40,6 +40,7 @@ const handlers = {
   roster(msg) { call?.people(msg.people || []); },
   levels(msg) { call?.levels(msg.levels); },
   chat(msg) { call?.message(msg.message); },
+  carry(msg) { call?.carry(msg.tracks); },
   caption(msg) { call?.caption(msg.caption); },
   offer(msg) { return call?.offer(msg); },
   say(msg) { call?.heard?.(msg); },

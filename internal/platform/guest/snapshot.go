@@ -25,7 +25,9 @@ type snapshot struct {
 	Reconnect  string    `json:"reconnect"`   // the same
 	Signals    []string  `json:"signals"`     // of being in the call
 	People     []tile    `json:"people"`
-	Speaker    string    `json:"speaker"` // the name of who speaks, if the page writes it somewhere
+	Turns      []turn    `json:"turns"`    // who began and ceased to be marked as speaking, since the last look
+	Channels   [][]byte  `json:"channels"` // messages of the pack's data channels, since the last look
+	Speaker    string    `json:"speaker"`  // the name of who speaks, if the page writes it somewhere
 	Messages   []chatMsg `json:"messages"`
 	Name       *field    `json:"name"`
 	Passcode   *field    `json:"passcode"`
@@ -62,6 +64,12 @@ type tile struct {
 	Self     bool    `json:"self"` // marked as the viewer's own
 	Speaking bool    `json:"speaking"`
 	Media    []media `json:"media"`
+}
+
+type turn struct {
+	ID string `json:"id"`
+	On bool   `json:"on"`
+	At int64  `json:"at"` // Unix milliseconds
 }
 
 type media struct {

@@ -144,7 +144,7 @@ func (r *Recorder) Tracks() []TrackInfo {
 	return infos
 }
 
-// Contributors returns the sources seen within audio tracks.
+// Contributors returns the sources seen within tracks.
 func (r *Recorder) Contributors() []Contributor {
 	r.mu.Lock()
 	defer r.mu.Unlock()

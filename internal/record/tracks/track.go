@@ -111,10 +111,8 @@ func (t *track) lost() int64 {
 func (t *track) hear(s sample) {
 	at := time.UnixMicro(s.arrival).UTC()
 	t.info.LastFrame = at
-	if t.entry.Kind != "audio" {
-		return
-	}
-	sound := loud(t.entry.Codec, s)
+	video := t.entry.Kind == "video"
+	sound := !video && loud(t.entry.Codec, s)
 	if sound {
 		t.info.LastSound = at
 	}
@@ -130,6 +128,9 @@ func (t *track) hear(s sample) {
 		who.LastFrame = at
 		if sound {
 			who.LastSound = at
+		}
+		if (sound || video) && len(s.csrcs) == 1 {
+			who.Note(at)
 		}
 	}
 }

@@ -336,6 +336,7 @@ func (r *fakeRecorder) Addr() string   { return "" }
 func (r *fakeRecorder) Tracks() []tracks.TrackInfo {
 	return []tracks.TrackInfo{{ID: "t1", Kind: "audio", MediaID: "m1"}}
 }
+func (r *fakeRecorder) Contributors() []tracks.Contributor { return nil }
 func (r *fakeRecorder) Activity() tracks.Activity {
 	r.w.mu.Lock()
 	defer r.w.mu.Unlock()

@@ -141,6 +141,7 @@ func Run(ctx context.Context, opt Options) error {
 	s.composer = newComposer(opt.Folder, opt.Tools.Composer, log)
 	defer s.composer.stop()
 	s.captions.diary = s.diary
+	s.captions.begin()
 	return s.run(ctx)
 }
 
@@ -276,6 +277,9 @@ func (s *session) setBrowser(b Browser) {
 
 // conclude writes why the bot is out of the meeting.
 func (s *session) conclude(v verdict) {
+	if v.code == bot.EndLoginRequired && s.spec.Account != "" {
+		v.message = fmt.Sprintf("the sign-in of the account %q has expired: %s", s.spec.Account, v.message)
+	}
 	recorded := s.diary.recorded()
 	code := v.code
 	if !recorded {

@@ -31,7 +31,8 @@ type visit struct {
 	rec      Recorder
 	film     *filming // nil with the track engine
 
-	proof proof // of the last look
+	proof  proof // of the last look
+	binder *binder
 
 	first     atomic.Int64 // arrival of the first frame, Unix microseconds
 	entered   time.Time    // in the call; zero before
@@ -45,7 +46,7 @@ type visit struct {
 }
 
 func (s *session) newVisit(deadline time.Time) *visit {
-	return &visit{s: s, deadline: deadline, lastKnown: s.clock.Now()}
+	return &visit{s: s, deadline: deadline, lastKnown: s.clock.Now(), binder: newBinder()}
 }
 
 func (v *visit) inCall() bool { return !v.entered.IsZero() }
@@ -132,7 +133,10 @@ func (v *visit) engine(ctx context.Context) (err error) {
 }
 
 func (v *visit) join() platform.Join {
-	j := platform.Join{URL: v.s.spec.URL, Name: v.s.spec.Name, Mode: v.s.spec.Mode, Rejoin: !v.s.facts.admitted.IsZero(), Captions: v.s.spec.Captions}
+	j := platform.Join{
+		URL: v.s.spec.URL, Name: v.s.spec.Name, Account: v.s.spec.Account, Mode: v.s.spec.Mode,
+		Rejoin: !v.s.facts.admitted.IsZero(), Captions: v.s.spec.Captions,
+	}
 	if v.s.early() {
 		j.Knock = v.s.knock
 	}
