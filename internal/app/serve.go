@@ -32,8 +32,10 @@ import (
 	"steno/internal/deliver"
 	"steno/internal/ident"
 	"steno/internal/job"
+	"steno/internal/meeting"
 	"steno/internal/netguard"
 	"steno/internal/platform/pack"
+	"steno/internal/profile"
 	"steno/internal/runtime"
 	"steno/internal/seal"
 	"steno/internal/store"
@@ -162,6 +164,7 @@ func (s *server) build(ctx context.Context) (err error) {
 				s.supervisor.Nudge(id)
 			}
 		},
+		Profiles: func(p meeting.Platform) []string { return s.profiles().Names(string(p)) },
 	}
 	if err := s.buildZoom(); err != nil {
 		return err
@@ -240,8 +243,19 @@ func (s *server) buildRunner() (err error) {
 	return err
 }
 
+// profiles are the signed-in profiles of this host.
+func (s *server) profiles() profile.Shelf {
+	dir := s.o.Profiles
+	if dir != "" {
+		if whole, err := filepath.Abs(dir); err == nil {
+			dir = whole // bot processes have another working directory
+		}
+	}
+	return profile.Shelf{Dir: dir, Log: s.Log}
+}
+
 func (s *server) launcher() *launcher {
-	return &launcher{bots: s.bots, supervisor: s.supervisor, host: s.host, tools: s.o.Tools, packs: s.packs, hosts: s.o.Hosts, private: s.private, shots: s.o.Screenshots, clock: s.Clock, log: s.Log}
+	return &launcher{bots: s.bots, supervisor: s.supervisor, host: s.host, tools: s.o.Tools, packs: s.packs, hosts: s.o.Hosts, private: s.private, shots: s.o.Screenshots, profiles: s.profiles(), clock: s.Clock, log: s.Log}
 }
 
 // run starts the parts, serves until ctx ends, and stops them in reverse.

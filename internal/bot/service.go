@@ -48,6 +48,7 @@ type Tx interface {
 	Lock(ctx context.Context, team, id string) (Locked, error)
 	QuotaTx
 	ScheduleTx
+	ProfileTx
 	// Update stores the fields of a bot that change in its life, and seq.
 	Update(ctx context.Context, b Bot, seq int64) error
 	// UpdateMeeting stores where a bot is to go.
@@ -112,6 +113,9 @@ type Service struct {
 	// Lead is how long before its time a scheduled bot is launched, so that its
 	// browser is ready when it is to join.
 	Lead time.Duration
+	// Profiles lists the signed-in profiles of a platform that this host has, by
+	// the names of their accounts; nil: none.
+	Profiles func(meeting.Platform) []string
 	// Transcriber has recordings transcribed again; nil: nothing does.
 	Transcriber Transcriber
 	// Rouse wakes whoever runs RunDue in this process. May be nil.

@@ -69,6 +69,10 @@ type Spec struct {
 	// Pack is the text of the operator's pack of the platform; empty: the one
 	// that is built in.
 	Pack string `json:"pack,omitempty"`
+	// Account is the signed-in account that the bot joins as, by its name in
+	// meetings, and Profile the folder of its browser profile. Empty: as a guest.
+	Account string `json:"account,omitempty"`
+	Profile string `json:"profile,omitempty"`
 	// Browser and FFmpeg are paths of programs; empty means: look for them.
 	Browser string `json:"browser,omitempty"`
 	FFmpeg  string `json:"ffmpeg,omitempty"`
