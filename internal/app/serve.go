@@ -38,6 +38,7 @@ import (
 	"steno/internal/seal"
 	"steno/internal/store"
 	"steno/internal/store/sqlite"
+	"steno/internal/transcript"
 	"steno/internal/zoom"
 )
 
@@ -332,7 +333,8 @@ func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
 func (s *server) handler() http.Handler {
 	r := chi.NewRouter()
 	old := &v1.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Webhooks: s.Endpoints(s.guard.Validate), Clock: s.Clock, Log: s.Log, Version: s.version}
-	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Clock: s.Clock, Log: s.Log, Version: s.version}
+	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Clock: s.Clock, Log: s.Log, Version: s.version,
+		Transcripts: &transcript.Searcher{Finder: store.Search{DB: s.DB}, MeetingKey: s.bots.MeetingKey}}
 	(&ops.Surface{Ready: s.DB.Ping, Registry: s.registry}).Mount(r)
 	panicked := byPath(old.Panicked, surface.Panicked)
 	if s.o.Has("api") {

@@ -220,6 +220,13 @@ func (s *Service) RepointIn(ctx context.Context, tx Tx, team, id, url string) (b
 	return true, tx.UpdateMeeting(ctx, l.Bot)
 }
 
+// MeetingKey returns what the bots of a meeting have in common, from its URL in any
+// spelling (meeting.Meeting.Key); a URL of no meeting is fail.Invalid.
+func (s *Service) MeetingKey(url string) (string, error) {
+	m, err := meeting.Parse(url, s.Hosts)
+	return m.Key, err
+}
+
 // Details returns everything that the API shows of a bot.
 func (s *Service) Details(ctx context.Context, team, id string) (Details, error) {
 	return s.Store.Details(ctx, team, id)
