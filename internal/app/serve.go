@@ -149,7 +149,7 @@ func (s *server) build(ctx context.Context) (err error) {
 	if err := s.buildBearer(ctx); err != nil {
 		return err
 	}
-	if s.objects, err = openObjects(ctx, s.o.Storage); err != nil {
+	if s.objects, err = OpenObjects(ctx, s.o.Storage); err != nil {
 		return err
 	}
 	if s.signer, err = s.newSigner(); err != nil {
@@ -185,7 +185,8 @@ func (s *server) build(ctx context.Context) (err error) {
 	return s.buildRunner()
 }
 
-func openObjects(ctx context.Context, o config.Storage) (*blob.Store, error) {
+// OpenObjects opens where artifacts are kept.
+func OpenObjects(ctx context.Context, o config.Storage) (*blob.Store, error) {
 	url := o.StorageURL
 	if url == "" {
 		dir, err := filepath.Abs(filepath.Join(o.Data, "objects"))
@@ -228,7 +229,7 @@ func (s *server) buildRunner() (err error) {
 		s.registerCalendarJobs(workers)
 	}
 	if s.supervisor != nil {
-		s.packs = pack.NewShelf(s.o.Packs, s.Log)
+		s.packs = pack.NewShelf(s.o.Packs, filepath.Join(s.o.Data, "packs"), s.Log)
 		queues[job.Bots] = 2 // starting a browser takes a core; more at once are no faster
 		job.Register(workers, launchTime, s.launcher().run)
 	}

@@ -28,6 +28,8 @@ type Store interface {
 	ScheduleStore
 	StoreV1
 	Screenshots(ctx context.Context, team, id string, q ShotQuery) ([]StoredArtifact, error)
+	// Evidence returns the files that only operators see, oldest first.
+	Evidence(ctx context.Context, team, id string) ([]StoredArtifact, error)
 	// Command returns a command as it stands.
 	Command(ctx context.Context, id string) (Command, error)
 	DropCommand(ctx context.Context, id string) error
@@ -235,6 +237,14 @@ func (s *Service) Details(ctx context.Context, team, id string) (Details, error)
 // Get returns a bot without participants and artifacts.
 func (s *Service) Get(ctx context.Context, team, id string) (Bot, error) {
 	return s.Store.Bot(ctx, team, id)
+}
+
+// Evidence returns what was kept of a bot's end for operators.
+func (s *Service) Evidence(ctx context.Context, team, id string) ([]StoredArtifact, error) {
+	if _, err := s.Store.Bot(ctx, team, id); err != nil {
+		return nil, err
+	}
+	return s.Store.Evidence(ctx, team, id)
 }
 
 // URLs returns a fresh signed URL of each artifact that the API has a field

@@ -45,8 +45,8 @@ type memory struct {
 // The commands in a journal.
 const (
 	commandLeave = "leave"
-	commandSay   = "say"  // post the entry message
-	commandFilm  = "film" // film the page from now on
+	commandSay   = "say" // post the entry message
+	commandFilm  = journal.CommandFilm
 	commandPost  = "post" // post a message
 )
 

@@ -156,7 +156,7 @@ func at(all []time.Duration, percent int) time.Duration {
 
 // single is how many transcripts are taken in one by one in the end, as the job does
 // that ends a transcription; those before go in many at a time.
-const single, many = 200, 50
+const single, many = 200, 10
 
 // fill takes transcripts in, and tells how long the last ones took.
 func (s *stand) fill(ctx context.Context, c *corpus, transcripts, utterances int, other string) (took []time.Duration, size int64, err error) {
