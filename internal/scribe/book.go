@@ -16,32 +16,32 @@ import (
 // still has after a crash.
 type Book interface {
 	// Parts returns all that Put was given, as they are now.
-	Parts(ctx context.Context) ([]Part, error)
+	Parts(ctx context.Context) ([]transcript.Part, error)
 	// Put keeps a part; a newer one takes the place of that of the same channel and
 	// number.
-	Put(ctx context.Context, p Part) error
+	Put(ctx context.Context, p transcript.Part) error
 	// PutHeard keeps what the service heard of a part.
-	PutHeard(ctx context.Context, p Part, r *transcript.Result) error
+	PutHeard(ctx context.Context, p transcript.Part, r *transcript.Result) error
 	// Heard returns what PutHeard was given.
-	Heard(ctx context.Context, p Part) (transcript.Result, error)
+	Heard(ctx context.Context, p transcript.Part) (transcript.Result, error)
 }
 
 // FolderBook is a Book in files of a folder. It does not keep when a part was
 // begun: who runs again has patience again.
 type FolderBook struct{ Dir string }
 
-func (b FolderBook) file(p Part, ending string) string {
+func (b FolderBook) file(p transcript.Part, ending string) string {
 	return filepath.Join(b.Dir, p.String()+ending)
 }
 
 // Parts implements Book.
-func (b FolderBook) Parts(context.Context) ([]Part, error) {
+func (b FolderBook) Parts(context.Context) ([]transcript.Part, error) {
 	names, err := filepath.Glob(filepath.Join(b.Dir, "*-*.json"))
 	if err != nil {
 		return nil, err
 	}
 	slices.Sort(names)
-	list := make([]Part, len(names))
+	list := make([]transcript.Part, len(names))
 	for i, name := range names {
 		if err := read(name, &list[i]); err != nil {
 			return nil, err
@@ -51,15 +51,17 @@ func (b FolderBook) Parts(context.Context) ([]Part, error) {
 }
 
 // Put implements Book.
-func (b FolderBook) Put(_ context.Context, p Part) error { return put(b.file(p, ".json"), p) }
+func (b FolderBook) Put(_ context.Context, p transcript.Part) error {
+	return put(b.file(p, ".json"), p)
+}
 
 // PutHeard implements Book.
-func (b FolderBook) PutHeard(_ context.Context, p Part, r *transcript.Result) error {
+func (b FolderBook) PutHeard(_ context.Context, p transcript.Part, r *transcript.Result) error {
 	return put(b.file(p, ".heard"), r)
 }
 
 // Heard implements Book.
-func (b FolderBook) Heard(_ context.Context, p Part) (r transcript.Result, err error) {
+func (b FolderBook) Heard(_ context.Context, p transcript.Part) (r transcript.Result, err error) {
 	err = read(b.file(p, ".heard"), &r)
 	return r, err
 }

@@ -2,7 +2,6 @@ package scribe
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -10,23 +9,9 @@ import (
 	"steno/internal/transcript"
 )
 
-// Part is a chunk of a voice on its way through a service.
-type Part struct {
-	Channel int              `json:"channel"`
-	N       int              `json:"n"`
-	Tag     string           `json:"tag"`
-	Clock   transcript.Clock `json:"clock"`
-	Upload  string           `json:"upload,omitempty"` // where its audio is at the service
-	ID      string           `json:"id,omitempty"`     // of the job at the service
-	Done    bool             `json:"done,omitempty"`
-	Anew    int              `json:"anew,omitempty"` // how often its job was given up
-	// Began is when it was first tried: patience with it counts from there.
-	Began time.Time `json:"-"`
-}
-
 // part is a Part with what only this run knows of it.
 type part struct {
-	Part
+	transcript.Part
 	source transcript.Source
 	audio  string             // file
 	said   *transcript.Result // nil: the Book has it
@@ -72,5 +57,3 @@ func (p *part) size() int64 {
 func samples(d time.Duration) int64 { return int64(d/time.Microsecond) * ogg.Rate / 1_000_000 }
 
 func length(n int64) time.Duration { return time.Duration(n*1_000_000/ogg.Rate) * time.Microsecond }
-
-func (p Part) String() string { return fmt.Sprintf("%d-%d", p.Channel, p.N) }

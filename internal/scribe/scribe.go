@@ -150,7 +150,7 @@ func (s *scribe) cut(ctx context.Context) ([]*part, error) {
 	var parts []*part
 	for _, v := range s.Voices {
 		if v.Said != nil {
-			parts = append(parts, &part{Part: Part{Channel: v.Source.Channel, Done: true}, source: v.Source, said: v.Said})
+			parts = append(parts, &part{Part: transcript.Part{Channel: v.Source.Channel, Done: true}, source: v.Source, said: v.Said})
 			continue
 		}
 		list, err := s.cutVoice(ctx, v, known)
@@ -168,14 +168,14 @@ func (s *scribe) plan(v Voice) []transcript.Chunk {
 	return transcript.Plan([]transcript.Source{v.Source}, s.Rules.Within(s.Service.Limits()))
 }
 
-func (s *scribe) cutVoice(ctx context.Context, v Voice, known []Part) ([]*part, error) {
+func (s *scribe) cutVoice(ctx context.Context, v Voice, known []transcript.Part) ([]*part, error) {
 	var parts []*part
 	audio := &source{open: v.Open}
 	defer audio.close()
 	for _, c := range s.plan(v) {
-		p := &part{Part: Part{Channel: v.Source.Channel, N: c.N}, source: v.Source}
+		p := &part{Part: transcript.Part{Channel: v.Source.Channel, N: c.N}, source: v.Source}
 		p.audio = filepath.Join(s.Work, p.String()+".opus")
-		i := slices.IndexFunc(known, func(k Part) bool { return k.Channel == p.Channel && k.N == p.N })
+		i := slices.IndexFunc(known, func(k transcript.Part) bool { return k.Channel == p.Channel && k.N == p.N })
 		if i >= 0 {
 			p.Part = known[i]
 		}
@@ -275,17 +275,19 @@ func (s *scribe) one(ctx context.Context, p *part) error {
 			return err
 		}
 		pause := wait
-		if e := transcript.AsError(err); e != nil {
-			switch {
-			case e.Passes():
-				pause = max(pause, e.RetryAfter)
-			case (e.Kind == transcript.Gone || e.Kind == transcript.JobFailed) && p.Anew < attempts-1:
-				if err := s.anew(ctx, p); err != nil {
-					return err
-				}
-			default:
+		e := transcript.AsError(err)
+		if e != nil && (e.Kind == transcript.Gone || e.Kind == transcript.JobFailed) && p.Anew < attempts-1 {
+			if err = s.anew(ctx, p); err != nil && transcript.AsError(err) == nil {
 				return err
 			}
+			e = transcript.AsError(err)
+		}
+		switch {
+		case e == nil:
+		case e.Passes():
+			pause = max(pause, e.RetryAfter)
+		default:
+			return err
 		}
 		if s.Clock.Now().Add(pause).Sub(p.Began) > s.Patience {
 			return cmp.Or(err, ErrTooLong)
@@ -298,7 +300,7 @@ func (s *scribe) one(ctx context.Context, p *part) error {
 
 // anew gives up a part's job, and removes what the service still has of it.
 func (s *scribe) anew(ctx context.Context, p *part) error {
-	if p.ID != "" && !s.Keep {
+	if p.ID != "" {
 		if err := s.Service.Delete(ctx, s.Key, p.ID); err != nil {
 			return err
 		}
