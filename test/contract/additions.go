@@ -21,10 +21,10 @@ var undocumented = map[int]string{
 
 // additions are members that we send beyond the document, by operation.
 var additions = map[string][]string{
-	"listBots":           {"/next_cursor"},                 // the older name of cursor (C2)
-	"getBotDetails":      {"/data/participant_audio"},      // each participant's own audio
-	"listEventSeries":    {"/data/*/series_bot_scheduled"}, // named by the older reference only (C25)
-	"bots_with_metadata": {"/recent_bots"},                 // the older name of bots (C62)
+	"listBots":           {"/next_cursor"},                                      // the older name of cursor (C2)
+	"getBotDetails":      {"/data/participant_audio", "/data/transcript_files"}, // each participant's own audio; subtitles
+	"listEventSeries":    {"/data/*/series_bot_scheduled"},                      // named by the older reference only (C25)
+	"bots_with_metadata": {"/recent_bots"},                                      // the older name of bots (C62)
 	"getEventDetails":    {"/data/series_bot_scheduled", "/data/deleted_at"},
 
 	// of the unified calendar: which connection an event is in, its series, and

@@ -116,7 +116,7 @@ func TestARetranscriptionIsRefusedWithAReason(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t))
 	ask := func(id, rest string) string { return `{"bot_uuid":"` + w.ids[id] + `"` + rest + `}` }
 	w.refuse(t, 400, "ValidationError", "POST", "/bots/retranscribe", ask("done", `,"webhook_url":"http://169.254.1.1"`))
-	w.refuse(t, 404, "BotNotFoundById", "POST", "/bots/retranscribe", `{"bot_uuid":"7f8b1c1e-0f5e-4b7e-9a51-2f3f5f1c9a10"}`)
+	w.refuse(t, 404, "BotNotFound", "POST", "/bots/retranscribe", `{"bot_uuid":"7f8b1c1e-0f5e-4b7e-9a51-2f3f5f1c9a10"}`)
 	w.refuse(t, 409, "BotStatus", "POST", "/bots/retranscribe", ask("bot", ""))
 	no := false
 	if _, err := w.quota.SetLimits(t.Context(), w.team.ID, quota.Change{BYOK: &no}); err != nil {
