@@ -109,6 +109,12 @@ func (m *Meeting) knock(g *guest, name string) {
 		m.later(g, wait, func() { m.admit(g) })
 	case DoorDeny:
 		m.later(g, wait, func() { m.expel(g, "denied") })
+	case DoorLogin:
+		if g.account == "" {
+			m.expel(g, "denied")
+		} else {
+			m.admit(g)
+		}
 	case DoorBlocked:
 		m.expel(g, "blocked")
 	}
@@ -140,7 +146,7 @@ func (m *Meeting) later(g *guest, d time.Duration, do func()) {
 
 func (m *Meeting) admit(g *guest) {
 	g.state, g.entered = guestIn, m.clock.Now()
-	g.send(toPage{Type: "admitted", ID: g.id, Consent: m.scenario.Consent, OwnVideo: m.scenario.OwnVideo, NoChat: m.scenario.NoChat})
+	g.send(toPage{Type: "admitted", ID: g.id, Consent: m.scenario.Consent, OwnVideo: m.scenario.OwnVideo, NoChat: m.scenario.NoChat, DeadChat: m.scenario.DeadChat, NoCaps: m.scenario.NoCaptions})
 	g.sendRoster(m.roster())
 	if m.scenario.Platform != Zoom {
 		g.startPeer()

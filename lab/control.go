@@ -14,7 +14,7 @@ import (
 //	POST /control/meetings                     opens a meeting; body: a scenario, YAML or JSON
 //	GET  /control/meetings/{code}              State
 //	GET  /control/meetings/{code}/truth        Truth
-//	POST /control/meetings/{code}/{action}     admit, deny, remove, crash, freeze, end, say, chat, add
+//	POST /control/meetings/{code}/{action}     admit, deny, remove, crash, freeze, end, say, chat, caption, add
 //
 // Bodies of actions: {"guest": id} (empty: all), say {"who", "clip"}, chat
 // {"who", "text"}, add a Participant. Pages of other origins are refused.
@@ -111,10 +111,12 @@ func controlAct(m *Meeting, r *http.Request) (any, error) {
 		err = m.Say(body.Who, body.Clip)
 	case "chat":
 		m.Chat(body.Who, body.Text)
+	case "caption":
+		m.Caption(body.Who, body.Text)
 	case "add":
 		err = m.AddParticipant(context.WithoutCancel(r.Context()), body.Participant)
 	default:
-		err = errors.New("unknown action; there are admit, deny, remove, crash, freeze, end, say, chat and add")
+		err = errors.New("unknown action; there are admit, deny, remove, crash, freeze, end, say, chat, caption and add")
 	}
 	return m.State(), err
 }

@@ -15,6 +15,7 @@ type diary struct {
 	people []*TruePerson
 	saying []*Utterance
 	films  []*VideoRun
+	lines  []TrueCaption // by number, from 1
 }
 
 func (d *diary) snapshot() Truth {
@@ -29,6 +30,7 @@ func (d *diary) snapshot() Truth {
 		c.Activity = append([]Span(nil), u.Activity...)
 		t.Said = append(t.Said, c)
 	}
+	t.Captions = append(t.Captions, d.lines...)
 	for _, v := range d.films {
 		t.Video = append(t.Video, *v)
 	}
@@ -104,6 +106,24 @@ func (d *diary) said(u *Utterance, at time.Time) {
 		}
 	}
 	u.Activity = kept
+}
+
+// endOf is when an utterance ends, as far as is known now.
+func (d *diary) endOf(u *Utterance) int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return u.EndUS
+}
+
+// captioned notes how a line of captions stands.
+func (d *diary) captioned(l caption, at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for len(d.lines) < l.ID {
+		d.lines = append(d.lines, TrueCaption{FromUS: us(at)})
+	}
+	c := &d.lines[l.ID-1]
+	c.Person, c.Name, c.Text, c.ToUS = l.From, l.Name, l.Text, us(at)
 }
 
 func (d *diary) filming(p *person, at time.Time) *VideoRun {

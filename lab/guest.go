@@ -28,9 +28,12 @@ const (
 type guest struct {
 	m      *Meeting
 	id     string
+	number uint32
 	ctx    context.Context // of the connection
 	cancel context.CancelFunc
 	outbox chan toPage
+	// account is the name in which the browser is signed in; empty: a guest.
+	account string
 
 	state                        guestState
 	name                         string
@@ -39,7 +42,9 @@ type guest struct {
 	peer                         *peer
 	lastRoster                   []rosterEntry
 
+	captions     bool // the page shows them
 	voice        voice
+	face         face
 	takesVideo   atomic.Bool
 	video, audio atomic.Int64 // frames sent
 	flowing      atomic.Bool
@@ -47,28 +52,34 @@ type guest struct {
 
 // toPage is a message from the lab to the page.
 type toPage struct {
-	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, roster, levels, chat, say, trouble, crash
+	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, carry, roster, levels, chat, caption, say, trouble, strange, toast, popup, crash
 	Door     Door           `json:"door,omitempty"`
+	Account  string         `json:"account,omitempty"` // with hello
 	ID       string         `json:"id,omitempty"`
 	Consent  bool           `json:"consent,omitempty"`
 	OwnVideo bool           `json:"own_video,omitempty"`
 	Why      string         `json:"why,omitempty"`
 	How      string         `json:"how,omitempty"`
 	NoChat   bool           `json:"no_chat,omitempty"`
+	DeadChat bool           `json:"dead_chat,omitempty"`
+	Text     string         `json:"text,omitempty"`
 	Skin     string         `json:"skin,omitempty"`
 	On       bool           `json:"on,omitempty"`
 	Clip     string         `json:"clip,omitempty"` // with say
 	SDP      string         `json:"sdp,omitempty"`
 	Tracks   []trackOwner   `json:"tracks,omitempty"`
 	Mic      string         `json:"mic,omitempty"` // the section for the guest's own voice
+	Cam      string         `json:"cam,omitempty"` // and for its picture
 	People   []rosterEntry  `json:"people,omitempty"`
 	Levels   map[string]int `json:"levels,omitempty"`
 	Message  *message       `json:"message,omitempty"`
+	Caption  *caption       `json:"caption,omitempty"`
+	NoCaps   bool           `json:"no_captions,omitempty"`
 }
 
 // fromPage is a message from the page to the lab.
 type fromPage struct {
-	Type string `json:"type"` // knock, answer, sound, chat, mic, leave, declined
+	Type string `json:"type"` // knock, answer, sound, chat, mic, cam, captions, leave, declined
 	On   bool   `json:"on"`
 	Name string `json:"name"`
 	SDP  string `json:"sdp"`
@@ -90,6 +101,8 @@ type rosterEntry struct {
 	Name  string `json:"name"`
 	Audio string `json:"audio,omitempty"`
 	Video string `json:"video,omitempty"`
+
+	number uint32
 }
 
 func (g *guest) public() Guest {
@@ -151,11 +164,11 @@ func (s *Server) serveSignal(w http.ResponseWriter, r *http.Request) {
 		_, _, _ = conn.Read(ctx) // until the page goes
 		return
 	}
-	m.serveGuest(ctx, cancel, conn)
+	m.serveGuest(ctx, cancel, conn, account(r))
 }
 
-func (m *Meeting) serveGuest(ctx context.Context, cancel context.CancelFunc, conn *websocket.Conn) {
-	g := m.newGuest(ctx, cancel)
+func (m *Meeting) serveGuest(ctx context.Context, cancel context.CancelFunc, conn *websocket.Conn, account string) {
+	g := m.newGuest(ctx, cancel, account)
 	if g == nil {
 		return
 	}
@@ -170,16 +183,16 @@ func (m *Meeting) serveGuest(ctx context.Context, cancel context.CancelFunc, con
 	<-written
 }
 
-func (m *Meeting) newGuest(ctx context.Context, cancel context.CancelFunc) *guest {
+func (m *Meeting) newGuest(ctx context.Context, cancel context.CancelFunc, account string) *guest {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.shut {
 		return nil
 	}
 	m.serial++
-	g := &guest{m: m, ctx: ctx, cancel: cancel, outbox: make(chan toPage, 256)}
+	g := &guest{m: m, number: uint32(m.serial), ctx: ctx, cancel: cancel, account: account, outbox: make(chan toPage, 256)}
 	g.id = strings.Join([]string{"spaces", m.scenario.Code, "devices", strconv.Itoa(m.serial)}, "/")
-	g.send(toPage{Type: "hello", Door: m.scenario.Door, Skin: m.scenario.Skin})
+	g.send(toPage{Type: "hello", Door: m.scenario.Door, Skin: m.scenario.Skin, Account: account})
 	if m.ended {
 		m.expel(g, "ended")
 	}
@@ -210,9 +223,13 @@ func write(ctx context.Context, conn *websocket.Conn, msg toPage) error {
 
 func (g *guest) read(conn *websocket.Conn) {
 	for {
-		_, data, err := conn.Read(g.ctx)
+		kind, data, err := conn.Read(g.ctx)
 		if err != nil {
 			return
+		}
+		if kind == websocket.MessageBinary {
+			g.take(data)
+			continue
 		}
 		var msg fromPage
 		if err := json.Unmarshal(data, &msg); err != nil {
@@ -242,6 +259,12 @@ func (g *guest) handle(msg fromPage) error {
 		}
 	case "mic":
 		g.switchMic(msg.On)
+	case "cam":
+		g.switchCam(msg.On)
+	case "captions":
+		g.m.mu.Lock()
+		defer g.m.mu.Unlock()
+		g.captions = msg.On && !g.m.scenario.NoCaptions
 	case "sound": // a page that plays by itself has joined the audio
 		if g.flowing.CompareAndSwap(false, true) {
 			g.m.flowing(g)
@@ -267,18 +290,18 @@ func (m *Meeting) roster() []rosterEntry {
 		if !p.here.Load() {
 			continue
 		}
-		e := rosterEntry{ID: p.id, Name: p.Name}
-		if p.audio != nil && m.mix == nil {
+		e := rosterEntry{ID: p.id, Name: p.Name, number: p.number}
+		if p.audio != nil && m.ownAudio() {
 			e.Audio = p.audio.id
 		}
-		if p.video != nil {
+		if p.video != nil && m.board == nil {
 			e.Video = p.video.id
 		}
 		list = append(list, e)
 	}
 	for _, g := range m.guests {
 		if g.state == guestIn {
-			list = append(list, rosterEntry{ID: g.id, Name: g.name})
+			list = append(list, rosterEntry{ID: g.id, Name: g.name, number: g.number})
 		}
 	}
 	return list
@@ -287,6 +310,9 @@ func (m *Meeting) roster() []rosterEntry {
 // sources lists the tracks that a guest should get; Meeting.mu is held.
 func (m *Meeting) sources() []*source {
 	var list []*source
+	if m.board != nil {
+		return m.board.sources()
+	}
 	if m.mix != nil {
 		list = append(list, m.mix.out)
 	}

@@ -11,8 +11,10 @@ type Truth struct {
 	EndUS   int64        `json:"end_us"`   // the meeting ended; 0 if it goes on
 	People  []TruePerson `json:"people"`
 	Said    []Utterance  `json:"said"`
-	Video   []VideoRun   `json:"video"`
-	Guests  []TrueGuest  `json:"guests"`
+	// Captions are the lines that the platform made, as they stand now.
+	Captions []TrueCaption `json:"captions"`
+	Video    []VideoRun    `json:"video"`
+	Guests   []TrueGuest   `json:"guests"`
 	// MaxLateUS is the longest that a packet left after its time.
 	MaxLateUS int64 `json:"max_late_us"`
 }
@@ -39,6 +41,15 @@ type Utterance struct {
 	LastUS  int64 `json:"last_us"`
 	// Activity lists the stretches of sound (see media.Clip).
 	Activity []Span `json:"activity"`
+}
+
+// TrueCaption is a line of the captions, whether or not a page showed it.
+type TrueCaption struct {
+	Person string `json:"person"` // ID
+	Name   string `json:"name"`
+	Text   string `json:"text"`
+	FromUS int64  `json:"from_us"` // its first words came
+	ToUS   int64  `json:"to_us"`   // its last change
 }
 
 // Span is a stretch of time in Unix microseconds.

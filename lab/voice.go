@@ -1,10 +1,14 @@
 package lab
 
 import (
+	"encoding/binary"
+	"math"
 	"sync"
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"steno/lab/media"
 )
 
 // Heard is an Opus packet of what a guest says, as the others get it.
@@ -39,17 +43,41 @@ func (g *guest) switchMic(on bool) {
 }
 
 // listen takes the packets of a guest until they end.
-func (g *guest) listen(t *webrtc.TrackRemote) {
+func (g *guest) listen(pc *webrtc.PeerConnection, t *webrtc.TrackRemote) {
+	if t.Kind() == webrtc.RTPCodecTypeVideo {
+		g.watch(pc, t)
+		return
+	}
 	for {
 		p, _, err := t.ReadRTP()
 		if err != nil {
 			return
 		}
-		g.voice.mu.Lock()
-		if len(g.voice.heard) < maxHeard {
-			g.voice.heard = append(g.voice.heard, Heard{g.m.clock.Now(), p.Timestamp, p.Payload})
-		}
-		g.voice.mu.Unlock()
+		g.hear(p.Timestamp, p.Payload)
+	}
+}
+
+// hear takes an Opus packet of a guest.
+func (g *guest) hear(rtp uint32, payload []byte) {
+	g.voice.mu.Lock()
+	defer g.voice.mu.Unlock()
+	if len(g.voice.heard) < maxHeard {
+		g.voice.heard = append(g.voice.heard, Heard{g.m.clock.Now(), rtp, payload})
+	}
+}
+
+// take takes what a page sends that encodes by itself: a byte that says what (1
+// voice, 2 picture), the time in microseconds (float64, little-endian), then an
+// Opus packet or a VP8 key frame.
+func (g *guest) take(data []byte) {
+	if len(data) < 10 {
+		return
+	}
+	us, payload := math.Float64frombits(binary.LittleEndian.Uint64(data[1:])), data[9:]
+	if data[0] == 1 {
+		g.hear(uint32(int64(us*media.SampleRate/1e6)), payload)
+	} else {
+		g.face.set(payload)
 	}
 }
 

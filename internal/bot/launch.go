@@ -49,6 +49,9 @@ func (s *Service) Launch(ctx context.Context, botID, host string) (spec Spec, er
 		if spec, err = s.spec(Details{Bot: l.Bot, Config: config}); err != nil {
 			return err
 		}
+		if spec.Account, err = s.takeProfile(ctx, tx, l.Bot, spec.Platform); err != nil {
+			return err
+		}
 		if l.LaunchedAt == nil || l.Host != host {
 			now := s.Clock.Now()
 			l.LaunchedAt = &now
@@ -83,6 +86,9 @@ func (s *Service) Release(ctx context.Context, botID, host string) (waited time.
 			return nil
 		}
 		l.Host, l.LaunchedAt = "", nil
+		if err := tx.DropProfile(ctx, l.Bot); err != nil {
+			return err
+		}
 		if l.LeaveRequestedAt != nil { // nobody else will hear this wish
 			return s.endUnlaunched(ctx, tx, l, EndExitBeforeRecord, leftEarly, Transition{Status: APIRequestStop, At: now})
 		}
@@ -114,6 +120,12 @@ func (s *Service) spec(d Details) (Spec, error) {
 	return Spec{
 		BotID: d.ID, Name: d.Name, Platform: m.Platform, URL: m.Page, Mode: d.Mode,
 		EntryMessage: d.Config.EntryMessage, Timeouts: d.Config.Timeouts, JoinAt: d.Config.JoinAt,
-		Streaming: d.Config.Streaming, StreamVersion: version,
+		Streaming: d.Config.Streaming, StreamVersion: version, Camera: d.Config.camera(),
+		Captions: d.Config.captions(), LiveTranscript: d.Config.LiveTranscript,
 	}, nil
+}
+
+// captions reports whether anything is made of the platform's own captions.
+func (c Config) captions() bool {
+	return c.Transcription != nil && c.Transcription.Provider == LiveCaptions || c.LiveTranscript != nil && c.LiveTranscript.Provider == LiveCaptions
 }

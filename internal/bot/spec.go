@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"encoding/json"
 	"net/netip"
 	"time"
 
@@ -68,6 +69,10 @@ type Spec struct {
 	// Pack is the text of the operator's pack of the platform; empty: the one
 	// that is built in.
 	Pack string `json:"pack,omitempty"`
+	// Account is the signed-in account that the bot joins as, by its name in
+	// meetings, and Profile the folder of its browser profile. Empty: as a guest.
+	Account string `json:"account,omitempty"`
+	Profile string `json:"profile,omitempty"`
 	// Browser and FFmpeg are paths of programs; empty means: look for them.
 	Browser string `json:"browser,omitempty"`
 	FFmpeg  string `json:"ffmpeg,omitempty"`
@@ -75,10 +80,43 @@ type Spec struct {
 	// self-hosted platforms whose operator asked for it.
 	InsecureTLS bool  `json:"insecure_tls,omitempty"`
 	Reach       Reach `json:"reach,omitzero"`
+	// Captions has the platform's own captions switched on and kept.
+	Captions bool `json:"captions,omitempty"`
+	// LiveTranscript is who tells what is said while it is said; nil: nobody.
+	LiveTranscript *LiveTranscript `json:"live_transcript,omitempty"`
 	// Streaming is where live audio goes and comes from; nil: nowhere.
 	Streaming *Streaming `json:"streaming,omitempty"`
+	// Camera is what the bot shows as its camera; nil: nothing, it stays off.
+	Camera *Camera `json:"camera,omitempty"`
 	// StreamVersion is the version of the protocol that its handshake names.
 	StreamVersion int `json:"stream_version,omitempty"`
+}
+
+// Camera is what a bot shows as its camera.
+type Camera struct {
+	Images []string `json:"images"` // URLs of JPEG, PNG or WebP, in their order
+	// ByStatus shows the first when the bot comes, the second while it records
+	// and the third while it is paused (digest 2.1); else each has its turn.
+	ByStatus bool          `json:"by_status,omitempty"`
+	Turn     time.Duration `json:"turn,omitempty"`
+}
+
+// camera reads what was asked for; nil if there are no pictures.
+func (c Config) camera() *Camera {
+	if len(c.Images) == 0 {
+		return nil
+	}
+	var asked struct {
+		Loop    string `json:"loop_mode"`
+		Seconds int    `json:"image_duration"`
+	}
+	if len(c.ImageConfig) > 0 {
+		_ = json.Unmarshal(c.ImageConfig, &asked) // written by a door
+	}
+	if asked.Seconds == 0 {
+		asked.Seconds = 30
+	}
+	return &Camera{Images: c.Images, ByStatus: asked.Loop == "bot_status", Turn: time.Duration(asked.Seconds) * time.Second}
 }
 
 // Reach is what a bot's browser may reach beside public addresses.

@@ -18,9 +18,6 @@ type Services interface {
 	Choose(asked string, ownKey bool) (name string, ok bool)
 }
 
-// FromCaptions is the name of the platform's own captions among the services.
-const FromCaptions = "captions"
-
 // choose is Services.Choose; where nothing is known of services, all is
 // Gladia's, the contract's own.
 func (s *Service) choose(asked string, ownKey bool) (name string, ok bool) {
@@ -159,7 +156,7 @@ func (d Details) speaks(provider string) bool {
 		captions = captions || a.Kind == KindCaptions
 		apart = apart || a.Kind == KindParticipantAudio
 	}
-	if provider == FromCaptions {
+	if provider == LiveCaptions {
 		return captions
 	}
 	return audio && (len(d.Speakers) > 0 || !apart)

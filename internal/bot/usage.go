@@ -58,7 +58,7 @@ func (s *Service) settle(ctx context.Context, tx Tx, d Details, done Done) error
 // recorded. The platform's own captions cost nothing.
 func (u *Usage) transcribed(o TranscriptionOrder, d Details) {
 	switch {
-	case d.Duration == nil || o.Provider == FromCaptions:
+	case d.Duration == nil || o.Provider == LiveCaptions:
 	case o.OwnKey:
 		u.TranscribedOwnKey = *d.Duration
 	default:

@@ -20,6 +20,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"syscall"
 	"time"
@@ -174,6 +175,34 @@ func (c checked) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return c.g.transport.RoundTrip(r)
+}
+
+// Get reads what is at a URL, of at most max bytes. Its errors do not name the
+// URL, which may hold a token.
+func (g *Guard) Get(ctx context.Context, address string, max int64) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, errors.New("get: the URL cannot be read")
+	}
+	resp, err := g.Client().Do(req)
+	if named, ok := errors.AsType[*url.Error](err); ok {
+		err = named.Err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("get: the server answered %d", resp.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, max+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("get: %w", err)
+	case int64(len(body)) > max:
+		return nil, fmt.Errorf("get: it has more than %d bytes", max)
+	}
+	return body, nil
 }
 
 // ReadBody reads at most MaxBodyBytes of a response and closes it. What is

@@ -128,6 +128,7 @@ func (r *madeUpRecorder) Tracks() []tracks.TrackInfo { return nil }
 func (r *madeUpRecorder) Err() error                 { return nil }
 func (r *madeUpRecorder) Pause(time.Time, bool)      {}
 func (r *madeUpRecorder) Say([]int16)                {}
+func (r *madeUpRecorder) Show([]byte)                {}
 func (r *madeUpRecorder) Close() error               { return nil }
 func (r *madeUpRecorder) Activity() tracks.Activity {
 	now := time.Now()

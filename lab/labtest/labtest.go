@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"steno/internal/platform"
 	"steno/internal/platform/platformtest"
 	"steno/lab"
+	"steno/lab/media"
 )
 
 // Patience bounds what must happen in a test.
@@ -98,6 +100,17 @@ func (m *meeting) Guests() int {
 	return len(s.Waiting) + len(s.InCall)
 }
 func (m *meeting) Chat(_ *testing.T, sender, text string) { m.Meeting.Chat(sender, text) }
+
+// Say lets somebody say the first sentence of a voice.
+func (m *meeting) Say(t *testing.T, who string) string {
+	t.Helper()
+	clips, err := media.Clips()
+	must(t, err)
+	voice := strings.ToLower(who[:3]) + "-1"
+	must(t, m.Meeting.Say(who, voice))
+	return clips[voice].Text
+}
+func (m *meeting) Caption(_ *testing.T, who, text string) { m.Meeting.Caption(who, text) }
 func (m *meeting) Heard(text string) bool {
 	return slices.Contains(m.State().Chat, lab.Line{Sender: platformtest.BotName, Text: text})
 }
@@ -139,7 +152,7 @@ func Enter(t *testing.T, a platform.Adapter, page platform.Page, url string, sta
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	if err := a.Enter(ctx, page, platform.Join{URL: url, Name: platformtest.BotName}); err != nil {
+	if err := a.Enter(ctx, page, platform.Join{URL: url, Name: platformtest.BotName, Captions: true}); err != nil {
 		t.Fatalf("enter: %v", err)
 	}
 	return Until(t, a, page, string(stage), func(o platform.Observation) bool { return o.Stage == stage })

@@ -12,7 +12,10 @@ class Call {
     this.socket = socket;
     this.tiles = new Map(); // participant id → tile
     this.owners = new Map(); // mid → participant id
+    this.players = new Map(); // id of a track → element
     this.seen = new Set(); // ids of messages
+    this.own = { audio: {}, video: {} }; // what the viewer gives: track and its sender
+    this.captionLines = new Map(); // number → element
     this.view = this.build(leave);
   }
 
@@ -55,6 +58,35 @@ class Call {
     this.messages.append(this.line(msg));
   }
 
+  // showCaptions switches captions on or off; captionBox is where they are.
+  showCaptions(on) {
+    this.captionLines.clear();
+    this.captionBox?.remove();
+    if (on) this.view.append(this.captionBox = this.makeCaptions());
+    this.socket.send(JSON.stringify({ type: 'captions', on }));
+  }
+
+  // caption shows a line, or what has become of it; the oldest scroll away.
+  caption(line) {
+    if (!this.captionBox) return;
+    let el = this.captionLines.get(line.id);
+    if (!el) {
+      el = this.captionLine(line);
+      this.captionLines.set(line.id, el);
+      this.captionList().append(el);
+      while (this.captionLines.size > this.captionsKept()) {
+        const [oldest, gone] = this.captionLines.entries().next().value;
+        gone.remove();
+        this.captionLines.delete(oldest);
+      }
+    }
+    this.captionText(el).textContent = line.text;
+  }
+
+  captionList() { return this.captionBox; }
+
+  captionsKept() { return 4; }
+
   say(text) {
     if (text.trim()) this.socket.send(JSON.stringify({ type: 'chat', text: text.trim() }));
   }
@@ -75,23 +107,32 @@ class Call {
     if (!this.pc) this.connect();
     for (const t of msg.tracks || []) this.owners.set(t.mid, t.person);
     await this.pc.setRemoteDescription({ type: 'offer', sdp: msg.sdp });
-    if (msg.mic) {
-      const t = this.pc.getTransceivers().find((x) => x.mid === msg.mic);
+    for (const [kind, mid] of [['audio', msg.mic], ['video', msg.cam]]) {
+      if (!mid) continue;
+      const t = this.pc.getTransceivers().find((x) => x.mid === mid);
+      const { track } = this.own[kind];
       t.direction = 'sendonly';
-      this.sender = t.sender;
-      await t.sender.replaceTrack(this.voice?.enabled ? this.voice : null);
+      this.own[kind].sender = t.sender;
+      await t.sender.replaceTrack(track?.enabled ? track : null);
     }
     await this.pc.setLocalDescription(await this.pc.createAnswer());
     this.socket.send(JSON.stringify({ type: 'answer', sdp: this.pc.localDescription.sdp }));
   }
 
-  // speak switches the microphone. The connection for it comes with the first
-  // time.
-  async speak(on) {
-    this.voice ??= (await navigator.mediaDevices.getUserMedia({ audio: true })).getAudioTracks()[0];
-    this.voice.enabled = on;
-    if (this.sender) await this.sender.replaceTrack(on ? this.voice : null);
-    this.socket.send(JSON.stringify({ type: 'mic', on }));
+  // give switches the microphone (audio) or the camera (video). The connection
+  // for it comes with the first time.
+  async give(kind, on) {
+    const mine = this.own[kind];
+    mine.track ??= (await navigator.mediaDevices.getUserMedia({ [kind]: true })).getTracks()[0];
+    mine.track.enabled = on;
+    if (kind === 'video') this.attach(this.self, mine.track, on);
+    if (mine.sender) await mine.sender.replaceTrack(on ? mine.track : null);
+    this.socket.send(JSON.stringify({ type: kind === 'audio' ? 'mic' : 'cam', on }));
+  }
+
+  // device is a switch that asks for what it switches.
+  device(kind, make) {
+    return make((on) => this.give(kind, on).catch((err) => console.error(err)));
   }
 
   connect() {
@@ -104,17 +145,31 @@ class Call {
     });
     this.pc.addEventListener('datachannel', (e) => {
       if (e.channel.label !== 'collections') return;
-      e.channel.addEventListener('message', (m) => { this.roster = JSON.parse(m.data).people; });
+      e.channel.addEventListener('message', (m) => { this.collections = m.data; });
     });
   }
 
   // attach plays a track; one that is nobody's plays beside the tiles.
-  attach(id, track) {
+  attach(id, track, on = true) {
     const el = h(track.kind, { autoplay: true, playsinline: true });
     el.srcObject = new MediaStream([track]);
     if (track.kind === 'video') el.muted = true;
+    this.players.set(track.id, el);
+    this.place(id, el, on);
+  }
+
+  // carry says whom tracks show that people share.
+  carry(tracks) {
+    for (const t of tracks) {
+      const el = this.players.get(t.track);
+      if (el) this.place(t.person, el);
+    }
+  }
+
+  place(id, el, on = true) {
     const place = id ? this.tile({ id }) : this.view;
-    place.querySelector(`:scope > ${track.kind}`)?.remove();
+    if (id) place.querySelector(`:scope > ${el.localName}`)?.remove();
+    if (!on) return el.remove();
     place.prepend(el);
     el.play().catch(() => {}); // not before somebody has clicked
   }

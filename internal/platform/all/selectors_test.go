@@ -94,7 +94,7 @@ func fresh(t *testing.T, p meeting.Platform) platform.Adapter {
 	return a
 }
 
-// wholeVisit waits in the lobby, listens and chats in the call, and leaves; in
+// wholeVisit waits in the lobby, listens, chats and turns its switches in the call, and leaves; in
 // the old skin it is thrown out.
 func wholeVisit(t *testing.T, w *watched, p meeting.Platform, stage *labtest.Stage, skin string) {
 	t.Helper()
@@ -108,8 +108,13 @@ func wholeVisit(t *testing.T, w *watched, p meeting.Platform, stage *labtest.Sta
 	labtest.Until(t, a, w, "media flow", func(platform.Observation) bool { in := m.State().InCall; return len(in) == 1 && in[0].Media })
 	must(t, m.Say("Ada", "ada-1"))
 	labtest.Until(t, a, w, "Ada speaks", func(o platform.Observation) bool { return len(o.Speaking) == 1 })
+	labtest.Until(t, a, w, "what Ada says", func(o platform.Observation) bool { return len(o.Captions) > 0 })
 	must(t, a.Say(ctx, w, "Hello"))
 	labtest.Until(t, a, w, "the bot's message", func(o platform.Observation) bool { return len(o.Messages) > 0 })
+	for _, turn := range []func(context.Context, platform.Page) error{a.(platform.Speaker).Unmute, a.(platform.Speaker).Mute, a.(platform.Camera).ShowCamera} {
+		must(t, turn(ctx, w))
+	}
+	labtest.Until(t, a, w, "the switches", func(platform.Observation) bool { return true })
 	if skin == "" {
 		must(t, a.Leave(ctx, w))
 	} else {

@@ -9,6 +9,7 @@ package guest
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -56,17 +57,30 @@ type Adapter struct {
 	lastInCall             time.Time
 	peopleTried, chatTried bool
 	reported               map[string]bool // chat messages
+	entered                time.Time       // when the call was seen first
+	captions               captions
+	sources                sources
 }
 
 // New returns an adapter for one page of the pack's platform.
 func New(p *pack.Pack) *Adapter {
-	return &Adapter{pack: p, view: lookExpression(p), now: clock.System{}.Now, reported: map[string]bool{}}
+	return &Adapter{pack: p, view: lookExpression(p), now: clock.System{}.Now, reported: map[string]bool{}, sources: sources{}}
 }
 
 var _ platform.Adapter = (*Adapter)(nil)
 
-// Scripts returns none: all is read from the page.
-func (a *Adapter) Scripts(platform.Join) []string { return nil }
+// Scripts returns what listens to the pack's data channels; all else is read
+// from the page.
+func (a *Adapter) Scripts(platform.Join) []string {
+	if len(a.pack.RosterChannels) == 0 {
+		return nil
+	}
+	labels, err := json.Marshal(a.pack.RosterChannels)
+	if err != nil {
+		panic(err) // texts
+	}
+	return []string{"(" + strings.TrimSpace(channelsScript) + ")(" + string(labels) + ")"}
+}
 
 // Enter opens the meeting's page, fills in the name and asks to join. It
 // returns when the page shows the lobby or the call.
@@ -75,6 +89,15 @@ func (a *Adapter) Enter(ctx context.Context, page platform.Page, join platform.J
 	if err := a.open(ctx, page); err != nil {
 		return err
 	}
+	err := a.ask(ctx, page)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", platform.ErrStrange, err)
+	}
+	return err
+}
+
+// ask goes from the open page to the lobby or the call.
+func (a *Adapter) ask(ctx context.Context, page platform.Page) error {
 	for {
 		s, err := a.look(ctx, page)
 		if err != nil {
@@ -222,6 +245,7 @@ func (a *Adapter) Observe(ctx context.Context, page platform.Page) (platform.Obs
 	switch {
 	case v.stage == platform.StageInCall:
 		a.openPanels(ctx, page, s)
+		a.switchCaptions(ctx, page, s)
 		return a.report(s, v), nil
 	case v.stage == platform.StageHostAbsent && a.now().Sub(a.opened) > knockAgain:
 		a.again = true
@@ -238,12 +262,21 @@ func (a *Adapter) observed(v verdict) platform.Observation {
 
 // report is an observation from within the call.
 func (a *Adapter) report(s snapshot, v verdict) platform.Observation {
-	a.inCall, a.lastInCall = true, a.now()
+	if a.inCall, a.lastInCall = true, a.now(); a.entered.IsZero() {
+		a.entered = a.lastInCall
+	}
+	if a.typed == 0 && a.join.Account != "" {
+		a.name = a.join.Account
+	}
 	o := a.observed(v)
-	o.Roster, o.Bindings, o.Speaking = s.roster(a.name, len(a.pack.Selectors.TileSelf)+len(a.pack.Texts.Self) > 0)
+	o.Roster, o.Bindings, o.Speaking = s.roster(a.name, len(a.pack.Selectors.TileSelf)+len(a.pack.Texts.Self) > 0, a.pack.Texts.Bots.All())
 	if len(s.People) == 0 { // a list that is not open yet
 		o.Roster, o.Bindings, o.Speaking = nil, nil, nil
 	}
+	for _, t := range s.Turns {
+		o.Turns = append(o.Turns, platform.Turn{Person: t.ID, On: t.On, At: time.UnixMilli(t.At)})
+	}
+	o.Sources = a.sources.of(o.Roster)
 	for _, m := range s.Messages {
 		if m.ID == "" || a.reported[m.ID] {
 			continue
@@ -259,6 +292,9 @@ func (a *Adapter) report(s snapshot, v verdict) platform.Observation {
 			sender = a.name
 		}
 		o.Messages = append(o.Messages, platform.Message{ID: m.ID, Sender: sender, Text: m.Text, Self: self, SentAt: sent})
+	}
+	if a.join.Captions && s.CaptionsShown {
+		o.Captions = a.captions.follow(a.heard(s), len(a.pack.Selectors.CaptionName) > 0)
 	}
 	return o
 }
@@ -326,6 +362,9 @@ func (a *Adapter) look(ctx context.Context, page platform.Page) (snapshot, error
 	var s snapshot
 	if err := page.Eval(ctx, a.view, &s); err != nil {
 		return s, fmt.Errorf("look at page: %w", err)
+	}
+	for _, msg := range s.Channels {
+		a.sources.take(msg)
 	}
 	return s, nil
 }

@@ -9,7 +9,7 @@
   const within = (e, list) => list.some((s) => { try { return e.closest(s) !== null; } catch { return false; } });
   const is = (e, list) => list.some((s) => { try { return e.matches(s); } catch { return false; } });
   // What people write or call themselves must not steer the bot.
-  const people = [...sel.chat, ...sel.tile, ...sel.speaker_name];
+  const people = [...sel.chat, ...sel.tile, ...sel.speaker_name, ...sel.captions];
   const foreign = (e) => within(e, people);
   const first = (list, root = document) => {
     for (const s of list) for (const e of all([s], root)) if (visible(e)) return { selector: s, element: e };
@@ -93,39 +93,68 @@
     }
     return { name, own };
   };
-  const times = new Map();
-  const numbered = (s) => {
+  const numbered = (s, times) => {
     const n = (times.get(s) || 0) + 1;
     times.set(s, n);
     return n === 1 ? s : `${s}#${n}`;
   };
-  const tiles = all(sel.tile).filter((e, i, list) => list.indexOf(e) === i && !within(e.parentElement, sel.tile)).map((tile) => {
-    const media = [];
+  const tileElements = () => all(sel.tile).filter((e, i, list) => list.indexOf(e) === i && !within(e.parentElement, sel.tile));
+  const identify = (elements) => {
+    const times = new Map();
+    return elements.map((tile) => {
+      let who = { name: '', own: false };
+      for (const s of sel.tile_name) {
+        who = bare(all([s], tile)[0]?.textContent);
+        if (who.name) break;
+      }
+      if (!who.name) who = bare(attribute(tile, attr.tile_name));
+      let id = attribute(tile, attr.tile_id);
+      if (!id && who.name) id = numbered(who.name, times); // the page tells people of one name apart by nothing but their order
+      return { id, name: who.name, own: who.own };
+    });
+  };
+  const speaks = (tile) => sel.tile_speaking.some((s) => all([s], tile).length > 0);
+  const elements = tileElements();
+  const tiles = identify(elements).map(({ id, name, own }, i) => {
+    const tile = elements[i], media = [];
     for (const m of tile.querySelectorAll('audio, video')) {
       for (const t of m.srcObject?.getTracks?.() || []) media.push({ id: t.id, kind: t.kind });
     }
-    let who = { name: '', own: false };
-    for (const s of sel.tile_name) {
-      who = bare(all([s], tile)[0]?.textContent);
-      if (who.name) break;
-    }
-    if (!who.name) who = bare(attribute(tile, attr.tile_name));
-    let id = attribute(tile, attr.tile_id);
-    if (!id && who.name) id = numbered(who.name); // the page tells people of one name apart by nothing but their order
     return {
-      id, name: who.name, media,
+      id, name, media,
       picture: tile.querySelector('img[src^="https:"]')?.src || '',
-      self: who.own || sel.tile_self.some((s) => all([s], tile).length > 0),
-      speaking: sel.tile_speaking.some((s) => all([s], tile).length > 0),
+      self: own || sel.tile_self.some((s) => all([s], tile).length > 0),
+      speaking: speaks(tile),
     };
   });
+  // From the first look on, who speaks is seen ten times a second.
+  const ear = window[Symbol.for('steno.ear')] ??= (() => {
+    const ear = { turns: [], on: new Set() };
+    if (sel.tile_speaking.length > 0) setInterval(() => {
+      const list = tileElements(), at = Date.now();
+      const on = new Set(list.some(speaks) ? identify(list).filter((_, i) => speaks(list[i])).map((t) => t.id) : []);
+      for (const id of on) if (!ear.on.has(id)) ear.turns.push({ id, on: true, at });
+      for (const id of ear.on) if (!on.has(id)) ear.turns.push({ id, on: false, at });
+      ear.on = on;
+      ear.turns.splice(0, ear.turns.length - 500);
+    }, 100);
+    return ear;
+  })();
 
+  const repeated = new Map();
   const messages = all(sel.message).filter((e, i, list) => list.indexOf(e) === i).map((e) => {
     const block = sel.message_block.map((s) => e.closest(s)).find(Boolean) || e.parentElement;
     const sender = bare(all(sel.message_sender, block).map((x) => x.textContent).find((x) => plain(x)) || block.firstElementChild?.textContent).name;
     const body = all(sel.message_text, e)[0] || e;
     const text = body.innerText || body.textContent;
-    return { id: attribute(e, attr.message_id) || numbered(`${sender}: ${text}`), sender, text, sent_ms: Number(attribute(block, attr.message_time)) || 0 };
+    return { id: attribute(e, attr.message_id) || numbered(`${sender}: ${text}`, repeated), sender, text, sent_ms: Number(attribute(block, attr.message_time)) || 0 };
+  });
+
+  const bareText = (e) => (e?.textContent || '').replace(/\s+/g, ' ').trim();
+  const box = first(sel.captions)?.element;
+  const captions = !box ? [] : all(sel.caption_line, box).map((e) => {
+    const who = bare(all(sel.caption_name, e)[0]?.textContent);
+    return { name: who.name, own: who.own, text: bareText(sel.caption_text.length > 0 ? all(sel.caption_text, e)[0] : e), language: e.closest('[lang]:not(html)')?.lang || '' };
   });
 
   const field = (list) => {
@@ -134,14 +163,15 @@
   };
   const name = field(sel.name_field);
   return {
-    host: location.hostname, titles, modals: headings(sel.out_modal, true).concat(headings(sel.out_modal, false)), people: tiles, messages,
+    host: location.hostname, titles, modals: headings(sel.out_modal, true).concat(headings(sel.out_modal, false)), people: tiles, turns: ear.turns.splice(0), channels: window[Symbol.for('steno.channels')]?.splice(0) || [], messages,
     login: (titles.some((t) => words.login_title.includes(t)) && said(words.login) !== '' && !name) || first(sel.login_field) !== null,
     lobby: said(words.lobby), lobby_mark: selector(sel.lobby), host_absent: said(words.host_absent), reconnect: said(words.reconnect),
     signals: Object.entries(pack.signals).filter(([, s]) => all([s]).length > 0).map(([k]) => k),
     speaker: plain(first(sel.speaker_name)?.element.textContent),
-    name, passcode: field(sel.passcode_field), mic: selector(sel.mic_on), mic_off: selector(sel.mic_off), cam: selector(sel.cam_on),
+    name, passcode: field(sel.passcode_field), mic: selector(sel.mic_on), mic_off: selector(sel.mic_off), cam: selector(sel.cam_on), cam_off: selector(sel.cam_off),
     join: named(document, words.join) || found(sel.join_button),
     answers: pack.dialogs.map(answer).filter(Boolean),
+    captions, captions_shown: Boolean(box), captions_on: selector(sel.captions_on),
     leave: selector(sel.leave), leave_confirm: selector(sel.leave_confirm), people_open: selector(sel.people_open),
     chat_open: selector(sel.chat_open), chat_field: selector(sel.chat_field), chat_send: selector(sel.chat_send), chat_disabled: selector(sel.chat_disabled),
   };

@@ -41,6 +41,9 @@ type Pack struct {
 	LoginHosts     []string `yaml:"login_hosts"`
 	BlockedHosts   []string `yaml:"blocked_hosts"`
 	ChatLimit      int      `yaml:"chat_limit"` // characters of a message
+	// RosterChannels are the labels of data channels that tell the page who is
+	// who among the contributing sources.
+	RosterChannels []string `yaml:"roster_channels"`
 
 	Dialogs []Dialog `yaml:"dialogs"`
 	Outs    []Out    `yaml:"outs"`
@@ -64,7 +67,8 @@ type Selectors struct {
 	MicOn         []string `yaml:"mic_on"`      // the switch while the device is on
 	MicOff        []string `yaml:"mic_off"`     // the same while it is off; without, the bot cannot speak
 	CamOn         []string `yaml:"cam_on"`
-	Leave         []string `yaml:"leave"` // also takes back the request to join
+	CamOff        []string `yaml:"cam_off"` // without, the bot cannot show a picture
+	Leave         []string `yaml:"leave"`   // also takes back the request to join
 	LeaveConfirm  []string `yaml:"leave_confirm"`
 	Lobby         []string `yaml:"lobby"` // there only while somebody waits
 	LoginField    []string `yaml:"login_field"`
@@ -85,6 +89,14 @@ type Selectors struct {
 	MessageBlock  []string `yaml:"message_block"` // around the message; default its parent
 	MessageSender []string `yaml:"message_sender"`
 	MessageText   []string `yaml:"message_text"` // default the message itself
+
+	// CaptionsOn leads to captions: first the switch itself while they are off,
+	// then what opens the menu that it is in, then what opens that one.
+	CaptionsOn  []string `yaml:"captions_on"`
+	Captions    []string `yaml:"captions"`     // around all lines; nothing in it steers the bot
+	CaptionLine []string `yaml:"caption_line"` // in it; the oldest first
+	CaptionName []string `yaml:"caption_name"` // in the line; none: whoever the page shows as speaking
+	CaptionText []string `yaml:"caption_text"` // in the line; default the line itself
 
 	OutTitle []string `yaml:"out_title"` // headings that say that the bot is out
 	OutModal []string `yaml:"out_modal"` // the same, over the call; the platform alone makes these
@@ -135,6 +147,7 @@ type Texts struct {
 	Login      Words `yaml:"login"`       // … this text: a page to sign in
 	Self       Words `yaml:"self"`        // how the page calls the viewer: sender of own messages, mark behind the own name
 	NameMarks  Words `yaml:"name_marks"`  // behind a name, not part of it
+	Bots       Words `yaml:"bots"`        // words in the names of other bots, who are no company
 }
 
 // Moment is when a dialog is answered.

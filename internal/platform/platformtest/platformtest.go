@@ -36,6 +36,10 @@ type Meeting interface {
 	Remove(t *testing.T) // throws the bot out
 	End(t *testing.T)    // ends the meeting for everybody
 	Chat(t *testing.T, sender, text string)
+	// Say lets somebody say a sentence, and returns it. Caption shows a line of
+	// captions as if somebody, or the bot, had said it.
+	Say(t *testing.T, who string) string
+	Caption(t *testing.T, who, text string)
 	// Guests tells how many bots are in the lobby or in the call, and Heard
 	// whether a chat message arrived from the bot.
 	Guests() int
@@ -53,6 +57,8 @@ type Suite struct {
 	Skip  map[string]string
 	// NoTracks: the page's media are in no track that could be bound to people.
 	NoTracks bool
+	// UnnamedCaptions: the page's captions do not say whose they are.
+	UnnamedCaptions bool
 	// NowhereCode is the code with which Enter refuses a meeting that does not
 	// exist; default bot.EndInvalidURL.
 	NowhereCode bot.EndCode
@@ -68,7 +74,7 @@ func Run(t *testing.T, s Suite) {
 		f    func(*testing.T, Suite)
 	}{
 		{"OpenMeeting", openMeeting}, {"Lobby", lobby}, {"Denied", denied}, {"NeverAdmitted", neverAdmitted},
-		{"Removed", removed}, {"Ended", ended}, {"Nowhere", nowhere}, {"Chat", chat}, {"Cancelled", cancelled},
+		{"Removed", removed}, {"Ended", ended}, {"Nowhere", nowhere}, {"Chat", chat}, {"Captions", captions}, {"Cancelled", cancelled},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if why := s.Skip[c.name]; why != "" {
@@ -264,6 +270,52 @@ func chat(t *testing.T, s Suite) {
 	})
 	v.until("the others heard it", func(o platform.Observation) bool { return m.Heard(ownWords) })
 	v.until("still in the call", stage(platform.StageInCall))
+}
+
+// captions are switched on, and tell who says what, word by word, until all is
+// said; they end nothing, and the bot's own words are not among them.
+func captions(t *testing.T, s Suite) {
+	m := s.Stage.Meeting(t, false, "Ada Blue", "Ben Red")
+	v := newVisit(t, s, m.URL())
+	v.join.Captions = true
+	v.enter()
+	lines := map[string]platform.Caption{}
+	ends := func(text string) func(o platform.Observation) bool {
+		return func(o platform.Observation) (seen bool) {
+			for _, c := range o.Captions {
+				if old := lines[c.ID]; old.Final {
+					t.Errorf("line changed after its end: %+v, then %+v", old, c)
+				}
+				lines[c.ID] = c
+				seen = seen || strings.HasSuffix(c.Text, text)
+			}
+			return seen && o.Stage == platform.StageInCall
+		}
+	}
+	v.until("captions are on", func(o platform.Observation) bool {
+		if o.Stage == platform.StageInCall {
+			m.Caption(t, "Ada Blue", "Hello.")
+		}
+		return ends("Hello.")(o)
+	})
+	m.Caption(t, BotName, ownWords)
+	text := m.Say(t, "Ben Red")
+	v.until("what Ben says", ends(text))
+	m.Caption(t, "Ada Blue", ownWords)
+	v.until("what Ada says then", ends(ownWords))
+	v.until("still in the call", stage(platform.StageInCall))
+	said := ""
+	for _, c := range lines {
+		switch {
+		case strings.HasSuffix(c.Text, text):
+			said += c.Name + ": " + c.Text
+		case c.Name == BotName || c.Name == "You" || strings.HasSuffix(c.Text, ownWords) && c.Name != "Ada Blue" && !s.UnnamedCaptions:
+			t.Errorf("line: %+v", c)
+		}
+	}
+	if said != "Ben Red: "+text {
+		t.Errorf("Ben said %q; the lines are %+v", text, lines)
+	}
 }
 
 func cancelled(t *testing.T, s Suite) {

@@ -143,3 +143,20 @@ func TestChatThatGuestsMayNotUse(t *testing.T) {
 		t.Errorf("say: %v, want that there is no chat", err)
 	}
 }
+
+// Where there are no captions, the menu that should hold them is closed again.
+func TestMeetingWithoutCaptions(t *testing.T) {
+	s, page := labtest.Start(t, lab.Teams), labtest.NewPage(t)
+	m := s.Open(t, lab.Scenario{NoCaptions: true, People: []lab.Participant{{Name: "Ada", NoCam: true}}})
+	a := New()
+	labtest.Enter(t, a, page, m.URL(), platform.StageInCall)
+	for _, want := range []bool{true, false} {
+		labtest.Until(t, a, page, "the menu opens, and closes", func(o platform.Observation) bool {
+			var open bool
+			if err := page.Eval(t.Context(), `document.querySelector('[role="menu"]') !== null`, &open); err != nil {
+				t.Fatal(err)
+			}
+			return open == want && o.Stage == platform.StageInCall
+		})
+	}
+}

@@ -18,8 +18,8 @@ import (
 func TestConformance(t *testing.T) {
 	platformtest.Run(t, platformtest.Suite{
 		Adapter: func() platform.Adapter { return New() }, Page: labtest.OnePage(t), Stage: labtest.Start(t, lab.Zoom), Mode: bot.SpeakerView,
-		NoTracks: true,
-		Skip:     map[string]string{"Nowhere": "the page says the same of a meeting that there is not as of one that has not begun; see TestWaitsForHost"},
+		NoTracks: true, UnnamedCaptions: true,
+		Skip: map[string]string{"Nowhere": "the page says the same of a meeting that there is not as of one that has not begun; see TestWaitsForHost"},
 	})
 }
 

@@ -36,12 +36,15 @@ func (s *story) onlyFilmed() bool { return s.filmed() && s.composed() < 1_000_00
 func (c *composer) finishFilmed(ctx context.Context) (Output, error) {
 	us, _ := c.story.timeline().rec(c.at)
 	samples := us * rate / 1_000_000
+	if err := c.sound.write(never); err != nil {
+		return Output{}, err
+	}
 	turns, err := c.whoSpoke(us)
 	if err != nil {
 		return Output{}, err
 	}
 	people := c.story.participants(func(p *person) bool {
-		return len(turns[p]) > 0 || c.sound.files[p] != nil || c.sound.raws[p] != nil || p.name != ""
+		return len(turns[p]) > 0 || c.sound.hasFile(p) || p.name != ""
 	})
 	out := Output{Result: c.result(us, people, turns), EndSeq: c.story.endSeq}
 	if err := c.fresh(); err != nil {
@@ -85,11 +88,10 @@ func (c *composer) whoSpoke(us int64) (map[*person][]speakers.Turn, error) {
 		}
 		from, _ = c.story.timeline().rec(heard)
 	}
-	shown, err := c.shown(from, us)
-	for p, list := range shown {
+	for p, list := range c.shown(from, us) {
 		turns[p] = speakers.Union(append(turns[p], list...))
 	}
-	return turns, err
+	return turns, nil
 }
 
 // remux makes the files of the films, behind what was composed before them.
@@ -170,48 +172,21 @@ func (c *composer) filmLag(ctx context.Context) (time.Duration, error) {
 // shown turns what the page showed of who spoke into turns, within a stretch of
 // recording time in µs. A process that died cannot say when somebody fell
 // silent: its last word counts.
-func (c *composer) shown(begin, end int64) (map[*person][]speakers.Turn, error) {
-	entries, err := journal.Read(c.Folder)
-	if err != nil {
-		return nil, fmt.Errorf("compose: %w", err)
-	}
-	turns, since := map[*person][]speakers.Turn{}, map[*person]int64{}
+func (c *composer) shown(begin, end int64) map[*person][]speakers.Turn {
+	turns := map[*person][]speakers.Turn{}
 	tl := c.story.timeline()
-	stop := func(p *person, wall int64) {
-		from, _ := tl.rec(since[p])
-		to, _ := tl.rec(wall)
-		delete(since, p)
-		if from, to = max(from, begin), min(to, end); to > from {
-			turns[p] = append(turns[p], speakers.Turn{From: from * rate / 1_000_000, To: to * rate / 1_000_000})
-		}
-	}
-	var last int64
-	for _, e := range entries {
-		at := e.At.UnixMicro()
-		if e.Session != nil {
-			for p := range since {
-				stop(p, last)
-			}
-		}
-		last = at
-		if e.Speech == nil {
+	for p, spans := range c.story.shown {
+		if p.self {
 			continue
 		}
-		p := c.story.byID[e.Speech.Person]
-		_, on := since[p]
-		switch {
-		case p == nil || p.self:
-		case e.Speech.On && !on:
-			since[p] = at
-		case !e.Speech.On && on:
-			stop(p, at)
+		for _, s := range spans {
+			from, _ := tl.rec(s.from)
+			to, _ := tl.rec(min(s.to, c.at))
+			if from, to = max(from, begin), min(to, end); to > from {
+				turns[p] = append(turns[p], speakers.Turn{From: from * rate / 1_000_000, To: to * rate / 1_000_000})
+			}
 		}
+		turns[p] = speakers.Union(turns[p])
 	}
-	for p := range since {
-		stop(p, c.at)
-	}
-	for p, list := range turns {
-		turns[p] = speakers.Union(list)
-	}
-	return turns, nil
+	return turns
 }

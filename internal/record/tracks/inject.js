@@ -2,9 +2,9 @@
 // each remote media receiver once and leaves the handling of frames to a
 // worker, so that a busy page does not delay them.
 //
-// config: {url, audioOnly, listen, fallbackMs, batchMs}; workerSource: text of worker.js; quiet:
-// what quiet.js returns; speak: the function of speak.js, or null.
-(config, workerSource, quiet, speak) => {
+// config: {url, audioOnly, listen, fallbackMs, batchMs, devices}; workerSource: text of worker.js; quiet:
+// what quiet.js returns; device: the function of device.js.
+(config, workerSource, quiet, device) => {
   'use strict';
   const Native = window.RTCPeerConnection;
   if (!Native) return;
@@ -25,7 +25,7 @@
     return worker;
   }
 
-  speak?.(writable => theWorker().postMessage({speak: writable}, [writable]));
+  for (const kind of config.devices) device(kind, writable => theWorker().postMessage({device: kind, writable}, [writable]));
 
   const note = text => theWorker().postMessage({say: {type: 'note', text}});
 

@@ -51,6 +51,7 @@ type Recorder struct {
 	notes    int
 	pauses   []pause // the last ones
 	open     map[*page]bool
+	picture  []byte // what the pages' cameras show, as it is sent to them
 }
 
 // New starts a Recorder on the folder; it may have recorded there before, ids
@@ -134,14 +135,16 @@ func (r *Recorder) Addr() string { return r.socket.listener.Addr().String() }
 func (r *Recorder) Tracks() []TrackInfo {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	infos := make([]TrackInfo, len(r.tracks))
-	for i, t := range r.tracks {
-		infos[i] = t.info
+	infos := make([]TrackInfo, 0, len(r.tracks))
+	for _, t := range r.tracks {
+		if t.told.Load() { // what is said of it comes behind its own entry
+			infos = append(infos, t.info)
+		}
 	}
 	return infos
 }
 
-// Contributors returns the sources seen within audio tracks.
+// Contributors returns the sources seen within tracks.
 func (r *Recorder) Contributors() []Contributor {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -254,7 +257,7 @@ func (r *Recorder) begin(rc *receiver) *track {
 	}
 	r.tracks = append(r.tracks, t)
 	rc.track, rc.repair, rc.clock = t, redundancy{}, anchor{rate: entry.ClockRate}
-	r.queue.put(item{entry: &journal.Entry{Track: &entry}})
+	r.queue.put(item{entry: &journal.Entry{Track: &entry}, told: &t.told})
 	r.log.Info("track", "track", entry.ID, "kind", entry.Kind, "codec", entry.Codec, "source", entry.Source, "media_id", entry.MediaID)
 	return t
 }

@@ -10,14 +10,14 @@ import (
 // The parts of the script. Each but the worker is one function expression
 // behind a comment.
 var (
+	//go:embed device.js
+	deviceSource string
 	//go:embed inject.js
 	injectSource string
 	//go:embed quiet.js
 	quietSource string
 	//go:embed refuse.js
 	refuseSource string
-	//go:embed speak.js
-	speakSource string
 	//go:embed worker.js
 	workerSource string
 )
@@ -27,7 +27,7 @@ var (
 func script(url string, o Options) (string, error) {
 	config, err := json.Marshal(map[string]any{
 		"url": url, "audioOnly": o.AudioOnly, "listen": o.Listen, "fallbackMs": o.Fallback.Milliseconds(),
-		"batchMs": batchMS(o.Live),
+		"batchMs": batchMS(o.Live), "devices": devices(o),
 	})
 	if err != nil {
 		return "", fmt.Errorf("make script: %w", err)
@@ -40,15 +40,23 @@ func script(url string, o Options) (string, error) {
 	if !o.Playback && !o.Listen {
 		quiet = call(quietSource)
 	}
-	speak := "null"
-	if o.Speak {
-		speak = function(speakSource)
-	}
-	s := fmt.Sprintf("(%s)(%s, %s, %s, %s);\n", function(injectSource), config, worker, quiet, speak)
+	s := fmt.Sprintf("(%s)(%s, %s, %s, %s);\n", function(injectSource), config, worker, quiet, function(deviceSource))
 	if o.AudioOnly {
 		s = call(refuseSource) + ";\n" + s
 	}
 	return s, nil
+}
+
+// devices lists the kinds of device that the page is given.
+func devices(o Options) []string {
+	kinds := []string{}
+	if o.Speak {
+		kinds = append(kinds, "audio")
+	}
+	if o.Camera {
+		kinds = append(kinds, "video")
+	}
+	return kinds
 }
 
 func call(source string) string { return "(" + function(source) + ")()" }

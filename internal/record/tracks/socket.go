@@ -86,7 +86,8 @@ func (r *Recorder) serve(ctx context.Context, conn *websocket.Conn) {
 	defer cancel()
 	p := r.opened()
 	defer r.gone(p)
-	p.speaks = func() chan []byte { return r.speaker(ctx, conn) }
+	p.speaks = func() chan []byte { return r.feed(ctx, conn, websocket.MessageBinary, maxSay) }
+	p.shows = func() chan []byte { return r.feed(ctx, conn, websocket.MessageText, 1) }
 	for {
 		kind, b, err := conn.Read(ctx)
 		if err != nil {
@@ -126,6 +127,11 @@ func (r *Recorder) control(p *page, b []byte) error {
 	case "speaks":
 		if r.o.Speak && p.say == nil {
 			p.say = p.speaks()
+		}
+	case "shows":
+		if r.o.Camera && p.show == nil {
+			p.show = p.shows()
+			p.expose(r.picture)
 		}
 	case "note":
 		r.note(c.Text)

@@ -2,6 +2,7 @@ package tracks
 
 import (
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"steno/internal/record/journal"
@@ -14,6 +15,8 @@ type page struct {
 	down      time.Time   // since when all its connections are down
 	say       chan []byte // to its microphone; nil: it has none
 	speaks    func() chan []byte
+	show      chan []byte // to its camera, the latest; nil: it has none
+	shows     func() chan []byte
 }
 
 // receiver is one RTP receiver of a page. What it carries may change, and then
@@ -41,7 +44,8 @@ func (p *page) announce(c control) { p.receiver(c.Track).info = c }
 // track is one recorded track: one codec, one sender clock.
 type track struct {
 	entry  journal.Track
-	from   control // the announcement that it was made of
+	told   atomic.Bool // the entry is in the journal
+	from   control     // the announcement that it was made of
 	format control
 	info   TrackInfo
 	first  uint16 // RTP sequence numbers
@@ -107,10 +111,8 @@ func (t *track) lost() int64 {
 func (t *track) hear(s sample) {
 	at := time.UnixMicro(s.arrival).UTC()
 	t.info.LastFrame = at
-	if t.entry.Kind != "audio" {
-		return
-	}
-	sound := loud(t.entry.Codec, s)
+	video := t.entry.Kind == "video"
+	sound := !video && loud(t.entry.Codec, s)
 	if sound {
 		t.info.LastSound = at
 	}
@@ -126,6 +128,9 @@ func (t *track) hear(s sample) {
 		who.LastFrame = at
 		if sound {
 			who.LastSound = at
+		}
+		if (sound || video) && len(s.csrcs) == 1 {
+			who.Note(at)
 		}
 	}
 }

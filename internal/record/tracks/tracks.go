@@ -48,6 +48,8 @@ type Options struct {
 	Live bool
 	// Speak gives the page a microphone; see Say.
 	Speak bool
+	// Camera gives the page a camera; see Show.
+	Camera bool
 }
 
 // Sound is a frame of audio on its way to the disk. The payload must not be
@@ -79,13 +81,38 @@ type TrackInfo struct {
 	Bytes     int64
 }
 
-// Contributor is somebody whom a mixed or switched audio track carries, by
-// RTP contributing source.
+// Contributor is somebody whom a mixed or switched track carries, by RTP
+// contributing source.
 type Contributor struct {
 	Track     string // TrackInfo.ID
 	CSRC      uint32
 	LastFrame time.Time
-	LastSound time.Time
+	LastSound time.Time // zero on a video track
+
+	tenth  int64  // the last tenth of a second, since 1970, …
+	tenths uint64 // … of those in which it alone was to be heard or seen, a bit each
+}
+
+// Tenths is how far back, in tenths of a second, In can tell.
+const Tenths = 64
+
+// In reports whether the source alone was to be heard on its track, or seen, in a
+// tenth of a second since 1970.
+func (c Contributor) In(tenth int64) bool {
+	back := c.tenth - tenth
+	return back >= 0 && back < Tenths && c.tenths>>back&1 == 1
+}
+
+// Note notes that the source alone was to be heard or seen at a moment.
+func (c *Contributor) Note(at time.Time) {
+	tenth := at.UnixMilli() / 100
+	switch ahead := tenth - c.tenth; {
+	case ahead > 0:
+		c.tenths = c.tenths<<ahead | 1
+		c.tenth = tenth
+	case ahead > -Tenths:
+		c.tenths |= 1 << -ahead
+	}
 }
 
 // Activity sums up what flows. Times are zero as long as nothing came.

@@ -2,7 +2,7 @@
 // quarter second, or of config.batchMs, over one WebSocket.
 //
 // Text messages are JSON: {type: track | codec | ended | needs_screen | note |
-// connections | speaks, track, …}, a type of Go's control. Binary messages are records, little-endian:
+// connections | speaks | shows, track, …}, a type of Go's control. Binary messages are records, little-endian:
 //
 //   u32 length of the payload · u16 track · u8 flags (1 keyframe, 2 has a
 //   sequence number) · u8 number of CSRCs · u16 RTP sequence number · u16
@@ -12,6 +12,7 @@
 
 let batchMs = 250;
 const header = 24;
+const exposeMs = 1000;
 // What may wait while the recorder does not read; then frames are lost.
 const maxWaiting = 32 << 20;
 
@@ -25,12 +26,15 @@ const flowed = new Map(); // track → number of encoded frames
 let reported = 0;
 let speech = null; // writer of the page's microphone
 let spoken = 0; // time of its next samples, microseconds
+let camera = null; // writer of the page's camera
+let picture = null; // what it shows
 
 onmessage = e => {
   const m = e.data;
   if (m.url) { url = m.url; batchMs = m.batchMs; connect(); }
   if (m.say) say(m.say);
-  if (m.speak) { speech = m.speak.getWriter(); say({type: 'speaks'}); }
+  if (m.device === 'audio') { speech = m.writable.getWriter(); say({type: 'speaks'}); }
+  if (m.device === 'video') { camera = m.writable.getWriter(); say({type: 'shows'}); setInterval(expose, exposeMs); }
   if (m.readable) decoded(m.decoded, m.readable);
 };
 
@@ -39,7 +43,7 @@ onmessage = e => {
 function connect(again) {
   socket = new WebSocket(url);
   socket.binaryType = 'arraybuffer';
-  socket.onmessage = e => speak(e.data);
+  socket.onmessage = e => typeof e.data === 'string' ? show(e.data) : speak(e.data);
   socket.onopen = () => {
     if (again) for (const text of said.values()) socket.send(text);
     while (queue.length) socket.send(queue.shift());
@@ -59,6 +63,23 @@ function speak(pcm) {
   spoken += frames / 48000 * 1e6;
 }
 
+// Text messages of the recorder are the picture that the camera shows from now
+// on, a JPEG in base 64.
+async function show(jpeg) {
+  const bytes = Uint8Array.from(atob(jpeg), c => c.charCodeAt(0));
+  const bitmap = await createImageBitmap(new Blob([bytes]));
+  picture?.close();
+  picture = new VideoFrame(bitmap, {timestamp: 0});
+  bitmap.close();
+  expose();
+}
+
+// A still is sent now and then: who comes later and what was lost want it again.
+function expose() {
+  if (!camera || !picture || camera.desiredSize < 1) return;
+  camera.write(new VideoFrame(picture, {timestamp: performance.now() * 1000})).catch(() => {});
+}
+
 function post(message) {
   const text = typeof message === 'string';
   if (socket.readyState === WebSocket.OPEN) {
@@ -73,7 +94,7 @@ function post(message) {
 function say(message) {
   flush();
   const text = JSON.stringify(message);
-  if (message.track !== undefined || ['connections', 'speaks'].includes(message.type)) said.set(`${message.track} ${message.type}`, text);
+  if (message.track !== undefined || ['connections', 'speaks', 'shows'].includes(message.type)) said.set(`${message.track} ${message.type}`, text);
   post(text);
 }
 

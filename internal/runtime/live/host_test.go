@@ -32,7 +32,7 @@ const (
 
 // host is a machine with a supervisor, and a lab.
 type host struct {
-	t    *testing.T
+	t    testing.TB
 	data string
 	book *runtimetest.Book
 	s    *runtime.Supervisor
@@ -40,7 +40,7 @@ type host struct {
 	room *lab.Meeting
 }
 
-func newHost(t *testing.T, data string, change func(*lab.Scenario)) *host {
+func newHost(t testing.TB, data string, change func(*lab.Scenario)) *host {
 	t.Helper()
 	h := &host{t: t, data: data, book: &runtimetest.Book{Path: filepath.Join(data, "book")}}
 	server, err := lab.Start(t.Context(), lab.Options{})

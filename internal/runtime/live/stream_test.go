@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"github.com/pion/opus"
 
 	"steno/internal/bot"
+	"steno/internal/meeting"
 	"steno/internal/record/journal"
 	"steno/lab"
 	"steno/lab/measure"
@@ -277,6 +279,45 @@ func TestSpeakingBot(t *testing.T) {
 	length := time.Duration(said.EndUS-said.StartUS+again.EndUS-again.StartUS) * time.Microsecond
 	if in := done.Dones[0].StreamedIn; in < length || in > length+100*time.Millisecond {
 		t.Errorf("%s of input are charged, want %s", in, length)
+	}
+}
+
+// On Teams' page as on that of Zoom, which encodes by itself, a bot speaks and
+// shows a picture; nobody else says anything.
+func TestBotSpeaksAndShowsOnOtherPages(t *testing.T) {
+	const hz = 24000
+	for _, platform := range []meeting.Platform{meeting.Teams, meeting.Zoom} {
+		t.Run(string(platform), func(t *testing.T) {
+			l := listen(t)
+			h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Platform, s.Turns, s.Repeat = string(platform), nil, false })
+			h.start()
+			h.launch(func(s *bot.Spec) {
+				shows(pictures(t).URL, false, "/blue")(s)
+				streams(bot.Streaming{InputURL: l.ws(), Frequency: hz})(s)
+				s.Platform = platform
+			})
+			h.untilState(bot.Recording)
+			h.until("a socket", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.conn != nil })
+			said := l.say(t, "cora-1", hz)
+			unmuted := func() bool { _, on := h.room.Voice("Steno Notes"); return on }
+			h.until("the bot unmutes itself", unmuted)
+			h.until("the bot mutes itself again", func() bool { return !unmuted() })
+			h.untilShown("blue")
+			h.book.Wish(botID)
+			h.until("the bot's end", func() bool { return !slices.Contains(h.s.Running(), botID) })
+
+			packets, _ := h.room.Voice("Steno Notes")
+			file, began := heardWAV(t, packets)
+			r, err := measure.Measure(t.Context(), measure.Recording{EpochUS: began.UnixMicro(), Audio: file}, lab.Truth{Said: []lab.Utterance{said}},
+				measure.Options{FromUS: said.StartUS, ToUS: said.EndUS + 3_000_000, Search: 3 * time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("voice: %+v", *r.Mix)
+			if r.Mix.Found != 1 || r.Mix.LostS > 0.02*r.Mix.SpeechS {
+				t.Errorf("the others did not hear what the bot said: %+v", *r.Mix)
+			}
+		})
 	}
 }
 

@@ -91,6 +91,10 @@ type world struct {
 	mute     error  // what Say returns
 	pauses   []bool // what the recorders were told
 	left     int
+	shown    [][]byte // on the camera
+	looks    int
+	lit      int          // how often the camera was switched on
+	dark     error        // what ShowCamera returns
 	browser  *fakeBrowser // the latest
 	noOpen   error
 }
@@ -332,6 +336,7 @@ func (r *fakeRecorder) Addr() string   { return "" }
 func (r *fakeRecorder) Tracks() []tracks.TrackInfo {
 	return []tracks.TrackInfo{{ID: "t1", Kind: "audio", MediaID: "m1"}}
 }
+func (r *fakeRecorder) Contributors() []tracks.Contributor { return nil }
 func (r *fakeRecorder) Activity() tracks.Activity {
 	r.w.mu.Lock()
 	defer r.w.mu.Unlock()
@@ -359,8 +364,9 @@ func (r *fakeRecorder) Err() error {
 func (r *fakeRecorder) Pause(_ time.Time, on bool) {
 	r.w.set(func() { r.w.pauses = append(r.w.pauses, on) })
 }
-func (r *fakeRecorder) Say([]int16)  {}
-func (r *fakeRecorder) Close() error { return nil }
+func (r *fakeRecorder) Say([]int16)   {}
+func (r *fakeRecorder) Show(b []byte) { r.w.set(func() { r.w.shown = append(r.w.shown, b) }) }
+func (r *fakeRecorder) Close() error  { return nil }
 
 func (b *fakeBrowser) silent() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.hung }
 
@@ -381,6 +387,7 @@ func (a fakeAdapter) Enter(ctx context.Context, _ platform.Page, join platform.J
 func (a fakeAdapter) Observe(context.Context, platform.Page) (platform.Observation, error) {
 	a.w.mu.Lock()
 	defer a.w.mu.Unlock()
+	a.w.looks++
 	return a.w.scene, nil
 }
 func (a fakeAdapter) Say(_ context.Context, _ platform.Page, text string) error {
@@ -391,6 +398,12 @@ func (a fakeAdapter) Say(_ context.Context, _ platform.Page, text string) error 
 	}
 	a.w.said = append(a.w.said, text)
 	return nil
+}
+func (a fakeAdapter) ShowCamera(context.Context, platform.Page) error {
+	a.w.mu.Lock()
+	defer a.w.mu.Unlock()
+	a.w.lit++
+	return a.w.dark
 }
 func (a fakeAdapter) Leave(context.Context, platform.Page) error {
 	a.w.set(func() { a.w.left++ })

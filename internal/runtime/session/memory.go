@@ -20,13 +20,16 @@ type memory struct {
 	admitted time.Time
 	epoch    int64 // Unix microseconds; 0: recording has not begun
 	people   map[string]journal.Person
-	told     map[string]bool         // people of whom this process wrote
-	bound    map[string]journal.Bind // by track
+	told     map[string]bool // people of whom this process wrote
+	bound    map[bound]journal.Bind
 	speaking map[string]bool
 	chats    map[string]bool
-	film     bool   // tracks were not enough: the page is filmed
-	spoke    bool   // the entry message is posted, or was about to be
-	leave    string // who told the bot to leave
+	captions int                        // the number of the last line
+	open     map[string]journal.Caption // lines that may still grow, by id
+	last     map[string]journal.Caption // the last line of each name
+	film     bool                       // tracks were not enough: the page is filmed
+	spoke    bool                       // the entry message is posted, or was about to be
+	leave    string                     // who told the bot to leave
 	lastAt   time.Time
 	end      *journal.End
 	files    map[string]bool // artifacts, by path
@@ -39,6 +42,13 @@ type memory struct {
 	done     *journal.Done
 }
 
+// bound is what somebody can be bound to: a track, or a contributing source on
+// one.
+type bound struct {
+	track string
+	csrc  uint32
+}
+
 // The commands in a journal.
 const (
 	commandLeave = "leave"
@@ -49,8 +59,8 @@ const (
 
 func recall(entries []journal.Entry) *memory {
 	m := &memory{
-		seen: map[bot.Status]bool{}, people: map[string]journal.Person{}, told: map[string]bool{}, bound: map[string]journal.Bind{},
-		speaking: map[string]bool{}, chats: map[string]bool{}, posts: map[string]bool{}, files: map[string]bool{},
+		seen: map[bot.Status]bool{}, people: map[string]journal.Person{}, told: map[string]bool{}, bound: map[bound]journal.Bind{},
+		speaking: map[string]bool{}, chats: map[string]bool{}, posts: map[string]bool{}, files: map[string]bool{}, open: map[string]journal.Caption{}, last: map[string]journal.Caption{},
 	}
 	for _, e := range entries {
 		m.apply(e)
@@ -74,7 +84,7 @@ func (m *memory) apply(e journal.Entry) {
 		m.people[e.Person.ID] = *e.Person
 		m.told[e.Person.ID] = true
 	case e.Bind != nil:
-		m.bound[e.Bind.Track] = *e.Bind
+		m.bound[bound{e.Bind.Track, e.Bind.CSRC}] = *e.Bind
 	case e.Speech != nil:
 		m.speaking[e.Speech.Person] = e.Speech.On
 	case e.Chat != nil:
@@ -82,6 +92,8 @@ func (m *memory) apply(e journal.Entry) {
 		if strings.HasPrefix(e.Chat.ID, sentPrefix) {
 			m.echoes = append(m.echoes, plainText(e.Chat.Text))
 		}
+	case e.Caption != nil:
+		m.applyCaption(*e.Caption)
 	case e.Pause != nil:
 		if m.paused = e.Pause.On; m.paused {
 			m.pauses++
@@ -102,6 +114,14 @@ func (m *memory) applyState(e journal.Entry) {
 		}
 	case bot.InCall:
 		m.admitted = e.At
+	}
+}
+
+func (m *memory) applyCaption(c journal.Caption) {
+	m.captions = max(m.captions, captionNumber(c.ID))
+	m.last[c.Name] = c
+	if m.open[c.ID] = c; c.Final {
+		delete(m.open, c.ID)
 	}
 }
 

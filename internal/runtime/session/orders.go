@@ -117,6 +117,7 @@ func (v *visit) pause(ctx context.Context, r Request) Reply {
 	}
 	if !s.diary.isPaused() {
 		at := s.clock.Now()
+		s.captions.rest()
 		v.rec.Pause(at, true)
 		s.pauseStream(true)
 		s.diary.write(journal.Entry{Pause: &journal.Pause{On: true, UnixMicro: at.UnixMicro()}})

@@ -83,11 +83,14 @@ type session struct {
 	diary    *diary
 	journal  *journal.Writer
 	composer *composer
+	captions captions
 	stream   *stream.Stream // nil: the bot does not stream
+	album    *album         // nil: the camera stays off
 	hoarse   bool           // it was told that the microphone cannot be switched
 
-	facts facts
-	gap   *gap // an absence that has not ended yet
+	facts  facts
+	gap    *gap // an absence that has not ended yet
+	knocks int  // requests to be let in that were made again
 
 	noFilm bool // the screen engine is not to be had on this machine
 
@@ -137,6 +140,8 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	s.composer = newComposer(opt.Folder, opt.Tools.Composer, log)
 	defer s.composer.stop()
+	s.captions.diary = s.diary
+	s.captions.begin()
 	return s.run(ctx)
 }
 
@@ -185,6 +190,7 @@ func (s *session) begin() {
 	var n int
 	s.diary.look(func(m *memory) { n = m.sessions + 1 })
 	s.diary.write(journal.Entry{Session: &journal.Session{N: n, PID: os.Getpid(), Version: s.opt.Version}})
+	s.diary.endCaptions()
 	s.log.Info("bot process begins", "session", n, "folder", s.opt.Folder)
 }
 
@@ -202,6 +208,7 @@ func (s *session) meeting(ctx context.Context) (verdict, error) {
 		return verdict{bot.EndStreamingSetup, err.Error()}, nil
 	}
 	defer s.closeStream()
+	defer s.openAlbum(ctx)()
 	if s.diary.recorded() {
 		s.composer.start()
 	}
@@ -270,6 +277,9 @@ func (s *session) setBrowser(b Browser) {
 
 // conclude writes why the bot is out of the meeting.
 func (s *session) conclude(v verdict) {
+	if v.code == bot.EndLoginRequired && s.spec.Account != "" {
+		v.message = fmt.Sprintf("the sign-in of the account %q has expired: %s", s.spec.Account, v.message)
+	}
 	recorded := s.diary.recorded()
 	code := v.code
 	if !recorded {

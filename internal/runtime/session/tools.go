@@ -49,10 +49,13 @@ type Recorder interface {
 	Addr() string
 	Tracks() []tracks.TrackInfo
 	Activity() tracks.Activity
+	Contributors() []tracks.Contributor
 	// Pause keeps what arrives from that moment on from the disk, or not any more.
 	Pause(at time.Time, on bool)
 	// Say lets the page's microphone say something now; see package tracks.
 	Say(pcm []int16)
+	// Show lets the page's camera show a picture, a JPEG; see package tracks.
+	Show(jpeg []byte)
 	Err() error
 	Close() error
 }

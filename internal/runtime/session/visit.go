@@ -31,7 +31,8 @@ type visit struct {
 	rec      Recorder
 	film     *filming // nil with the track engine
 
-	proof proof // of the last look
+	proof  proof // of the last look
+	binder *binder
 
 	first     atomic.Int64 // arrival of the first frame, Unix microseconds
 	entered   time.Time    // in the call; zero before
@@ -39,11 +40,13 @@ type visit struct {
 	lastSeen  time.Time    // the last look that succeeded
 	lastDisk  time.Time
 	lastShot  time.Time
+	shown     int       // the picture that the camera shows, from 1; 0: none
+	lit       int       // how often the camera was switched on
 	deaf      time.Time // since when people speak and no audio came; zero if none did
 }
 
 func (s *session) newVisit(deadline time.Time) *visit {
-	return &visit{s: s, deadline: deadline, lastKnown: s.clock.Now()}
+	return &visit{s: s, deadline: deadline, lastKnown: s.clock.Now(), binder: newBinder()}
 }
 
 func (v *visit) inCall() bool { return !v.entered.IsZero() }
@@ -52,6 +55,7 @@ func (v *visit) inCall() bool { return !v.entered.IsZero() }
 // an error: a loss, or why the bot could not get in.
 func (v *visit) run(ctx context.Context) (verdict, error) {
 	defer v.close()
+	defer v.s.captions.close()
 	if err := v.prepare(ctx); err != nil {
 		if out, no := refused(err); no {
 			return out, nil
@@ -111,6 +115,7 @@ func (v *visit) engine(ctx context.Context) (err error) {
 		AudioOnly: s.spec.Mode == bot.AudioOnly, Listen: s.films(),
 	}
 	s.streams(&o)
+	o.Camera = s.album != nil
 	if !o.Listen { // else the film's first picture counts
 		o.FirstFrame = func(at int64) { v.first.CompareAndSwap(0, at) }
 	}
@@ -128,7 +133,10 @@ func (v *visit) engine(ctx context.Context) (err error) {
 }
 
 func (v *visit) join() platform.Join {
-	j := platform.Join{URL: v.s.spec.URL, Name: v.s.spec.Name, Mode: v.s.spec.Mode, Rejoin: !v.s.facts.admitted.IsZero()}
+	j := platform.Join{
+		URL: v.s.spec.URL, Name: v.s.spec.Name, Account: v.s.spec.Account, Mode: v.s.spec.Mode,
+		Rejoin: !v.s.facts.admitted.IsZero(), Captions: v.s.spec.Captions,
+	}
 	if v.s.early() {
 		j.Knock = v.s.knock
 	}
@@ -217,6 +225,7 @@ func (v *visit) look(ctx context.Context) (verdict, bool, error) {
 			return verdict{}, false, &loss{"browser_died", err}
 		}
 		v.follow(now)
+		v.show(ctx, now)
 		v.shoot(ctx, now)
 		if err := v.severed(now); err != nil {
 			return verdict{}, false, err
@@ -264,6 +273,9 @@ func (v *visit) leave(ctx context.Context) {
 		if err := v.film.Stop(); err != nil { // leaving is not to be seen
 			v.s.log.Warn("the film's end", "error", err)
 		}
+	}
+	if v.proof.Stated {
+		return // the page says that the bot is out
 	}
 	if err := v.adapter.Leave(ctx, v.page); err != nil {
 		v.s.log.Info("could not leave by the page", "error", err)

@@ -9,12 +9,12 @@ class MeetCall extends Call {
     this.chat = this.chatPanel();
     const old = skin === 'old';
     return h('main', { class: 'call' }, this.grid, this.chat,
-      controls(leave, [icon(old ? 'Share screen' : 'Present now', 'present'), icon('Send a reaction', 'mood'), icon('Raise hand', 'back_hand')],
-        toggle('microphone', true, (muted) => this.speak(!muted).catch((err) => console.error(err)))),
+      controls(leave, [this.captionSwitch(), icon(old ? 'Share screen' : 'Present now', 'present'), icon('Send a reaction', 'mood'), icon('Raise hand', 'back_hand')],
+        ...[['microphone', 'audio'], ['camera', 'video']].map(([name, kind]) => this.device(kind, (turn) => toggle(name, true, (off) => turn(!off))))),
       h('nav', { class: 'tools' }, this.count,
         icon('Meeting details', 'info', () => {}, { 'data-panel-id': '5' }),
         icon(old ? 'Show everyone' : 'People', 'people', () => {}, { 'data-panel-id': '1' }),
-        icon('Chat with everyone', 'chat', () => { this.chat.hidden = !this.chat.hidden; }, { 'data-panel-id': '2' }),
+        icon('Chat with everyone', 'chat', () => { this.chat.hidden = this.options.dead_chat || !this.chat.hidden; }, { 'data-panel-id': '2' }),
         icon('Meeting tools', 'apps', () => {}, { 'data-panel-id': '10' })));
   }
 
@@ -32,6 +32,28 @@ class MeetCall extends Call {
     return h('aside', { 'aria-label': 'Side panel', hidden: true },
       h('h2', {}, 'In-call messages'), this.messages, h('div', { class: 'row' }, text, send));
   }
+
+  // captionSwitch says what a click does; a meeting without captions has none.
+  captionSwitch() {
+    if (this.options.no_captions) return null;
+    const el = icon('Turn on captions', 'closed_caption', () => {
+      const on = el.getAttribute('aria-label') === 'Turn on captions';
+      el.setAttribute('aria-label', `Turn ${on ? 'off' : 'on'} captions`);
+      this.showCaptions(on);
+    });
+    return el;
+  }
+
+  makeCaptions() { return h('div', { class: 'captions', role: 'region', 'aria-label': 'Captions', tabindex: '0' }); }
+
+  captionLine(line) {
+    const old = skin === 'old';
+    return h('div', { class: old ? 'TBMuR bj4p3b' : 'nMcdL bj4p3b' },
+      h('div', {}, h('span', { class: old ? 'zs7s8d' : 'NWpY1d' }, line.from === this.self ? 'You' : line.name)),
+      h('div', { class: old ? 'bh44bd' : 'ygicle VbkSUe' }));
+  }
+
+  captionText(el) { return el.lastElementChild; }
 
   consent() {
     const box = dialog('This video call is being recorded',

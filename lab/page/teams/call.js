@@ -1,5 +1,18 @@
 'use strict';
 
+// flip is a switch whose title says what a click does: to switch off, or on.
+function flip(titles, changed) {
+  const name = skin === 'old' ? 'aria-label' : 'title';
+  const el = h('button', { type: 'button', [name]: titles[1] }, h('i', {}, '•'));
+  let on = false;
+  el.addEventListener('click', () => {
+    on = !on;
+    el.setAttribute(name, titles[on ? 0 : 1]);
+    changed(on);
+  });
+  return el;
+}
+
 // TeamsCall is the screen in the call as in Microsoft Teams.
 class TeamsCall extends Call {
   build(leave) {
@@ -10,13 +23,48 @@ class TeamsCall extends Call {
     const control = (id, tid, label, on) => h('button', { type: 'button', id: old && tid ? false : id, 'data-tid': tid, 'aria-label': label, on }, label);
     return h('main', { class: 'call' }, this.grid, this.rail,
       h('div', { class: 'controls', role: 'toolbar' },
-        control('chat-button', 'chat-button', 'Chat', () => this.panel(this.chat())),
+        this.device('audio', (turn) => flip(['Mute mic', 'Unmute mic'], turn)), this.device('video', (turn) => flip(['Turn camera off', 'Turn camera on'], turn)),
+        control('chat-button', 'chat-button', 'Chat', () => { if (!this.options.dead_chat) this.panel(this.chat()); }),
         control('roster-button', 'roster-button', 'People', () => this.panel(this.attendees())),
         control('raisehands-button', false, 'Raise', () => {}),
         control('reaction-menu-button', false, 'React', () => {}),
-        control('callingButtons-showMoreBtn', false, 'More', () => {}),
+        control('callingButtons-showMoreBtn', false, 'More', () => this.more()),
         control('hangup-button', 'hangup-main-btn', 'Leave', leave)));
   }
+
+  // more opens and closes the menu; captions are two steps down in it.
+  more() {
+    if (this.menu) {
+      this.menu.remove();
+      this.menu = null;
+      return;
+    }
+    const item = (id, text, on) => h('div', { role: 'menuitem', tabindex: '0', id, on }, text);
+    const captions = this.options.no_captions ? item('transcript-button', 'Show transcript', () => {})
+      : item('closed-captions-button', `${this.captionBox?.isConnected ? 'Hide' : 'Show'} live captions`, () => {
+        this.more();
+        this.showCaptions(!this.captionBox?.isConnected);
+      });
+    this.menu = h('div', { role: 'menu', class: 'menu' }, item('recording-button', 'Record and transcribe', () => {}),
+      item('LanguageSpeechMenuControl-id', 'Language and speech', () => { this.menu.append(captions); }));
+    this.view.append(this.menu);
+  }
+
+  makeCaptions() {
+    return h('div', { class: 'captions', 'data-tid': skin === 'old' ? false : 'closed-caption-renderer-wrapper' },
+      h('div', { 'data-tid': 'closed-caption-v2-virtual-list-content' }));
+  }
+
+  captionList() { return this.captionBox.firstElementChild; }
+
+  captionLine(line) {
+    const message = h('div', { class: 'fui-ChatMessageCompact' }, h('span', { 'data-tid': 'author' }, line.name), h('span', { 'data-tid': 'closed-caption-text' }));
+    return skin === 'old' ? h('div', { 'data-tid': 'closed-captions-v2-items-renderer' }, ...message.children) : message;
+  }
+
+  captionText(el) { return el.querySelector('[data-tid="closed-caption-text"]'); }
+
+  captionsKept() { return 6; }
 
   // panel shows one thing at a time at the side.
   panel(content) {

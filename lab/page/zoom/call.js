@@ -14,10 +14,12 @@ class ZoomCall extends Call {
     this.chat = h('aside', { class: 'chat', hidden: true }, this.messages,
       this.options.no_chat ? 'Chat disabled' : h('div', { class: 'chat-rtf-box__editor-outer' }, editor));
     const control = (label, on, attrs) => h('button', { type: 'button', 'aria-label': label, on, ...attrs }, label.split(' ')[0]);
-    this.audio = control('Join Audio', () => {});
-    this.controls = h('div', { class: 'controls' }, this.audio,
+    this.audio = control('Join Audio', () => this.flip(this.audio, 'audio', ['mute my microphone', 'unmute my microphone']));
+    this.video = control('start my video', () => this.flip(this.video, 'video', ['stop my video', 'start my video']));
+    this.controls = h('div', { class: 'controls' }, this.audio, this.video,
       control('open the participants list pane, [3] particpants', () => this.view.append(this.pane)),
-      control('open the chat pane', () => { this.chat.hidden = false; }),
+      control('open the chat pane', () => { this.chat.hidden = this.options.dead_chat === true; }),
+      ...this.captionControls(control),
       control('Leave', () => this.askLeave(leave)));
     this.askAudio();
     return h('main', { class: 'call meeting-app' },
@@ -25,6 +27,46 @@ class ZoomCall extends Call {
         h('div', { class: 'video-avatar__avatar-footer' }, this.speaker), this.canvas),
       old ? h('div', { id: 'video-share-layout' }, document.createElement('video-player')) : null,
       this.chat, this.controls, this.prompt);
+  }
+
+  // captionControls lead to the captions: by a menu, or by a button of their own.
+  captionControls(control) {
+    if (this.options.no_captions) return [];
+    const toggle = () => this.showCaptions(!this.captionBox?.isConnected);
+    if (skin === 'old') return [control('Show Captions', toggle)];
+    const more = h('div', { role: 'button', tabindex: '0', 'aria-label': 'More meeting control ' }, 'More');
+    more.addEventListener('click', () => {
+      if (this.menu) {
+        this.menu.remove();
+        this.menu = null;
+        return;
+      }
+      this.menu = h('div', { class: 'menu' }, h('a', { href: '#', 'aria-label': 'Captions', on: (e) => { e.preventDefault(); more.click(); toggle(); } }, 'Captions'));
+      this.view.append(this.menu);
+    });
+    return [more];
+  }
+
+  makeCaptions() { return h('div', { class: 'captions', id: 'live-transcription-subtitle' }); }
+
+  // Whose a line is, the page shows by a picture alone.
+  captionLine() {
+    return h('div', { class: 'live-transcription-subtitle__box' },
+      h('img', { class: 'zmu-data-selector-item__icon', alt: '' }), h('span', { class: 'live-transcription-subtitle__item' }));
+  }
+
+  captionText(el) { return el.lastElementChild; }
+
+  captionsKept() { return 2; }
+
+  // Lines go when nobody speaks.
+  caption(line) {
+    super.caption(line);
+    clearTimeout(this.quiet);
+    this.quiet = setTimeout(() => {
+      this.captionLines.clear();
+      this.captionBox?.replaceChildren();
+    }, 6000);
   }
 
   // Without joining the audio nothing is heard either.
@@ -36,6 +78,49 @@ class ZoomCall extends Call {
       this.socket.send(JSON.stringify({ type: 'sound' }));
       this.draw();
     }));
+  }
+
+  // flip switches a device whose label says what a click does.
+  flip(el, kind, [off, on]) {
+    if (!this.sound) return; // the audio is not joined
+    const turned = el.getAttribute('aria-label') === on;
+    el.setAttribute('aria-label', turned ? off : on);
+    this.give(kind, turned).catch((err) => console.error(err));
+  }
+
+  // give sends what the viewer gives as a client does that encodes by itself:
+  // over the socket, a byte that says what, the time, the encoded frame.
+  async give(kind, on) {
+    const mine = this.own[kind];
+    if (!mine.track) {
+      mine.track = (await navigator.mediaDevices.getUserMedia({ [kind]: true })).getTracks()[0];
+      this.encode(kind, mine);
+    }
+    mine.on = on;
+    this.socket.send(JSON.stringify({ type: kind === 'audio' ? 'mic' : 'cam', on }));
+  }
+
+  async encode(kind, mine) {
+    const output = (chunk) => {
+      const packet = new Uint8Array(9 + chunk.byteLength);
+      packet[0] = kind === 'audio' ? 1 : 2;
+      new DataView(packet.buffer).setFloat64(1, chunk.timestamp, true);
+      chunk.copyTo(packet.subarray(9));
+      this.socket.send(packet);
+    };
+    const error = (err) => console.error(err);
+    const encoder = kind === 'audio' ? new AudioEncoder({ output, error }) : new VideoEncoder({ output, error });
+    const frames = new MediaStreamTrackProcessor({ track: mine.track }).readable.getReader();
+    for (;;) {
+      const { value: frame, done } = await frames.read();
+      if (done) return;
+      if (encoder.state === 'unconfigured') {
+        encoder.configure(kind === 'audio' ? { codec: 'opus', sampleRate: 48000, numberOfChannels: 1, bitrate: 32000 }
+          : { codec: 'vp8', width: frame.codedWidth, height: frame.codedHeight, bitrate: 1_000_000 });
+      }
+      if (mine.on) encoder.encode(frame, kind === 'audio' ? undefined : { keyFrame: true });
+      frame.close();
+    }
   }
 
   askLeave(leave) {
