@@ -38,6 +38,19 @@ var additions = map[string][]string{
 
 var eventAdditions = []string{"/event/calendarId", "/event/seriesId", "/event/recurrence"}
 
+// services are those that transcribe beyond the document's only one.
+var services = []string{"assemblyai", "deepgram", "openai", "captions"}
+
+// asDocumented gives details the document's transcription service where another
+// one has transcribed.
+func asDocumented(value any) {
+	answer, _ := value.(map[string]any)
+	data, _ := answer["data"].(map[string]any)
+	if name, is := data["transcription_provider"].(string); is && slices.Contains(services, name) {
+		data["transcription_provider"] = "gladia"
+	}
+}
+
 // additionalInMessages is the same for webhooks, by event.
 var additionalInMessages = map[string][]string{
 	"bot.completed": {"/data/chat_messages"}, // C55
