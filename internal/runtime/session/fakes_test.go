@@ -86,6 +86,7 @@ type world struct {
 	stages   int       // opened so far
 	full     bool
 	opened   int
+	looks    int
 	openedAt time.Time   // the first one
 	entered  []time.Time // when the bot asked to be let in
 	said     []string
