@@ -28,6 +28,7 @@ const (
 type guest struct {
 	m      *Meeting
 	id     string
+	number uint32
 	ctx    context.Context // of the connection
 	cancel context.CancelFunc
 	outbox chan toPage
@@ -51,7 +52,7 @@ type guest struct {
 
 // toPage is a message from the lab to the page.
 type toPage struct {
-	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, roster, levels, chat, caption, say, trouble, crash
+	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, carry, roster, levels, chat, caption, say, trouble, strange, toast, popup, crash
 	Door     Door           `json:"door,omitempty"`
 	Account  string         `json:"account,omitempty"` // with hello
 	ID       string         `json:"id,omitempty"`
@@ -60,6 +61,8 @@ type toPage struct {
 	Why      string         `json:"why,omitempty"`
 	How      string         `json:"how,omitempty"`
 	NoChat   bool           `json:"no_chat,omitempty"`
+	DeadChat bool           `json:"dead_chat,omitempty"`
+	Text     string         `json:"text,omitempty"`
 	Skin     string         `json:"skin,omitempty"`
 	On       bool           `json:"on,omitempty"`
 	Clip     string         `json:"clip,omitempty"` // with say
@@ -98,6 +101,8 @@ type rosterEntry struct {
 	Name  string `json:"name"`
 	Audio string `json:"audio,omitempty"`
 	Video string `json:"video,omitempty"`
+
+	number uint32
 }
 
 func (g *guest) public() Guest {
@@ -185,7 +190,7 @@ func (m *Meeting) newGuest(ctx context.Context, cancel context.CancelFunc, accou
 		return nil
 	}
 	m.serial++
-	g := &guest{m: m, ctx: ctx, cancel: cancel, account: account, outbox: make(chan toPage, 256)}
+	g := &guest{m: m, number: uint32(m.serial), ctx: ctx, cancel: cancel, account: account, outbox: make(chan toPage, 256)}
 	g.id = strings.Join([]string{"spaces", m.scenario.Code, "devices", strconv.Itoa(m.serial)}, "/")
 	g.send(toPage{Type: "hello", Door: m.scenario.Door, Skin: m.scenario.Skin, Account: account})
 	if m.ended {
@@ -285,18 +290,18 @@ func (m *Meeting) roster() []rosterEntry {
 		if !p.here.Load() {
 			continue
 		}
-		e := rosterEntry{ID: p.id, Name: p.Name}
-		if p.audio != nil && m.mix == nil {
+		e := rosterEntry{ID: p.id, Name: p.Name, number: p.number}
+		if p.audio != nil && m.ownAudio() {
 			e.Audio = p.audio.id
 		}
-		if p.video != nil {
+		if p.video != nil && m.board == nil {
 			e.Video = p.video.id
 		}
 		list = append(list, e)
 	}
 	for _, g := range m.guests {
 		if g.state == guestIn {
-			list = append(list, rosterEntry{ID: g.id, Name: g.name})
+			list = append(list, rosterEntry{ID: g.id, Name: g.name, number: g.number})
 		}
 	}
 	return list
@@ -305,6 +310,9 @@ func (m *Meeting) roster() []rosterEntry {
 // sources lists the tracks that a guest should get; Meeting.mu is held.
 func (m *Meeting) sources() []*source {
 	var list []*source
+	if m.board != nil {
+		return m.board.sources()
+	}
 	if m.mix != nil {
 		list = append(list, m.mix.out)
 	}

@@ -27,7 +27,9 @@ type Meeting struct {
 	length   time.Duration
 	truth    diary
 	began    atomic.Pointer[time.Time]
-	mix      *mixer // nil: everybody has a track
+	mix      *mixer       // nil unless all audio is mixed
+	board    *switchboard // nil unless people share tracks
+	hushed   atomic.Bool
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -69,8 +71,11 @@ func (s *Server) Open(ctx context.Context, sc Scenario) (*Meeting, error) {
 	m := &Meeting{server: s, scenario: sc, clock: s.clock, log: s.log.With("meeting", sc.Code), length: length,
 		changed: make(chan struct{}), done: map[*person]bool{}}
 	m.truth.truth.Code = sc.Code
+	if sc.Tracks == TracksShared {
+		m.board = newSwitchboard(m)
+	}
 	if sc.Mixed {
-		m.mix = newMixer()
+		m.mix = newMixer(m)
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	for _, p := range sc.People {
@@ -98,6 +103,13 @@ func (m *Meeting) start() {
 		m.attend(p)
 	}
 	m.run(m.runLevels)
+	if m.mix != nil {
+		m.run(func() {
+			if err := m.mix.run(m.ctx, m.server.maker.FFmpeg); err != nil {
+				m.log.Error("the audio of this meeting is gone", "error", err)
+			}
+		})
+	}
 	for _, e := range m.scenario.Events {
 		m.run(func() { m.runEvent(e) })
 	}
@@ -110,7 +122,7 @@ func (m *Meeting) run(f func()) {
 
 func (m *Meeting) newPerson(p Participant, cues []cue) *person {
 	m.serial++
-	q := &person{Participant: p, id: fmt.Sprintf("spaces/%s/devices/%d", m.scenario.Code, m.serial), m: m, cues: cues}
+	q := &person{Participant: p, id: fmt.Sprintf("spaces/%s/devices/%d", m.scenario.Code, m.serial), number: uint32(m.serial), m: m, cues: cues}
 	stream := fmt.Sprintf("s-%d", m.serial)
 	if !p.NoMic {
 		q.audio = &source{id: fmt.Sprintf("a-%d", m.serial), stream: stream, person: q.id, codec: opusCodec}
@@ -119,6 +131,26 @@ func (m *Meeting) newPerson(p Participant, cues []cue) *person {
 		q.video = &source{id: fmt.Sprintf("v-%d", m.serial), stream: stream, person: q.id, codec: vp8Codec}
 	}
 	return q
+}
+
+// ownAudio reports whether everybody has an audio track.
+func (m *Meeting) ownAudio() bool { return m.mix == nil && m.board == nil }
+
+// cameras lists the people who have one.
+func (m *Meeting) cameras() (list []*person) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.people {
+		if p.video != nil {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// carry tells the pages that a shared video track shows somebody else.
+func (m *Meeting) carry(src *source, p *person) {
+	m.tell(toPage{Type: "carry", Tracks: []trackOwner{{Kind: "video", Track: src.id, Person: p.id}}})
 }
 
 func (m *Meeting) makeFilms(ctx context.Context) error {
@@ -139,6 +171,13 @@ func (m *Meeting) makeFilm(ctx context.Context, p *person) error {
 		return err
 	}
 	p.film = packetise(loop)
+	if m.scenario.Layers == 0 {
+		return nil
+	}
+	if loop, err = m.server.maker.Make(ctx, footage.Camera{Name: p.Name, Number: p.Camera, Small: true}); err != nil {
+		return err
+	}
+	p.small = packetise(loop)
 	return nil
 }
 
@@ -209,14 +248,7 @@ func (m *Meeting) waitScript(at time.Duration) bool {
 
 // sleep waits and tells whether the meeting still goes on.
 func (m *Meeting) sleep(d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-m.ctx.Done():
-		return false
-	}
+	return pass(m.ctx, d)
 }
 
 func (m *Meeting) finished(p *person) {
@@ -232,6 +264,10 @@ func (m *Meeting) runEvent(e Event) {
 	}
 	var err error
 	switch e.Do {
+	case "admit":
+		err = m.Admit("")
+	case "deny":
+		err = m.Deny("")
 	case "remove":
 		err = m.Remove("")
 	case "end":
@@ -242,6 +278,8 @@ func (m *Meeting) runEvent(e Event) {
 		err = m.CrashPage("", Crash)
 	case "trouble", "back":
 		err = m.Trouble(e.Do == "trouble")
+	case "strange", "toast", "popup":
+		m.tell(toPage{Type: e.Do, Text: e.Text})
 	case "chat":
 		m.Chat(e.Who, e.Text)
 	}

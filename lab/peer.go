@@ -2,8 +2,8 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -29,15 +29,18 @@ type peer struct {
 	connected atomic.Bool
 	changed   chan struct{} // the connection came up
 
+	names *names
+
 	mu     sync.Mutex
 	roster []byte // what the data channel should say
+	people []rosterEntry
 	open   bool
 }
 
 // startPeer begins to connect; Meeting.mu is held.
 func (g *guest) startPeer() {
 	p := &peer{g: g, dirty: make(chan struct{}, 1), answers: make(chan string, 1), changed: make(chan struct{}, 1),
-		subs: map[*source]*subscriber{}, refused: map[*source]bool{}}
+		subs: map[*source]*subscriber{}, refused: map[*source]bool{}, names: newNames()}
 	p.ctx, p.cancel = context.WithCancel(g.ctx)
 	g.peer = p
 	p.announce(g.lastRoster)
@@ -122,7 +125,9 @@ func (p *peer) connect() error {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.open = true
-		_ = p.dc.SendText(string(p.roster))
+		if p.roster != nil {
+			_ = p.dc.Send(p.roster)
+		}
 	})
 	return nil
 }
@@ -135,17 +140,27 @@ func (p *peer) close() {
 	_ = p.pc.GracefulClose()
 }
 
-// announce sends the roster over the data channel, now or when it opens.
+// announce sends who is in over the data channel, now or when it opens.
 func (p *peer) announce(people []rosterEntry) {
-	data, err := json.Marshal(map[string]any{"type": "roster", "people": people})
-	if err != nil {
+	var here []uint32
+	for _, one := range people {
+		here = append(here, one.number)
+	}
+	p.names.update(here)
+	if p.g.m.scenario.NoCollections {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.roster = data
+	var gone []rosterEntry
+	for _, one := range p.people {
+		if !slices.Contains(here, one.number) {
+			gone = append(gone, one)
+		}
+	}
+	p.people, p.roster = people, collections(people, gone, p.names)
 	if p.open {
-		_ = p.dc.SendText(string(data))
+		_ = p.dc.Send(p.roster)
 	}
 }
 
@@ -201,7 +216,7 @@ func (p *peer) subscribe(src *source) error {
 	if err != nil {
 		return fmt.Errorf("add track: %w", err)
 	}
-	sub := &subscriber{src: src, pc: p.pc, track: track, tr: tr, frames: &p.g.audio}
+	sub := &subscriber{src: src, pc: p.pc, track: track, tr: tr, names: p.names, frames: &p.g.audio}
 	if src.codec.MimeType == webrtc.MimeTypeVP8 {
 		sub.frames = &p.g.video
 	}
@@ -262,7 +277,13 @@ func (p *peer) negotiate() error {
 func (p *peer) owners() []trackOwner {
 	var list []trackOwner
 	for src, sub := range p.subs {
-		list = append(list, trackOwner{MID: sub.tr.Mid(), Kind: sub.tr.Kind().String(), Person: src.person, Track: src.id})
+		person := src.person
+		if board := p.g.m.board; board != nil {
+			if holder := board.holder(src); holder != nil {
+				person = holder.id
+			}
+		}
+		list = append(list, trackOwner{MID: sub.tr.Mid(), Kind: sub.tr.Kind().String(), Person: person, Track: src.id})
 	}
 	return list
 }

@@ -27,12 +27,14 @@ const (
 // from the meeting's origin, so that nothing drifts.
 type person struct {
 	Participant
-	id    string
-	m     *Meeting
-	cues  []cue
-	audio *source // nil: no microphone
-	video *source // nil: no camera
-	film  []frame
+	id     string
+	number uint32 // the same, as a number
+	m      *Meeting
+	cues   []cue
+	audio  *source // nil: no microphone
+	video  *source // nil: no camera
+	film   []frame
+	small  []frame // the same in low quality; nil: there is only one
 
 	speaking atomic.Bool
 	here     atomic.Bool
@@ -63,7 +65,8 @@ var (
 
 // publish runs until ctx ends.
 func (p *person) publish(ctx context.Context) {
-	start := p.m.slot(p.m.clock.Now(), packetTime)
+	lead := p.m.lead()
+	start := p.m.slot(p.m.clock.Now().Add(lead), packetTime)
 	a := &microphone{p: p, start: start, base: rand.Uint32(), seq: uint16(rand.Uint32())}
 	v := &camera{p: p, base: rand.Uint32(), seq: uint16(rand.Uint32())}
 	if p.video != nil {
@@ -77,7 +80,7 @@ func (p *person) publish(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		next := a.next()
+		next := a.next().Add(-lead)
 		if p.video != nil && v.next().Before(next) {
 			next = v.next()
 		}
@@ -88,7 +91,7 @@ func (p *person) publish(ctx context.Context) {
 		case <-timer.C:
 		}
 		p.m.truth.late(p.m.clock.Now().Sub(next))
-		if !a.next().After(next) {
+		if !a.next().Add(-lead).After(next) {
 			a.tick()
 		}
 		if p.video != nil && !v.next().After(next) {
@@ -136,14 +139,16 @@ func (a *microphone) tick() {
 	if talking && a.at == len(a.clip.Packets) {
 		a.stop()
 	}
-	a.p.speaking.Store(voice)
-	if a.n%50 == 0 && a.p.audio != nil && a.p.m.mix == nil {
+	if a.p.m.mix == nil { // else it is not to be heard yet
+		a.p.speaking.Store(voice)
+	}
+	if a.n%50 == 0 && a.p.audio != nil && a.p.m.ownAudio() {
 		a.p.audio.report(now)
 	}
 }
 
 func (a *microphone) send(payload []byte, level byte, resumed bool, now moment) {
-	if a.p.audio == nil || a.p.DTX && a.p.m.mix == nil && a.quiet > 0 && a.quiet%dtxInterval != 1 {
+	if a.p.audio == nil || a.p.m.hushed.Load() || a.p.DTX && a.p.m.mix == nil && a.quiet > 0 && a.quiet%dtxInterval != 1 {
 		return
 	}
 	pkt := &rtp.Packet{Header: rtp.Header{
@@ -155,7 +160,11 @@ func (a *microphone) send(payload []byte, level byte, resumed bool, now moment) 
 	_ = pkt.SetExtension(levelID, []byte{level})
 	a.seq++
 	if mix := a.p.m.mix; mix != nil {
-		mix.send(a.p, pkt, now, level&0x80 != 0)
+		mix.send(a.p, payload, now, level&0x80 != 0)
+		return
+	}
+	if board := a.p.m.board; board != nil {
+		board.speak(a.p, pkt, now, level&0x80 != 0)
 		return
 	}
 	a.p.audio.write([]*rtp.Packet{pkt}, now, true)
@@ -180,7 +189,7 @@ func (a *microphone) begin(now time.Time) {
 		clip = c.clip
 	}
 	a.clip, a.at = clip, 0
-	if a.p.audio != nil && a.p.m.scenario.Platform == Zoom {
+	if a.p.audio != nil && a.p.m.scenario.Platform == Zoom && !a.p.m.hushed.Load() {
 		a.p.m.tell(toPage{Type: "say", ID: a.p.id, Clip: clip.Name})
 	}
 	if a.p.audio != nil {
@@ -210,6 +219,7 @@ type camera struct {
 	base  uint32
 	seq   uint16
 	n     int64
+	small bool // the layer that is sent
 	run   *VideoRun
 }
 
@@ -219,7 +229,7 @@ func (v *camera) next() time.Time {
 
 func (v *camera) tick() {
 	now := moment{v.next(), v.base + uint32(v.n*90000/footage.FPS)}
-	f := v.p.film[v.n%int64(len(v.p.film))]
+	f := v.frame()
 	pkts := make([]*rtp.Packet, len(f.payloads))
 	for i, payload := range f.payloads {
 		pkts[i] = &rtp.Packet{Header: rtp.Header{
@@ -228,10 +238,26 @@ func (v *camera) tick() {
 		v.seq++
 	}
 	v.n++
+	if board := v.p.m.board; board != nil {
+		board.show(v.p, pkts, now, f.key)
+		return
+	}
 	v.p.video.write(pkts, now, f.key)
 	if v.n%footage.FPS == 0 {
 		v.p.video.report(now)
 	}
+}
+
+// frame is the next one of the layer that is sent. Layers change at keyframes.
+func (v *camera) frame() frame {
+	at := v.n % int64(len(v.p.film))
+	if every := time.Duration(v.p.m.scenario.Layers); v.p.small != nil && v.p.film[at].key && v.p.small[at].key {
+		v.small = v.next().Sub(v.start)/every%2 == 1
+	}
+	if v.small {
+		return v.p.small[at]
+	}
+	return v.p.film[at]
 }
 
 // asked returns a clip that Say put in line.

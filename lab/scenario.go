@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -37,8 +39,10 @@ const (
 	DoorDeny    Door = "deny"    // denied after Wait
 	DoorBlocked Door = "blocked" // "You can't join this video call"
 	DoorLogin   Door = "login"   // only for people who are signed in
-	DoorCaptcha Door = "captcha" // only for people who solve a puzzle
 	DoorHost    Door = "host"    // nobody has begun the meeting; as DoorManual
+	DoorCaptcha Door = "captcha" // only for people, by a riddle
+	DoorHang    Door = "hang"    // whoever has asked to join is never answered, and not in a lobby either
+	DoorStrange Door = "strange" // a page that says something that nobody has seen before
 )
 
 // Begin says what starts the clock of the script.
@@ -59,10 +63,21 @@ type Scenario struct {
 	Platform string `yaml:"platform" json:"platform"`
 	// Skin "old" is the page with the other names for things that packs know.
 	Skin string `yaml:"skin" json:"skin"`
+	// Tracks says what media come on: "own", a track for each person and kind
+	// (default), or "shared" (meet only), three for audio and three for video
+	// that pass from one to another, with contributing sources.
+	Tracks string `yaml:"tracks" json:"tracks"`
+	// NoCollections leaves the data channel silent that says whose the
+	// contributing sources are.
+	NoCollections bool `yaml:"no_collections" json:"no_collections"`
+	// Layers has cameras change between two sizes of picture so often, as a
+	// server does that chooses among layers of simulcast; 0: never.
+	Layers Duration `yaml:"layers" json:"layers"`
 	// Mixed sends one track with everybody's audio in place of one for each.
-	// Of people who speak at once only the first is in it.
 	Mixed  bool `yaml:"mixed" json:"mixed"`
 	NoChat bool `yaml:"no_chat" json:"no_chat"` // guests may not write
+	// DeadChat: the button that opens the chat does nothing.
+	DeadChat bool `yaml:"dead_chat" json:"dead_chat"`
 	// NoCaptions is a meeting that has none.
 	NoCaptions bool     `yaml:"no_captions" json:"no_captions"`
 	Door       Door     `yaml:"door" json:"door"` // default open
@@ -104,14 +119,18 @@ type Turn struct {
 	Pause Duration  `yaml:"pause" json:"pause"`
 }
 
-// Event happens to the guests, or in the chat. Do is remove, end, freeze,
-// crash, trouble, back or chat.
+// Event happens to the guests, or in the chat. Do is admit, deny, remove, end,
+// freeze, crash, trouble (a banner in the place of the call), back, strange (a
+// page that nobody has seen before in its place), toast, popup (a box with a
+// button "Got it" over the call) or chat.
 type Event struct {
 	At   Duration `yaml:"at" json:"at"`
 	Do   string   `yaml:"do" json:"do"`
-	Who  string   `yaml:"who" json:"who"` // chat: the sender
-	Text string   `yaml:"text" json:"text"`
+	Who  string   `yaml:"who" json:"who"`   // chat: the sender
+	Text string   `yaml:"text" json:"text"` // of toast, popup and chat
 }
+
+var deeds = []string{"admit", "deny", "remove", "end", "freeze", "crash", "trouble", "back", "strange", "toast", "popup", "chat"}
 
 // Net spoils the way from the lab to the guests.
 type Net struct {
@@ -143,6 +162,9 @@ func (s *Scenario) defaults() {
 	if s.Platform == "" {
 		s.Platform = Meet
 	}
+	if s.Tracks == "" {
+		s.Tracks = TracksOwn
+	}
 	if s.Begin == "" {
 		s.Begin = BeginGuest
 	}
@@ -164,6 +186,12 @@ const (
 	Zoom  = "zoom"
 )
 
+// What media come on.
+const (
+	TracksOwn    = "own"
+	TracksShared = "shared"
+)
+
 var codeShape = regexp.MustCompile(`^[a-z]{3}-[a-z]{4}-[a-z]{3}$`)
 
 func (s *Scenario) check() error {
@@ -171,12 +199,20 @@ func (s *Scenario) check() error {
 		return fmt.Errorf("code %q is not like abc-defg-hij", s.Code)
 	}
 	switch s.Door {
-	case DoorOpen, DoorAuto, DoorManual, DoorDeny, DoorBlocked, DoorLogin, DoorCaptcha, DoorHost:
+	case DoorOpen, DoorAuto, DoorManual, DoorDeny, DoorBlocked, DoorLogin, DoorHost, DoorCaptcha, DoorHang, DoorStrange:
 	default:
 		return fmt.Errorf("unknown door %q", s.Door)
 	}
 	if s.Platform != Meet && s.Platform != Teams && s.Platform != Zoom {
 		return fmt.Errorf("unknown platform %q", s.Platform)
+	}
+	switch {
+	case s.Tracks != TracksOwn && s.Tracks != TracksShared:
+		return fmt.Errorf("unknown tracks %q", s.Tracks)
+	case s.Tracks == TracksShared && (s.Platform != Meet || s.Mixed):
+		return errors.New("only on the page of meet people share tracks, and not when all is mixed")
+	case s.Layers < 0:
+		return errors.New("layers change after a negative time")
 	}
 	if s.Begin != BeginGuest && s.Begin != BeginOpen {
 		return fmt.Errorf("unknown begin %q", s.Begin)
@@ -209,10 +245,8 @@ func (s *Scenario) checkTurns(names map[string]bool) error {
 
 func (s *Scenario) checkEvents() error {
 	for i, e := range s.Events {
-		switch e.Do {
-		case "remove", "end", "freeze", "crash", "trouble", "back", "chat":
-		default:
-			return fmt.Errorf("event %d: unknown %q; there are remove, end, freeze, crash, trouble, back and chat", i+1, e.Do)
+		if !slices.Contains(deeds, e.Do) {
+			return fmt.Errorf("event %d: unknown %q; there are %s", i+1, e.Do, strings.Join(deeds, ", "))
 		}
 	}
 	return nil

@@ -19,7 +19,10 @@ type source struct {
 	person string
 	codec  webrtc.RTPCodecCapability
 	subs   atomic.Pointer[[]*subscriber]
-	mu     sync.Mutex // guards changes of subs
+	// reported is when a shared track sent its last report; its slot's lock
+	// guards it.
+	reported time.Time
+	mu       sync.Mutex // guards changes of subs
 }
 
 func (s *source) subscribers() []*subscriber {
@@ -80,6 +83,7 @@ type subscriber struct {
 	tr     *webrtc.RTPTransceiver
 	ssrc   uint32
 	live   atomic.Bool // the guest takes it and the connection stands
+	names  *names      // of the people, as contributing sources
 	net    *impairment // nil: a good network
 	begun  bool        // only touched by the publisher
 	frames *atomic.Int64
@@ -100,6 +104,11 @@ func (s *subscriber) write(pkts []*rtp.Packet, m moment, key bool) {
 		s.report(m)
 	}
 	for _, p := range pkts {
+		if len(p.CSRC) > 0 { // the packet is everybody's, what it is called is not
+			mine := *p
+			mine.CSRC = s.names.csrc(p.CSRC[0])
+			p = &mine
+		}
 		s.packets.Add(1)
 		s.octets.Add(uint32(len(p.Payload)))
 		if s.net != nil {

@@ -1,8 +1,12 @@
 package lab
 
 import (
+	"bytes"
+	"compress/zlib"
 	"context"
 	"encoding/json"
+	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -13,6 +17,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 	"go.uber.org/goleak"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -26,6 +31,7 @@ type visitor struct {
 	mu       sync.Mutex
 	packets  map[string][]received // by track id
 	roster   chan []rosterEntry
+	sources  map[uint32]string // contributing source → person
 	out      chan string
 	lobby    chan struct{}
 	owners   map[string]trackOwner
@@ -51,15 +57,16 @@ func visit(t *testing.T, m *Meeting, name string, noVideo bool) *visitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &visitor{t: t, conn: conn, pc: pc, noVideo: noVideo, packets: map[string][]received{}, owners: map[string]trackOwner{},
+	v := &visitor{t: t, conn: conn, pc: pc, noVideo: noVideo, packets: map[string][]received{}, owners: map[string]trackOwner{}, sources: map[uint32]string{},
 		roster: make(chan []rosterEntry, 100), out: make(chan string, 1), lobby: make(chan struct{}, 1), finished: make(chan struct{})}
 	pc.OnTrack(v.onTrack)
 	pc.OnDataChannel(func(dc *webrtc.DataChannel) {
 		dc.OnMessage(func(msg webrtc.DataChannelMessage) {
-			var body struct{ People []rosterEntry }
-			if json.Unmarshal(msg.Data, &body) == nil {
-				v.roster <- body.People
-			}
+			people, sources := readCollections(t, msg.Data)
+			v.mu.Lock()
+			maps.Copy(v.sources, sources)
+			v.mu.Unlock()
+			v.roster <- people
 		})
 	})
 	go v.loop(ctx, name)
@@ -182,4 +189,57 @@ func startLab(t *testing.T, sc Scenario) (*Meeting, context.Context) {
 		t.Fatal(err)
 	}
 	return m, ctx
+}
+
+// readCollections reads the people who are in, and whose the contributing
+// sources are.
+func readCollections(t *testing.T, data []byte) (people []rosterEntry, sources map[uint32]string) {
+	t.Helper()
+	r, err := zlib.NewReader(bytes.NewReader(data))
+	if err != nil {
+		t.Error(err)
+		return nil, nil
+	}
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		t.Error(err)
+	}
+	sources = map[uint32]string{}
+	for _, list := range fields(t, raw)[1] {
+		for _, one := range fields(t, list)[2] {
+			f := fields(t, one)
+			csrc, _ := protowire.ConsumeVarint(f[4][0])
+			sources[uint32(csrc)] = string(f[6][0])
+		}
+		for _, one := range fields(t, list)[1] {
+			f := fields(t, one)
+			if status, _ := protowire.ConsumeVarint(f[fieldStatus][0]); status == statusIn {
+				people = append(people, rosterEntry{ID: string(f[fieldDeviceID][0]), Name: string(f[fieldFullName][0])})
+			}
+		}
+	}
+	return people, sources
+}
+
+// fields are the values of a message; those of numbers are as they came.
+func fields(t *testing.T, b []byte) map[protowire.Number][][]byte {
+	t.Helper()
+	m := map[protowire.Number][][]byte{}
+	for len(b) > 0 {
+		num, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			t.Fatal(protowire.ParseError(n))
+		}
+		b = b[n:]
+		size := protowire.ConsumeFieldValue(num, kind, b)
+		if size < 0 {
+			t.Fatal(protowire.ParseError(size))
+		}
+		v := b[:size]
+		if kind == protowire.BytesType {
+			v, _ = protowire.ConsumeBytes(v)
+		}
+		m[num], b = append(m[num], v), b[size:]
+	}
+	return m
 }

@@ -321,7 +321,9 @@ func inBackground(f func(ctx context.Context) error) (stop func() error) {
 }
 
 func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
-	web := httpx.Server(s.handler(), s.Log)
+	closing := make(chan struct{})
+	web := httpx.Server(s.handler(closing), s.Log)
+	web.RegisterOnShutdown(func() { close(closing) })
 	ended := make(chan error, 1)
 	go func() { ended <- web.Serve(httpx.Refuse(listener, v2.Refusal)) }()
 	select {
@@ -343,10 +345,13 @@ func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
 
 // handler mounts the surfaces. A process without the api role answers the
 // operator only.
-func (s *server) handler() http.Handler {
+func (s *server) handler(closing <-chan struct{}) http.Handler {
 	r := chi.NewRouter()
 	old := &v1.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Webhooks: s.Endpoints(s.guard.Validate), Clock: s.Clock, Log: s.Log, Version: s.version}
-	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Clock: s.Clock, Log: s.Log, Version: s.version}
+	surface := &v2.Surface{
+		Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Clock: s.Clock, Log: s.Log, Version: s.version,
+		Closing: closing,
+	}
 	(&ops.Surface{Ready: s.DB.Ping, Registry: s.registry}).Mount(r)
 	panicked := byPath(old.Panicked, surface.Panicked)
 	if s.o.Has("api") {

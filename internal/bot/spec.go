@@ -82,6 +82,8 @@ type Spec struct {
 	Reach       Reach `json:"reach,omitzero"`
 	// Captions has the platform's own captions switched on and kept.
 	Captions bool `json:"captions,omitempty"`
+	// LiveTranscript is who tells what is said while it is said; nil: nobody.
+	LiveTranscript *LiveTranscript `json:"live_transcript,omitempty"`
 	// Streaming is where live audio goes and comes from; nil: nowhere.
 	Streaming *Streaming `json:"streaming,omitempty"`
 	// Camera is what the bot shows as its camera; nil: nothing, it stays off.

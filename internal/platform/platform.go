@@ -37,6 +37,10 @@ type Page interface {
 // ErrNoElement is returned by Page methods when nothing visible matches.
 var ErrNoElement = errors.New("no visible element matches the selector")
 
+// ErrStrange is returned by Enter, wrapped, when the page is there but shows
+// nothing that is known, for as long as the bot may try: nobody has said no.
+var ErrStrange = errors.New("the page shows neither a way in nor a refusal")
+
 // ErrNoChat is returned by Say, possibly wrapped, when the meeting has no chat
 // or does not let the bot write in it.
 var ErrNoChat = errors.New("the meeting has no chat that the bot may write in")
@@ -71,6 +75,19 @@ type Binding struct {
 	Screen  bool
 }
 
+// Source says that an RTP contributing source is that person.
+type Source struct {
+	CSRC   uint32
+	Person string
+}
+
+// Turn says that the page showed that somebody began, or ceased, to speak.
+type Turn struct {
+	Person string
+	On     bool
+	At     time.Time
+}
+
 // Message is a chat message.
 type Message struct {
 	ID     string
@@ -102,6 +119,11 @@ type Observation struct {
 	// Speaking lists the ids of people whom the page shows as speaking; nil
 	// when the page does not tell.
 	Speaking []string
+	// Turns lists how that has changed since the last look, when the page tells.
+	Turns []Turn
+	// Sources lists what is known of contributing sources. Of numbers that are
+	// none, nothing follows.
+	Sources  []Source
 	Messages []Message // those that the adapter has not reported before
 	// Captions lists the lines of the platform's captions that are new or have
 	// changed since the last look.

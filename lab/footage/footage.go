@@ -34,6 +34,9 @@ const version = 2
 type Camera struct {
 	Name   string
 	Number int // goes into the timecode, 0…timecode.MaxParticipant; gives the colour
+	// Small is the picture at half the width and height, as the low layer of
+	// simulcast has it.
+	Small bool
 }
 
 // Loop is encoded video that begins with a keyframe and can be repeated.
@@ -57,7 +60,11 @@ func (m Maker) Make(ctx context.Context, cam Camera) (*Loop, error) {
 		return nil, err
 	}
 	key := sha256.Sum256(fmt.Appendf(nil, "%d %d %q", version, cam.Number, cam.Name))
-	path := filepath.Join(dir, fmt.Sprintf("camera-%x.ivf", key[:8]))
+	layer := ""
+	if cam.Small {
+		layer = "-small"
+	}
+	path := filepath.Join(dir, fmt.Sprintf("camera-%x%s.ivf", key[:8], layer))
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		data, err = m.encode(ctx, cam, path)
@@ -92,9 +99,13 @@ func (m Maker) encode(ctx context.Context, cam Camera, path string) ([]byte, err
 	if ffmpeg == "" {
 		ffmpeg = "ffmpeg"
 	}
+	rate, scale := "400k", "null"
+	if cam.Small {
+		rate, scale = "150k", "scale=iw/2:ih/2"
+	}
 	cmd := exec.CommandContext(ctx, ffmpeg, "-v", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p",
 		"-s", fmt.Sprintf("%dx%d", timecode.Width, timecode.Height), "-r", fmt.Sprint(FPS), "-i", "-",
-		"-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "400k", "-threads", "1",
+		"-vf", scale, "-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", rate, "-threads", "1",
 		"-g", fmt.Sprint(KeyEvery), "-keyint_min", fmt.Sprint(KeyEvery), "-auto-alt-ref", "0", "-lag-in-frames", "0",
 		"-f", "ivf", "-")
 	var out, say bytes.Buffer

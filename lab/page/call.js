@@ -12,6 +12,7 @@ class Call {
     this.socket = socket;
     this.tiles = new Map(); // participant id → tile
     this.owners = new Map(); // mid → participant id
+    this.players = new Map(); // id of a track → element
     this.seen = new Set(); // ids of messages
     this.own = { audio: {}, video: {} }; // what the viewer gives: track and its sender
     this.captionLines = new Map(); // number → element
@@ -144,7 +145,7 @@ class Call {
     });
     this.pc.addEventListener('datachannel', (e) => {
       if (e.channel.label !== 'collections') return;
-      e.channel.addEventListener('message', (m) => { this.roster = JSON.parse(m.data).people; });
+      e.channel.addEventListener('message', (m) => { this.collections = m.data; });
     });
   }
 
@@ -153,9 +154,22 @@ class Call {
     const el = h(track.kind, { autoplay: true, playsinline: true });
     el.srcObject = new MediaStream([track]);
     if (track.kind === 'video') el.muted = true;
+    this.players.set(track.id, el);
+    this.place(id, el, on);
+  }
+
+  // carry says whom tracks show that people share.
+  carry(tracks) {
+    for (const t of tracks) {
+      const el = this.players.get(t.track);
+      if (el) this.place(t.person, el);
+    }
+  }
+
+  place(id, el, on = true) {
     const place = id ? this.tile({ id }) : this.view;
-    place.querySelector(`:scope > ${track.kind}`)?.remove();
-    if (!on) return;
+    if (id) place.querySelector(`:scope > ${el.localName}`)?.remove();
+    if (!on) return el.remove();
     place.prepend(el);
     el.play().catch(() => {}); // not before somebody has clicked
   }

@@ -73,7 +73,7 @@ func TestEverySelectorIsExercised(t *testing.T) {
 				w.Page = page(t)
 				wholeVisit(t, w, p, stage, skin)
 			}
-			for _, sc := range []lab.Scenario{{Door: lab.DoorBlocked, Skin: "old"}, {Door: lab.DoorLogin, Skin: "old"}, {Door: lab.DoorCaptcha}} {
+			for _, sc := range []lab.Scenario{{Door: lab.DoorBlocked, Skin: "old"}, {Door: lab.DoorLogin, Skin: "old"}, {Door: lab.DoorCaptcha, Skin: "old"}} {
 				w.Page = page(t)
 				labtest.Outcome(t, fresh(t, p), w, stage.Open(t, sc).URL())
 			}

@@ -9,6 +9,7 @@ package guest
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -59,17 +60,28 @@ type Adapter struct {
 	entered                time.Time       // when the call was seen first
 	captions               captions
 	layout                 layout
+	sources                sources
 }
 
 // New returns an adapter for one page of the pack's platform.
 func New(p *pack.Pack) *Adapter {
-	return &Adapter{pack: p, view: lookExpression(p, nil), now: clock.System{}.Now, reported: map[string]bool{}}
+	return &Adapter{pack: p, view: lookExpression(p, nil), now: clock.System{}.Now, reported: map[string]bool{}, sources: sources{}}
 }
 
 var _ platform.Adapter = (*Adapter)(nil)
 
-// Scripts returns none: all is read from the page.
-func (a *Adapter) Scripts(platform.Join) []string { return nil }
+// Scripts returns what listens to the pack's data channels; all else is read
+// from the page.
+func (a *Adapter) Scripts(platform.Join) []string {
+	if len(a.pack.RosterChannels) == 0 {
+		return nil
+	}
+	labels, err := json.Marshal(a.pack.RosterChannels)
+	if err != nil {
+		panic(err) // texts
+	}
+	return []string{"(" + strings.TrimSpace(channelsScript) + ")(" + string(labels) + ")"}
+}
 
 // Enter opens the meeting's page, fills in the name and asks to join. It
 // returns when the page shows the lobby or the call.
@@ -79,6 +91,15 @@ func (a *Adapter) Enter(ctx context.Context, page platform.Page, join platform.J
 	if err := a.open(ctx, page); err != nil {
 		return err
 	}
+	err := a.ask(ctx, page)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", platform.ErrStrange, err)
+	}
+	return err
+}
+
+// ask goes from the open page to the lobby or the call.
+func (a *Adapter) ask(ctx context.Context, page platform.Page) error {
 	for {
 		s, err := a.look(ctx, page)
 		if err != nil {
@@ -252,10 +273,14 @@ func (a *Adapter) report(s snapshot, v verdict) platform.Observation {
 		a.name = a.join.Account
 	}
 	o := a.observed(v)
-	o.Roster, o.Bindings, o.Speaking = s.roster(a.name, len(a.pack.Selectors.TileSelf)+len(a.pack.Texts.Self) > 0)
+	o.Roster, o.Bindings, o.Speaking = s.roster(a.name, len(a.pack.Selectors.TileSelf)+len(a.pack.Texts.Self) > 0, a.pack.Texts.Bots.All())
 	if len(s.People) == 0 { // a list that is not open yet
 		o.Roster, o.Bindings, o.Speaking = nil, nil, nil
 	}
+	for _, t := range s.Turns {
+		o.Turns = append(o.Turns, platform.Turn{Person: t.ID, On: t.On, At: time.UnixMilli(t.At)})
+	}
+	o.Sources = a.sources.of(o.Roster)
 	for _, m := range s.Messages {
 		if m.ID == "" || a.reported[m.ID] {
 			continue
@@ -341,6 +366,9 @@ func (a *Adapter) look(ctx context.Context, page platform.Page) (snapshot, error
 	var s snapshot
 	if err := page.Eval(ctx, a.view, &s); err != nil {
 		return s, fmt.Errorf("look at page: %w", err)
+	}
+	for _, msg := range s.Channels {
+		a.sources.take(msg)
 	}
 	return s, nil
 }

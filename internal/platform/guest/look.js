@@ -93,39 +93,61 @@
     }
     return { name, own };
   };
-  const times = new Map();
-  const numbered = (s) => {
+  const numbered = (s, times) => {
     const n = (times.get(s) || 0) + 1;
     times.set(s, n);
     return n === 1 ? s : `${s}#${n}`;
   };
-  const tiles = all(sel.tile).filter((e, i, list) => list.indexOf(e) === i && !within(e.parentElement, sel.tile)).map((tile) => {
-    const media = [];
+  const tileElements = () => all(sel.tile).filter((e, i, list) => list.indexOf(e) === i && !within(e.parentElement, sel.tile));
+  const identify = (elements) => {
+    const times = new Map();
+    return elements.map((tile) => {
+      let who = { name: '', own: false };
+      for (const s of sel.tile_name) {
+        who = bare(all([s], tile)[0]?.textContent);
+        if (who.name) break;
+      }
+      if (!who.name) who = bare(attribute(tile, attr.tile_name));
+      let id = attribute(tile, attr.tile_id);
+      if (!id && who.name) id = numbered(who.name, times); // the page tells people of one name apart by nothing but their order
+      return { id, name: who.name, own: who.own };
+    });
+  };
+  const speaks = (tile) => sel.tile_speaking.some((s) => all([s], tile).length > 0);
+  const elements = tileElements();
+  const tiles = identify(elements).map(({ id, name, own }, i) => {
+    const tile = elements[i], media = [];
     for (const m of tile.querySelectorAll('audio, video')) {
       for (const t of m.srcObject?.getTracks?.() || []) media.push({ id: t.id, kind: t.kind });
     }
-    let who = { name: '', own: false };
-    for (const s of sel.tile_name) {
-      who = bare(all([s], tile)[0]?.textContent);
-      if (who.name) break;
-    }
-    if (!who.name) who = bare(attribute(tile, attr.tile_name));
-    let id = attribute(tile, attr.tile_id);
-    if (!id && who.name) id = numbered(who.name); // the page tells people of one name apart by nothing but their order
     return {
-      id, name: who.name, media,
+      id, name, media,
       picture: tile.querySelector('img[src^="https:"]')?.src || '',
-      self: who.own || sel.tile_self.some((s) => all([s], tile).length > 0),
-      speaking: sel.tile_speaking.some((s) => all([s], tile).length > 0),
+      self: own || sel.tile_self.some((s) => all([s], tile).length > 0),
+      speaking: speaks(tile),
     };
   });
+  // From the first look on, who speaks is seen ten times a second.
+  const ear = window[Symbol.for('steno.ear')] ??= (() => {
+    const ear = { turns: [], on: new Set() };
+    if (sel.tile_speaking.length > 0) setInterval(() => {
+      const list = tileElements(), at = Date.now();
+      const on = new Set(list.some(speaks) ? identify(list).filter((_, i) => speaks(list[i])).map((t) => t.id) : []);
+      for (const id of on) if (!ear.on.has(id)) ear.turns.push({ id, on: true, at });
+      for (const id of ear.on) if (!on.has(id)) ear.turns.push({ id, on: false, at });
+      ear.on = on;
+      ear.turns.splice(0, ear.turns.length - 500);
+    }, 100);
+    return ear;
+  })();
 
+  const repeated = new Map();
   const messages = all(sel.message).filter((e, i, list) => list.indexOf(e) === i).map((e) => {
     const block = sel.message_block.map((s) => e.closest(s)).find(Boolean) || e.parentElement;
     const sender = bare(all(sel.message_sender, block).map((x) => x.textContent).find((x) => plain(x)) || block.firstElementChild?.textContent).name;
     const body = all(sel.message_text, e)[0] || e;
     const text = body.innerText || body.textContent;
-    return { id: attribute(e, attr.message_id) || numbered(`${sender}: ${text}`), sender, text, sent_ms: Number(attribute(block, attr.message_time)) || 0 };
+    return { id: attribute(e, attr.message_id) || numbered(`${sender}: ${text}`, repeated), sender, text, sent_ms: Number(attribute(block, attr.message_time)) || 0 };
   });
 
   const bareText = (e) => (e?.textContent || '').replace(/\s+/g, ' ').trim();
@@ -141,7 +163,7 @@
   };
   const name = field(sel.name_field);
   return {
-    host: location.hostname, titles, modals: headings(sel.out_modal, true).concat(headings(sel.out_modal, false)), people: tiles, messages,
+    host: location.hostname, titles, modals: headings(sel.out_modal, true).concat(headings(sel.out_modal, false)), people: tiles, turns: ear.turns.splice(0), channels: window[Symbol.for('steno.channels')]?.splice(0) || [], messages,
     login: (titles.some((t) => words.login_title.includes(t)) && said(words.login) !== '' && !name) || first(sel.login_field) !== null,
     captcha: selector(sel.captcha), lobby: said(words.lobby), lobby_mark: selector(sel.lobby), host_absent: said(words.host_absent), reconnect: said(words.reconnect),
     signals: Object.entries(pack.signals).filter(([, s]) => all([s]).length > 0).map(([k]) => k),

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"steno/internal/bot"
 	"steno/internal/platform"
@@ -24,7 +26,9 @@ type snapshot struct {
 	Reconnect  string    `json:"reconnect"`   // the same
 	Signals    []string  `json:"signals"`     // of being in the call
 	People     []tile    `json:"people"`
-	Speaker    string    `json:"speaker"` // the name of who speaks, if the page writes it somewhere
+	Turns      []turn    `json:"turns"`    // who began and ceased to be marked as speaking, since the last look
+	Channels   [][]byte  `json:"channels"` // messages of the pack's data channels, since the last look
+	Speaker    string    `json:"speaker"`  // the name of who speaks, if the page writes it somewhere
 	Messages   []chatMsg `json:"messages"`
 	Name       *field    `json:"name"`
 	Passcode   *field    `json:"passcode"`
@@ -62,6 +66,12 @@ type tile struct {
 	Self     bool    `json:"self"` // marked as the viewer's own
 	Speaking bool    `json:"speaking"`
 	Media    []media `json:"media"`
+}
+
+type turn struct {
+	ID string `json:"id"`
+	On bool   `json:"on"`
+	At int64  `json:"at"` // Unix milliseconds
 }
 
 type media struct {
@@ -204,8 +214,9 @@ func (s snapshot) self(name string, marks bool) string {
 	return marked
 }
 
-// roster turns tiles into people, track bindings and who speaks.
-func (s snapshot) roster(name string, marks bool) (people []platform.Person, binds []platform.Binding, speaking []string) {
+// roster turns tiles into people, track bindings and who speaks. Bots are those
+// with one of the words in their name, and others of the bot's own name.
+func (s snapshot) roster(name string, marks bool, bots []string) (people []platform.Person, binds []platform.Binding, speaking []string) {
 	people, binds, speaking = []platform.Person{}, []platform.Binding{}, []string{}
 	self := s.self(name, marks)
 	seen := map[string]bool{}
@@ -214,7 +225,9 @@ func (s snapshot) roster(name string, marks bool) (people []platform.Person, bin
 			continue // a tile in the making
 		}
 		if !seen[t.ID] {
-			people = append(people, platform.Person{ID: t.ID, Name: t.Name, Picture: t.Picture, Self: t.ID == self})
+			p := platform.Person{ID: t.ID, Name: t.Name, Picture: t.Picture, Self: t.ID == self}
+			p.Bot = !p.Self && (t.Name == name || slices.ContainsFunc(bots, func(word string) bool { return holds(t.Name, word) }))
+			people = append(people, p)
 		}
 		seen[t.ID] = true
 		for _, m := range t.Media {
@@ -225,4 +238,13 @@ func (s snapshot) roster(name string, marks bool) (people []platform.Person, bin
 		}
 	}
 	return people, binds, speaking
+}
+
+// holds tells that a name has a word in it as a whole, in whatever case.
+func holds(name, word string) bool {
+	letter := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+	before, after, ok := strings.Cut(strings.ToLower(name), word)
+	last, _ := utf8.DecodeLastRuneInString(before)
+	first, _ := utf8.DecodeRuneInString(after)
+	return ok && !letter(last) && !letter(first)
 }

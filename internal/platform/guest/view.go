@@ -9,8 +9,12 @@ import (
 	"steno/internal/platform/pack"
 )
 
-//go:embed look.js
-var lookScript string
+var (
+	//go:embed look.js
+	lookScript string
+	//go:embed channels.js
+	channelsScript string
+)
 
 // lookExpression is the one expression that an observation evaluates: the
 // script, applied to what it needs of the pack, and to the next step towards a

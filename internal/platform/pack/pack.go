@@ -41,6 +41,9 @@ type Pack struct {
 	LoginHosts     []string `yaml:"login_hosts"`
 	BlockedHosts   []string `yaml:"blocked_hosts"`
 	ChatLimit      int      `yaml:"chat_limit"` // characters of a message
+	// RosterChannels are the labels of data channels that tell the page who is
+	// who among the contributing sources.
+	RosterChannels []string `yaml:"roster_channels"`
 
 	// Layouts lead to the page's view of a recording mode; optional.
 	Layouts map[bot.RecordingMode][]Step `yaml:"layouts"`
@@ -147,6 +150,7 @@ type Texts struct {
 	Login      Words `yaml:"login"`       // … this text: a page to sign in
 	Self       Words `yaml:"self"`        // how the page calls the viewer: sender of own messages, mark behind the own name
 	NameMarks  Words `yaml:"name_marks"`  // behind a name, not part of it
+	Bots       Words `yaml:"bots"`        // words in the names of other bots, who are no company
 }
 
 // Moment is when a dialog is answered.

@@ -98,7 +98,7 @@ func (d *director) scene(n int64, tl timeline) scene {
 			screen = e
 			continue
 		}
-		if p := d.story.who(e.t, tl.wall(us), nil); p != nil && eyes[p] == nil {
+		if p := e.who(us+tickUS/2, d.story, tl); p != nil && eyes[p] == nil {
 			eyes[p] = e
 		}
 	}
@@ -109,14 +109,14 @@ func (d *director) scene(n int64, tl timeline) scene {
 }
 
 func (d *director) here(wall int64) []*participant {
-	return d.story.participants(func(p *person) bool { return p.hereAt(wall) })
+	return d.story.participants(func(p *person) bool { return p.hereAt(wall) && !p.mix })
 }
 
 func (d *director) speakerView(n int64, tl timeline, here []*participant, eyes map[*person]*eye, screen *eye) scene {
 	p := d.speaker(n, tl, here, eyes)
 	if screen != nil {
 		name := "Shared screen"
-		if by := d.story.who(screen.t, tl.wall(n*tickUS), nil); by != nil && by.name != "" {
+		if by := screen.who(n*tickUS, d.story, tl); by != nil && by.name != "" {
 			name = by.name + " is presenting"
 		}
 		return scene{{w: width, h: height, plain: true, screen: true, eye: screen, name: name}}

@@ -171,7 +171,7 @@ func TestContributingSources(t *testing.T) {
 // The other codecs, a change of size within a track, and a shared screen,
 // which goes first and stays although it does not change.
 func TestCodecsSizesAndScreens(t *testing.T) {
-	for _, codec := range []string{"VP9", "H264"} {
+	for _, codec := range []string{"VP8", "VP9", "H264"} {
 		t.Run(codec, func(t *testing.T) {
 			m := newMade(t)
 			m.person(0, "a", "Ada Lovelace")

@@ -26,6 +26,7 @@ type sight struct {
 	arrival int64
 	rtp     uint32
 	key     bool
+	csrc    uint32
 	us      int64 // recording time
 	hidden  bool  // within a pause: needed for what follows, not to be seen
 }
@@ -49,7 +50,7 @@ func (e *eye) step(until int64, tl timeline) error {
 			if err != nil {
 				return err
 			}
-			e.ahead = &sight{place: at, arrival: fr.Arrival, rtp: fr.RTP, key: fr.Key}
+			e.ahead = &sight{place: at, arrival: fr.Arrival, rtp: fr.RTP, key: fr.Key, csrc: source(fr.CSRCs)}
 		}
 		if e.ahead.arrival > until {
 			break
@@ -81,6 +82,15 @@ func (e *eye) last(us int64) int {
 		i--
 	}
 	return i
+}
+
+// who is the person whom the track shows at a moment; nil for none.
+func (e *eye) who(us int64, s *story, tl timeline) *person {
+	csrc := uint32(0)
+	if i := e.last(us); i >= 0 {
+		csrc = e.frames[i].csrc
+	}
+	return s.who(e.t, tl.wall(us), csrc)
 }
 
 // key returns the index of the last keyframe at or before frame i.

@@ -24,9 +24,12 @@ import (
 func (c *composer) finish(ctx context.Context) (Output, error) {
 	us, _ := c.story.timeline().rec(c.at)
 	samples := us * rate / 1_000_000
+	if err := c.sound.write(never); err != nil {
+		return Output{}, err
+	}
 	turns := c.sound.turns(samples)
 	people := c.story.participants(func(p *person) bool {
-		return len(turns[p]) > 0 || c.sound.files[p] != nil || c.sound.raws[p] != nil || p.name != "" || c.filmed(p)
+		return len(turns[p]) > 0 || c.sound.hasFile(p) || p.name != "" || c.filmed(p)
 	})
 	out := Output{Result: c.result(us, people, turns), EndSeq: c.story.endSeq}
 	if err := c.fresh(); err != nil {
@@ -73,7 +76,7 @@ func (c *composer) manifest(out Output) error {
 // filmed reports whether a person had a video track.
 func (c *composer) filmed(p *person) bool {
 	for _, t := range c.story.tracks {
-		if t.unknown == p && t.Kind == "video" {
+		if t.Kind == "video" && t.unknown[0] == p {
 			return true
 		}
 	}
@@ -191,6 +194,9 @@ func (c *composer) voices(people []*participant, samples int64) ([]journal.Artif
 	stale := c.sound.misattributed()
 	var list []journal.Artifact
 	for _, p := range people {
+		if p.mix {
+			continue // nobody's own
+		}
 		f := c.sound.files[p.person]
 		if stale {
 			var err error

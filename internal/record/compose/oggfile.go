@@ -59,7 +59,7 @@ func (o *oggFile) put(t *track, p *packet) error {
 }
 
 func (o *oggFile) note(t *track, p *packet) {
-	csrc := source(p)
+	csrc := source(p.CSRCs)
 	if n := len(o.runs); n > 0 && o.runs[n-1].t == t && o.runs[n-1].csrc == csrc {
 		o.runs[n-1].to = p.wall
 		return

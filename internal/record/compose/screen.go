@@ -36,12 +36,15 @@ func (s *story) onlyFilmed() bool { return s.filmed() && s.composed() < 1_000_00
 func (c *composer) finishFilmed(ctx context.Context) (Output, error) {
 	us, _ := c.story.timeline().rec(c.at)
 	samples := us * rate / 1_000_000
+	if err := c.sound.write(never); err != nil {
+		return Output{}, err
+	}
 	turns, err := c.whoSpoke(us)
 	if err != nil {
 		return Output{}, err
 	}
 	people := c.story.participants(func(p *person) bool {
-		return len(turns[p]) > 0 || c.sound.files[p] != nil || c.sound.raws[p] != nil || p.name != ""
+		return len(turns[p]) > 0 || c.sound.hasFile(p) || p.name != ""
 	})
 	out := Output{Result: c.result(us, people, turns), EndSeq: c.story.endSeq}
 	if err := c.fresh(); err != nil {
@@ -85,11 +88,10 @@ func (c *composer) whoSpoke(us int64) (map[*person][]speakers.Turn, error) {
 		}
 		from, _ = c.story.timeline().rec(heard)
 	}
-	shown, err := c.shown(from, us)
-	for p, list := range shown {
+	for p, list := range c.shown(from, us) {
 		turns[p] = speakers.Union(append(turns[p], list...))
 	}
-	return turns, err
+	return turns, nil
 }
 
 // remux makes the files of the films, behind what was composed before them.
@@ -106,7 +108,7 @@ func (c *composer) remux(ctx context.Context) ([]journal.Artifact, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compose: %w", err)
 	}
-	err = screen.Remux(ctx, c.FFmpeg, c.Folder, screen.Plan{MP4: mp4, FLAC: flac, Before: before, Ahead: ahead})
+	err = screen.Remux(ctx, c.FFmpeg, c.Folder, screen.Plan{MP4: mp4, FLAC: flac, Before: before, Ahead: ahead, Place: c.place})
 	if errors.Is(err, screen.ErrNoFilm) && before != "" {
 		// The bot died before there was a film: all that is there was composed.
 		flac, mp4 = c.sound.mix.temp[0], before
@@ -122,6 +124,12 @@ func (c *composer) remux(ctx context.Context) ([]journal.Artifact, error) {
 	}
 	v, err := c.adopt(KindVideo, mp4, "video.mp4", "")
 	return []journal.Artifact{a, v}, err
+}
+
+// place turns time since the epoch into recording time.
+func (c *composer) place(since time.Duration) time.Duration {
+	us, _ := c.story.timeline().rec(c.story.epoch + since.Microseconds())
+	return time.Duration(us) * time.Microsecond
 }
 
 // before makes the file of what precedes the first film. Empty if nothing
@@ -160,7 +168,7 @@ func (c *composer) filmLag(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	skip := min(lagSettle, len(pcm))
-	film := &levels{from: start.Microseconds()*rate/1_000_000 + int64(skip)}
+	film := &levels{from: c.place(start).Microseconds()*rate/1_000_000 + int64(skip)}
 	film.add(pcm[skip:])
 	samples, ok := lag(film, loud)
 	c.Log.Info("film and tracks compared", "lag_ms", samples*1000/rate, "alike", ok)
@@ -170,48 +178,21 @@ func (c *composer) filmLag(ctx context.Context) (time.Duration, error) {
 // shown turns what the page showed of who spoke into turns, within a stretch of
 // recording time in µs. A process that died cannot say when somebody fell
 // silent: its last word counts.
-func (c *composer) shown(begin, end int64) (map[*person][]speakers.Turn, error) {
-	entries, err := journal.Read(c.Folder)
-	if err != nil {
-		return nil, fmt.Errorf("compose: %w", err)
-	}
-	turns, since := map[*person][]speakers.Turn{}, map[*person]int64{}
+func (c *composer) shown(begin, end int64) map[*person][]speakers.Turn {
+	turns := map[*person][]speakers.Turn{}
 	tl := c.story.timeline()
-	stop := func(p *person, wall int64) {
-		from, _ := tl.rec(since[p])
-		to, _ := tl.rec(wall)
-		delete(since, p)
-		if from, to = max(from, begin), min(to, end); to > from {
-			turns[p] = append(turns[p], speakers.Turn{From: from * rate / 1_000_000, To: to * rate / 1_000_000})
-		}
-	}
-	var last int64
-	for _, e := range entries {
-		at := e.At.UnixMicro()
-		if e.Session != nil {
-			for p := range since {
-				stop(p, last)
-			}
-		}
-		last = at
-		if e.Speech == nil {
+	for p, spans := range c.story.shown {
+		if p.self {
 			continue
 		}
-		p := c.story.byID[e.Speech.Person]
-		_, on := since[p]
-		switch {
-		case p == nil || p.self:
-		case e.Speech.On && !on:
-			since[p] = at
-		case !e.Speech.On && on:
-			stop(p, at)
+		for _, s := range spans {
+			from, _ := tl.rec(s.from)
+			to, _ := tl.rec(min(s.to, c.at))
+			if from, to = max(from, begin), min(to, end); to > from {
+				turns[p] = append(turns[p], speakers.Turn{From: from * rate / 1_000_000, To: to * rate / 1_000_000})
+			}
 		}
+		turns[p] = speakers.Union(turns[p])
 	}
-	for p := range since {
-		stop(p, c.at)
-	}
-	for p, list := range turns {
-		turns[p] = speakers.Union(list)
-	}
-	return turns, nil
+	return turns
 }

@@ -1,10 +1,12 @@
 package compose
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"steno/internal/record/speakers"
@@ -29,6 +31,15 @@ type sound struct {
 	mix    *mixer
 	files  map[*person]*oggFile
 	raws   map[*person]*rawFile
+	lags   map[*track]lags // of what the page shows, once all is known
+
+	ahead []owned // packets for the people's files that are not settled yet
+}
+
+// owned is a packet with the track that it came on.
+type owned struct {
+	t *track
+	p packet
 }
 
 // newSound makes a mix with the encoders of m.
@@ -36,6 +47,7 @@ func newSound(o Options, s *story, work string, m *mixer) *sound {
 	return &sound{
 		folder: o.Folder, work: work, ffmpeg: o.FFmpeg, log: o.Log, story: s,
 		byID: map[string]*voice{}, mix: m, files: map[*person]*oggFile{}, raws: map[*person]*rawFile{},
+		lags: map[*track]lags{},
 	}
 }
 
@@ -51,7 +63,25 @@ func (s *sound) step(ctx context.Context, until int64) error {
 			return err
 		}
 	}
+	if err := s.write(until); err != nil {
+		return err
+	}
 	return s.mix.settle(to)
+}
+
+// write puts the packets up to a wall time into the people's files, in order: a
+// person may pass from track to track.
+func (s *sound) write(until int64) error {
+	slices.SortStableFunc(s.ahead, func(a, b owned) int { return cmp.Compare(a.p.wall, b.p.wall) })
+	n := 0
+	for n < len(s.ahead) && s.ahead[n].p.wall <= until {
+		if err := s.keep(s.ahead[n].t, &s.ahead[n].p); err != nil {
+			return err
+		}
+		n++
+	}
+	s.ahead = slices.Delete(s.ahead, 0, n)
+	return nil
 }
 
 // join adds the tracks that are new.
@@ -74,15 +104,8 @@ func (s *sound) voice(ctx context.Context, v *voice, until, to int64, tl timelin
 	if err := v.read(until + late); err != nil {
 		return fmt.Errorf("read track %s: %w", v.t.ID, err)
 	}
+	v.place(until+late-lookahead, tl, func(p *packet) { s.ahead = append(s.ahead, owned{v.t, *p}) })
 	var werr error
-	v.place(until+late-lookahead, tl, func(p *packet) {
-		if err := s.keep(v.t, p); err != nil && werr == nil {
-			werr = err
-		}
-	})
-	if werr != nil {
-		return werr
-	}
 	err := v.decode(ctx, s.log, s.ffmpeg)
 	if err == nil {
 		err = v.push(to)
@@ -122,7 +145,7 @@ func (s *sound) keep(t *track, p *packet) error {
 	if t.Screen || t.Codec == "pcm" {
 		return nil
 	}
-	who := s.story.who(t, p.wall, p.CSRCs)
+	who := s.story.who(t, p.wall, source(p.CSRCs))
 	if who == nil || who.self {
 		return nil
 	}
@@ -144,7 +167,7 @@ func (s *sound) keep(t *track, p *packet) error {
 
 // keepRaw writes samples to the file of the person who said them.
 func (s *sound) keepRaw(ctx context.Context, t *track, at int64, pcm []int16, p *packet) error {
-	who := s.speaker(t, source(p), p.wall)
+	who := s.speaker(t, source(p.CSRCs), p.wall)
 	if who == nil {
 		return nil
 	}
@@ -160,6 +183,11 @@ func (s *sound) keepRaw(ctx context.Context, t *track, at int64, pcm []int16, p 
 	return f.put(at, pcm)
 }
 
+// hasFile reports whether a person has a file of their own.
+func (s *sound) hasFile(p *person) bool {
+	return !p.mix && (s.files[p] != nil || s.raws[p] != nil)
+}
+
 // speech adds up how long each person speaks within a stretch of recording
 // time, in samples, of the turns that are known and of those that go on.
 func (s *sound) speech(from, to int64, tl timeline) map[*person]int64 {
@@ -170,30 +198,47 @@ func (s *sound) speech(from, to int64, tl timeline) map[*person]int64 {
 			if n == 0 {
 				continue
 			}
-			if p := s.speaker(v.t, vt.csrc, tl.wall(from*1_000_000/rate)); p != nil {
-				sum[p] += n
+			who := s.speaker(v.t, vt.csrc, tl.wall(from*1_000_000/rate))
+			if who == nil {
+				continue
 			}
+			if said := s.mixture(v.t, who, vt.within(from, to), tl); said != nil {
+				for p, list := range said {
+					for _, t := range list {
+						sum[p] += max(min(t.To, to)-max(t.From, from), 0)
+					}
+				}
+				continue
+			}
+			sum[who] += n
 		}
 	}
 	return sum
 }
 
 func overlap(vt *voiceTurns, from, to int64) (n int64) {
-	if open, ok := vt.det.Open(); ok {
-		n += max(min(open.To, to)-max(open.From, from), 0)
-	}
-	for i := len(vt.done) - 1; i >= 0 && vt.done[i].To > from; i-- {
-		n += max(min(vt.done[i].To, to)-max(vt.done[i].From, from), 0)
+	for _, t := range vt.within(from, to) {
+		n += min(t.To, to) - max(t.From, from)
 	}
 	return n
 }
 
-func (s *sound) speaker(t *track, csrc uint32, wall int64) *person {
-	var csrcs []uint32
-	if csrc != 0 {
-		csrcs = []uint32{csrc}
+// within lists the turns that reach into a stretch of time, the one that goes
+// on among them.
+func (vt *voiceTurns) within(from, to int64) (list []speakers.Turn) {
+	if open, ok := vt.det.Open(); ok && open.From < to && open.To > from {
+		list = append(list, open)
 	}
-	if p := s.story.who(t, wall, csrcs); p != nil && !p.self {
+	for i := len(vt.done) - 1; i >= 0 && vt.done[i].To > from; i-- {
+		if vt.done[i].From < to {
+			list = append(list, vt.done[i])
+		}
+	}
+	return list
+}
+
+func (s *sound) speaker(t *track, csrc uint32, wall int64) *person {
+	if p := s.story.who(t, wall, csrc); p != nil && !p.self {
 		return p
 	}
 	return nil
@@ -205,11 +250,20 @@ func (s *sound) turns(end int64) map[*person][]speakers.Turn {
 	all := map[*person][]speakers.Turn{}
 	for _, v := range s.voices {
 		v.settle(end, true)
+		s.lags[v.t] = s.measureLags(v, tl)
 		for _, vt := range v.turns {
 			for _, t := range vt.done {
-				for _, part := range v.split(t, tl, end) {
-					if p := s.speaker(v.t, vt.csrc, tl.wall(part.From*1_000_000/rate)); p != nil {
-						all[p] = append(all[p], part)
+				for _, part := range v.split(vt.csrc, t, s.story, end) {
+					who := s.speaker(v.t, vt.csrc, tl.wall(part.From*1_000_000/rate))
+					if who == nil {
+						continue
+					}
+					said := s.mixture(v.t, who, []speakers.Turn{part}, tl)
+					if said == nil {
+						said = map[*person][]speakers.Turn{who: {part}}
+					}
+					for p, list := range said {
+						all[p] = append(all[p], list...)
 					}
 				}
 			}
@@ -264,21 +318,24 @@ func (s *sound) rewrite(who *person, end int64) (*oggFile, error) {
 			continue
 		}
 		v := newVoice(s.folder, old.t)
-		var werr error
-		for at := s.story.epoch; at < end+late && werr == nil; at += stepW {
-			if werr = v.read(at + late); werr == nil {
+		var rerr error
+		for at := s.story.epoch; at < end+late && rerr == nil; at += stepW {
+			if rerr = v.read(at + late); rerr == nil {
 				v.place(at+late-lookahead, tl, func(p *packet) {
-					if werr == nil && s.speaker(v.t, source(p), p.wall) == who {
-						werr = s.keep(v.t, p)
+					if s.speaker(v.t, source(p.CSRCs), p.wall) == who {
+						s.ahead = append(s.ahead, owned{v.t, *p})
 					}
 				})
 			}
 			v.stamped = v.stamped[:0]
 		}
 		v.close()
-		if werr != nil {
-			return nil, werr
+		if rerr != nil {
+			return nil, rerr
 		}
+	}
+	if err := s.write(never); err != nil {
+		return nil, err
 	}
 	return s.files[who], nil
 }
@@ -287,8 +344,13 @@ func (s *sound) mayCarry(t *track, who *person) bool {
 	if t.Screen {
 		return false
 	}
-	if t.unknown == who || len(t.binds) == 0 {
+	if t.shared() || len(t.binds) == 0 {
 		return true
+	}
+	for _, p := range t.unknown {
+		if p == who {
+			return true
+		}
 	}
 	for _, b := range t.binds {
 		if s.story.byID[b.id] == who {

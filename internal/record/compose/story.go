@@ -3,6 +3,7 @@ package compose
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"steno/internal/bot"
 	"steno/internal/record/journal"
@@ -27,7 +28,11 @@ type story struct {
 	byID   map[string]*person
 	tracks []*track
 	byName map[string]*track // by track id
+	line   int               // counts the connections that tracks came over
 	chats  []journal.Chat
+
+	shown map[*person][]span // when the page showed that they speak; the last may go on
+	last  int64              // time of the last entry
 }
 
 // span is a stretch of time, [from, to).
@@ -40,6 +45,7 @@ type person struct {
 	name, display, picture string
 	self                   bool
 	gone                   bool // was a stand-in for somebody who is known now
+	mix                    bool // stands for a mix of people of whom the page shows who speaks
 	presence               []span
 	order                  int
 }
@@ -56,6 +62,17 @@ func (p *person) hereAt(wall int64) bool {
 		}
 	}
 	return false
+}
+
+// leftBy reports whether somebody was there and left before a moment.
+func (p *person) leftBy(wall int64) bool {
+	gone := false
+	for _, s := range p.presence {
+		if s.from <= wall {
+			gone = s.to <= wall
+		}
+	}
+	return gone
 }
 
 func (p *person) enter(at int64) {
@@ -76,7 +93,9 @@ type track struct {
 	at      int64
 	endedAt int64
 	binds   []binding
-	unknown *person // stands in while nobody is bound
+	line    int                // story.line when it appeared
+	sources map[uint32]bool    // contributing sources that were seen
+	unknown map[uint32]*person // stand in while nobody is bound, by contributing source
 }
 
 type binding struct {
@@ -86,13 +105,20 @@ type binding struct {
 	screen bool
 }
 
+// shared reports whether a track carries several people one after the other,
+// told apart by contributing sources.
+func (t *track) shared() bool {
+	return len(t.sources) > 1 || slices.ContainsFunc(t.binds, func(b binding) bool { return b.csrc != 0 })
+}
+
 func newStory() *story {
-	return &story{byID: map[string]*person{}, byName: map[string]*track{}}
+	return &story{byID: map[string]*person{}, byName: map[string]*track{}, shown: map[*person][]span{}}
 }
 
 // apply takes in the next entry.
 func (s *story) apply(e journal.Entry) {
 	at := e.At.UnixMicro()
+	defer func() { s.last = at }()
 	if e.End == nil && e.State == nil && e.Session == nil && e.Note == nil && e.Gap == nil && !s.ended {
 		s.alive = max(s.alive, at)
 	}
@@ -104,9 +130,11 @@ func (s *story) apply(e journal.Entry) {
 		if !s.ended {
 			s.session = at
 		}
+		s.line++
 		// Whoever was in the room when the bot died is told anew.
 		for _, p := range s.people {
 			p.leave(at)
+			s.speaks(p, false, s.last)
 		}
 	case e.Person != nil:
 		s.seen(*e.Person, at)
@@ -114,6 +142,8 @@ func (s *story) apply(e journal.Entry) {
 		s.track(*e.Track, at)
 	case e.Bind != nil:
 		s.bind(*e.Bind, at)
+	case e.Speech != nil:
+		s.speaks(s.byID[e.Speech.Person], e.Speech.On, cmp.Or(e.Speech.UnixMicro, at))
 	case e.Pause != nil:
 		s.pause(e.Pause.On, cmp.Or(e.Pause.UnixMicro, at))
 	case e.Gap != nil:
@@ -178,16 +208,35 @@ func (s *story) newPerson() *person {
 func (s *story) track(j journal.Track, at int64) {
 	t := s.byName[j.ID]
 	if t == nil {
-		t = &track{Track: j, at: at}
+		if !slices.ContainsFunc(s.tracks, func(o *track) bool { return o.line == s.line && o.endedAt == 0 }) {
+			s.line++
+		}
+		t = &track{Track: j, at: at, line: s.line, sources: map[uint32]bool{}, unknown: map[uint32]*person{}}
 		s.byName[j.ID] = t
 		s.tracks = append(s.tracks, t)
 	}
 	t.Screen = t.Screen || j.Screen
 	if j.Ended && t.endedAt == 0 {
 		t.endedAt = at
-		if t.unknown != nil {
-			t.unknown.leave(at)
+		for _, p := range t.unknown {
+			p.leave(at)
 		}
+	}
+}
+
+// speaks notes that the page showed that somebody began or ceased to speak.
+func (s *story) speaks(p *person, on bool, at int64) {
+	if p == nil || p.self {
+		return
+	}
+	list := s.shown[p]
+	n := len(list)
+	open := n > 0 && list[n-1].to == never
+	switch {
+	case on && !open:
+		s.shown[p] = append(list, span{at, never})
+	case !on && open:
+		list[n-1].to = max(at, list[n-1].from)
 	}
 }
 
@@ -201,8 +250,12 @@ func (s *story) bind(j journal.Bind, at int64) {
 	if t == nil {
 		return
 	}
-	if t.unknown != nil {
-		t.unknown.gone = true
+	for _, o := range s.tracks {
+		for csrc, p := range o.unknown {
+			if o == t && j.CSRC == 0 || o.line == t.line && csrc == j.CSRC && csrc != 0 {
+				p.gone = true
+			}
+		}
 	}
 	t.binds = append(t.binds, binding{at: at, id: j.Person, csrc: j.CSRC, screen: j.Screen})
 	t.Screen = t.Screen || j.Screen
@@ -223,17 +276,25 @@ func (s *story) pause(on bool, at int64) {
 	}
 }
 
-// who tells whom a track carried at a moment: the last binding before it, or
-// the first one after it, because a track is heard before it is named. Nobody
-// bound: somebody unknown, the same for all tracks of a stream.
-func (s *story) who(t *track, wall int64, csrcs []uint32) *person {
-	for _, c := range csrcs {
-		if p := s.bound(t, wall, c); p != nil {
+// who tells whom a track carried at a moment, with a contributing source (0:
+// none is named): the last binding before it, or the first one after it, because
+// a track is heard before it is named. Nobody bound: somebody unknown, the same
+// for all tracks of a stream or of a source.
+func (s *story) who(t *track, wall int64, csrc uint32) *person {
+	if csrc != 0 {
+		t.sources[csrc] = true
+		if p := t.unknown[0]; p != nil && t.shared() {
+			p.gone = true
+		}
+		if p := s.contributes(t, wall, csrc); p != nil {
 			return p
 		}
 	}
 	if p := s.bound(t, wall, 0); p != nil {
 		return p
+	}
+	if t.shared() && (csrc == 0 || t.Kind == "video") {
+		return nil // a pause, or a picture whose person is not known yet
 	}
 	if p := s.sibling(t, wall); p != nil {
 		return p
@@ -241,12 +302,33 @@ func (s *story) who(t *track, wall int64, csrcs []uint32) *person {
 	if t.Screen {
 		return nil
 	}
-	if t.unknown == nil || t.unknown.gone {
-		t.unknown = s.stranger(t)
+	p := t.unknown[csrc]
+	if p == nil || p.gone {
+		p = s.stranger(t, csrc)
+		t.unknown[csrc] = p
 	}
-	return t.unknown
+	return p
 }
 
+// contributes tells whose a contributing source is. It is the same on all
+// tracks of a connection (RFC 3550 section 8.2).
+func (s *story) contributes(t *track, wall int64, csrc uint32) *person {
+	if p := s.bound(t, wall, csrc); p != nil {
+		return p
+	}
+	for _, o := range s.tracks {
+		if o != t && o.line == t.line {
+			if p := s.bound(o, wall, csrc); p != nil {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// bound looks among the bindings of a source of a track. Whoever has left is
+// not heard any more: then the source is already the next one's, who was named
+// a moment later.
 func (s *story) bound(t *track, wall int64, csrc uint32) *person {
 	var found *person
 	for _, b := range t.binds {
@@ -254,6 +336,9 @@ func (s *story) bound(t *track, wall int64, csrc uint32) *person {
 			continue
 		}
 		if found != nil && b.at > wall {
+			if csrc != 0 && found.leftBy(wall) {
+				found = s.byID[b.id]
+			}
 			break
 		}
 		found = s.byID[b.id]
@@ -263,7 +348,7 @@ func (s *story) bound(t *track, wall int64, csrc uint32) *person {
 
 // sibling finds the person by another track of the same stream.
 func (s *story) sibling(t *track, wall int64) *person {
-	if t.StreamID == "" || t.Screen {
+	if t.StreamID == "" || t.Screen || t.shared() {
 		return nil
 	}
 	for _, o := range s.tracks {
@@ -276,10 +361,11 @@ func (s *story) sibling(t *track, wall int64) *person {
 	return nil
 }
 
-func (s *story) stranger(t *track) *person {
+func (s *story) stranger(t *track, csrc uint32) *person {
 	for _, o := range s.tracks {
-		if o != t && o.unknown != nil && !o.unknown.gone && t.StreamID != "" && o.StreamID == t.StreamID {
-			return o.unknown
+		same := csrc != 0 && o.line == t.line || csrc == 0 && t.StreamID != "" && o.StreamID == t.StreamID
+		if p := o.unknown[csrc]; o != t && same && p != nil && !p.gone {
+			return p
 		}
 	}
 	p := s.newPerson()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"sort"
 
 	"steno/internal/record/ogg"
@@ -286,17 +287,18 @@ func (v *voice) stretch(pcm []int16, more int) []int16 {
 	return out
 }
 
-// source is the contributing source of a packet, 0 if it names none.
-func source(p *packet) uint32 {
-	if len(p.CSRCs) > 0 {
-		return p.CSRCs[0]
+// source is the contributing source of a frame, 0 if it names none. Of several
+// it is a mix, and nobody's.
+func source(csrcs []uint32) uint32 {
+	if len(csrcs) == 1 {
+		return csrcs[0]
 	}
 	return 0
 }
 
 // hear lets the detector of the packet's source listen.
 func (v *voice) hear(at int64, pcm []int16, p *packet) {
-	csrc := source(p)
+	csrc := source(p.CSRCs)
 	vt := v.turns[csrc]
 	if vt == nil {
 		vt = &voiceTurns{csrc: csrc, det: speakers.NewDetector()}
@@ -334,18 +336,36 @@ func (v *voice) reset() {
 	v.queued, v.stamped = v.queued[:0], v.stamped[:0]
 }
 
-// split cuts a turn where another person was bound to the track.
-func (v *voice) split(t speakers.Turn, tl timeline, end int64) []speakers.Turn {
+// split cuts a turn of a contributing source where another person was bound to
+// it, and where one of them left.
+func (v *voice) split(csrc uint32, t speakers.Turn, s *story, end int64) []speakers.Turn {
 	t.From, t.To = max(t.From, 0), min(t.To, end)
 	if t.From >= t.To {
 		return nil
 	}
-	var parts []speakers.Turn
-	for i, b := range v.t.binds {
-		us, _ := tl.rec(b.at)
-		at := us * rate / 1_000_000
+	var cuts []int64
+	first := true
+	for _, b := range v.t.binds {
+		if b.csrc != csrc {
+			continue
+		}
 		// The first binding also holds for what was heard before it.
-		if i > 0 && at > t.From && at < t.To {
+		if !first {
+			cuts = append(cuts, b.at)
+		}
+		first = false
+		if p := s.byID[b.id]; p != nil && csrc != 0 {
+			for _, stay := range p.presence {
+				cuts = append(cuts, stay.to)
+			}
+		}
+	}
+	slices.Sort(cuts)
+	var parts []speakers.Turn
+	tl := s.timeline()
+	for _, wall := range cuts {
+		us, _ := tl.rec(wall)
+		if at := us * rate / 1_000_000; at > t.From && at < t.To {
 			parts = append(parts, speakers.Turn{From: t.From, To: at})
 			t.From = at
 		}

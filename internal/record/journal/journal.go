@@ -107,16 +107,18 @@ type Bind struct {
 	Source string `json:"source"` // roster, csrc, page
 	Screen bool   `json:"screen,omitempty"`
 	// CSRC narrows the binding to one contributing source of a track that
-	// carries several people; 0: the whole track.
+	// carries several people; 0: the whole track. On other tracks of the same
+	// connection it is the same person's.
 	CSRC uint32 `json:"csrc,omitempty"`
 }
 
 // Speech: an observation that a person started or stopped speaking, seen
 // live. The final timeline is computed from the audio; these are evidence.
 type Speech struct {
-	Person string `json:"person"`
-	On     bool   `json:"on"`
-	Source string `json:"source"`
+	Person    string `json:"person"`
+	On        bool   `json:"on"`
+	Source    string `json:"source"`
+	UnixMicro int64  `json:"unix_us,omitempty"` // when; 0: the time of the entry
 }
 
 // Chat is a message in the meeting's chat.

@@ -2,6 +2,7 @@ package tracks
 
 import (
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"steno/internal/record/journal"
@@ -43,7 +44,8 @@ func (p *page) announce(c control) { p.receiver(c.Track).info = c }
 // track is one recorded track: one codec, one sender clock.
 type track struct {
 	entry  journal.Track
-	from   control // the announcement that it was made of
+	told   atomic.Bool // the entry is in the journal
+	from   control     // the announcement that it was made of
 	format control
 	info   TrackInfo
 	first  uint16 // RTP sequence numbers
@@ -109,10 +111,8 @@ func (t *track) lost() int64 {
 func (t *track) hear(s sample) {
 	at := time.UnixMicro(s.arrival).UTC()
 	t.info.LastFrame = at
-	if t.entry.Kind != "audio" {
-		return
-	}
-	sound := loud(t.entry.Codec, s)
+	video := t.entry.Kind == "video"
+	sound := !video && loud(t.entry.Codec, s)
 	if sound {
 		t.info.LastSound = at
 	}
@@ -128,6 +128,9 @@ func (t *track) hear(s sample) {
 		who.LastFrame = at
 		if sound {
 			who.LastSound = at
+		}
+		if (sound || video) && len(s.csrcs) == 1 {
+			who.Note(at)
 		}
 	}
 }

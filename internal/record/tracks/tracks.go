@@ -81,19 +81,45 @@ type TrackInfo struct {
 	Bytes     int64
 }
 
-// Contributor is somebody whom a mixed or switched audio track carries, by
-// RTP contributing source.
+// Contributor is somebody whom a mixed or switched track carries, by RTP
+// contributing source.
 type Contributor struct {
 	Track     string // TrackInfo.ID
 	CSRC      uint32
 	LastFrame time.Time
-	LastSound time.Time
+	LastSound time.Time // zero on a video track
+
+	tenth  int64  // the last tenth of a second, since 1970, …
+	tenths uint64 // … of those in which it alone was to be heard or seen, a bit each
+}
+
+// Tenths is how far back, in tenths of a second, In can tell.
+const Tenths = 64
+
+// In reports whether the source alone was to be heard on its track, or seen, in a
+// tenth of a second since 1970.
+func (c Contributor) In(tenth int64) bool {
+	back := c.tenth - tenth
+	return back >= 0 && back < Tenths && c.tenths>>back&1 == 1
+}
+
+// Note notes that the source alone was to be heard or seen at a moment.
+func (c *Contributor) Note(at time.Time) {
+	tenth := at.UnixMilli() / 100
+	switch ahead := tenth - c.tenth; {
+	case ahead > 0:
+		c.tenths = c.tenths<<ahead | 1
+		c.tenth = tenth
+	case ahead > -Tenths:
+		c.tenths |= 1 << -ahead
+	}
 }
 
 // Activity sums up what flows. Times are zero as long as nothing came.
 type Activity struct {
 	LastFrame   time.Time // of any track
-	LastSound   time.Time // of any audio track
+	LastAudio   time.Time // of any audio track, of silence, too
+	LastSound   time.Time // of any audio track, loud enough to be somebody
 	AudioFrames int64
 	VideoFrames int64
 	Bytes       int64 // of payloads
@@ -101,8 +127,9 @@ type Activity struct {
 	Dropped     int64 // frames thrown away because the disk would not take them
 	Connected   int   // pages whose sockets are open
 	Pending     int64 // bytes that wait for the disk
-	// Down is since when no connection stands of all that carried media; zero
-	// while one does. Silence does not change it.
+	// Down is since when no connection stands of all that carried media, or since
+	// when the last page's script is gone; zero while one does. Silence does not
+	// change it.
 	Down time.Time
 	// NeedsScreen: a receiver gave no encoded video; only the screen engine
 	// can record it.

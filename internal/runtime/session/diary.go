@@ -126,35 +126,40 @@ func (d *diary) roster(people []platform.Person) {
 	}
 }
 
-// bind notes which track carries whom.
-func (d *diary) bind(track, person, source string, screen bool) {
+// bind notes which track, or which contributing source on one, carries whom.
+func (d *diary) bind(now journal.Bind) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now := journal.Bind{Track: track, Person: person, Source: source, Screen: screen}
-	if d.mem.bound[track] != now {
+	if d.mem.bound[bound{now.Track, now.CSRC}] != now {
 		d.writeLocked(journal.Entry{Bind: &now})
 	}
 }
 
 // carries returns the person whom a track carries, if that is known.
 func (d *diary) carries(track string) (person string) {
-	d.look(func(m *memory) { person = m.bound[track].Person })
+	d.look(func(m *memory) { person = m.bound[bound{track, 0}].Person })
 	return person
 }
 
-// speech notes who began and who stopped speaking, and returns that. Nil means:
-// not known.
-func (d *diary) speech(people []string, source string) (changed []journal.Speech) {
+// speech notes who began and who stopped speaking, and returns that: first the
+// turns, then what they do not explain of who speaks now. Nil people means: not
+// known.
+func (d *diary) speech(turns []platform.Turn, people []string, source string) (changed []journal.Speech) {
 	if people == nil {
 		return nil
 	}
-	note := func(id string, on bool) {
-		c := journal.Speech{Person: id, On: on, Source: source}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	write := func(c journal.Speech) {
 		changed = append(changed, c)
 		d.writeLocked(journal.Entry{Speech: &c})
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	for _, t := range turns {
+		if d.mem.speaking[t.Person] != t.On {
+			write(journal.Speech{Person: t.Person, On: t.On, Source: source, UnixMicro: t.At.UnixMicro()})
+		}
+	}
+	note := func(id string, on bool) { write(journal.Speech{Person: id, On: on, Source: source}) }
 	now := map[string]bool{}
 	for _, id := range people {
 		now[id] = true
@@ -203,11 +208,5 @@ func (d *diary) step(code bot.Status) {
 // isPaused reports whether the recording is paused.
 func (d *diary) isPaused() (yes bool) {
 	d.look(func(m *memory) { yes = m.paused })
-	return yes
-}
-
-// wasPaused reports whether the recording was ever paused.
-func (d *diary) wasPaused() (yes bool) {
-	d.look(func(m *memory) { yes = m.pauses > 0 })
 	return yes
 }

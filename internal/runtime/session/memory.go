@@ -2,7 +2,6 @@ package session
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,12 +20,13 @@ type memory struct {
 	admitted time.Time
 	epoch    int64 // Unix microseconds; 0: recording has not begun
 	people   map[string]journal.Person
-	told     map[string]bool         // people of whom this process wrote
-	bound    map[string]journal.Bind // by track
+	told     map[string]bool // people of whom this process wrote
+	bound    map[bound]journal.Bind
 	speaking map[string]bool
 	chats    map[string]bool
 	captions int                        // the number of the last line
-	open     map[string]journal.Caption // lines that may still grow
+	open     map[string]journal.Caption // lines that may still grow, by id
+	last     map[string]journal.Caption // the last line of each name
 	film     bool                       // tracks were not enough: the page is filmed
 	spoke    bool                       // the entry message is posted, or was about to be
 	leave    string                     // who told the bot to leave
@@ -36,10 +36,16 @@ type memory struct {
 	posts    map[string]bool // commands that were posted, or were about to be
 	echoes   []string        // texts that were posted and not seen in the page's chat yet
 	paused   bool
-	pauses   int // so far
 	shots    int // the number of the last screenshot
 	result   *journal.Result
 	done     *journal.Done
+}
+
+// bound is what somebody can be bound to: a track, or a contributing source on
+// one.
+type bound struct {
+	track string
+	csrc  uint32
 }
 
 // The commands in a journal.
@@ -52,8 +58,8 @@ const (
 
 func recall(entries []journal.Entry) *memory {
 	m := &memory{
-		seen: map[bot.Status]bool{}, people: map[string]journal.Person{}, told: map[string]bool{}, bound: map[string]journal.Bind{},
-		speaking: map[string]bool{}, chats: map[string]bool{}, posts: map[string]bool{}, files: map[string]bool{}, open: map[string]journal.Caption{},
+		seen: map[bot.Status]bool{}, people: map[string]journal.Person{}, told: map[string]bool{}, bound: map[bound]journal.Bind{},
+		speaking: map[string]bool{}, chats: map[string]bool{}, posts: map[string]bool{}, files: map[string]bool{}, open: map[string]journal.Caption{}, last: map[string]journal.Caption{},
 	}
 	for _, e := range entries {
 		m.apply(e)
@@ -77,7 +83,7 @@ func (m *memory) apply(e journal.Entry) {
 		m.people[e.Person.ID] = *e.Person
 		m.told[e.Person.ID] = true
 	case e.Bind != nil:
-		m.bound[e.Bind.Track] = *e.Bind
+		m.bound[bound{e.Bind.Track, e.Bind.CSRC}] = *e.Bind
 	case e.Speech != nil:
 		m.speaking[e.Speech.Person] = e.Speech.On
 	case e.Chat != nil:
@@ -88,9 +94,7 @@ func (m *memory) apply(e journal.Entry) {
 	case e.Caption != nil:
 		m.applyCaption(*e.Caption)
 	case e.Pause != nil:
-		if m.paused = e.Pause.On; m.paused {
-			m.pauses++
-		}
+		m.paused = e.Pause.On
 	case e.Command != nil:
 		m.applyCommand(*e.Command)
 	default:
@@ -111,9 +115,8 @@ func (m *memory) applyState(e journal.Entry) {
 }
 
 func (m *memory) applyCaption(c journal.Caption) {
-	if n, err := strconv.Atoi(strings.TrimPrefix(c.ID, captionPrefix)); err == nil {
-		m.captions = max(m.captions, n)
-	}
+	m.captions = max(m.captions, captionNumber(c.ID))
+	m.last[c.Name] = c
 	if m.open[c.ID] = c; c.Final {
 		delete(m.open, c.ID)
 	}

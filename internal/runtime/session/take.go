@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"steno/internal/bot"
@@ -20,6 +21,7 @@ const hearing = 900 * time.Millisecond
 func (v *visit) take(ctx context.Context, o platform.Observation, now time.Time) (verdict, bool, error) {
 	s := v.s
 	v.witness(o)
+	s.facts.strange = o.Stage == platform.StageJoining
 	switch o.Stage {
 	case platform.StageEnded:
 		if o.Code == bot.EndUnknown || o.Code == "" {
@@ -85,29 +87,41 @@ func (v *visit) greet(ctx context.Context) {
 func (v *visit) takePeople(o platform.Observation, now time.Time) {
 	s := v.s
 	s.diary.roster(o.Roster)
+	v.binder.take(o, v.rec.Contributors(), now)
 	if s.diary.isPaused() {
-		s.tellSpeakers(s.diary.speech([]string{}, "page"), now) // who speaks in a pause is not recorded either
+		s.tellSpeakers(s.diary.speech(nil, []string{}, "page"), now) // who speaks in a pause is not recorded either
 	} else if o.Speaking != nil {
-		s.tellSpeakers(s.diary.speech(o.Speaking, "page"), now)
+		s.tellSpeakers(s.diary.speech(o.Turns, o.Speaking, "page"), now)
 	} else {
-		s.tellSpeakers(s.diary.speech(v.heard(now), "audio"), now)
+		s.tellSpeakers(s.diary.speech(nil, v.heard(now), "audio"), now)
 	}
 	if o.Roster != nil {
 		s.facts.others = v.others(o.Roster)
 	}
+	// Nobody listens while a film is paused: the page's word counts.
+	if v.film != nil && s.diary.isPaused() && (v.shownSpeaking(o) || o.Speaking == nil && s.facts.others > 0) {
+		s.facts.sound = now
+	}
 	if s.facts.others > 0 {
 		s.facts.company = now
-	}
-	if len(o.Bindings) == 0 {
-		return
 	}
 	byMedia := map[string]string{}
 	for _, t := range v.rec.Tracks() {
 		byMedia[t.MediaID] = t.ID // the last one counts
 	}
+	sources := v.rec.Contributors()
 	for _, b := range o.Bindings {
-		if track, ok := byMedia[b.MediaID]; ok {
-			s.diary.bind(track, b.Person, "roster", b.Screen)
+		track, ok := byMedia[b.MediaID]
+		if !ok {
+			continue
+		}
+		if v.binder.shows(track, b.Person, sources, now); !shared(track, sources) {
+			s.diary.bind(journal.Bind{Track: track, Person: b.Person, Source: "roster", Screen: b.Screen})
+		}
+	}
+	for _, c := range sources {
+		if person := v.binder.whose[c.CSRC]; person != "" {
+			s.diary.bind(journal.Bind{Track: c.Track, Person: person, Source: "csrc", CSRC: c.CSRC})
 		}
 	}
 }
@@ -120,6 +134,12 @@ func (v *visit) heard(now time.Time) []string {
 			continue
 		}
 		if person := v.s.diary.carries(t.ID); person != "" {
+			people = append(people, person)
+		}
+	}
+	for _, c := range v.rec.Contributors() {
+		person := v.binder.whose[c.CSRC]
+		if person != "" && now.Sub(c.LastSound) <= hearing && !slices.Contains(people, person) {
 			people = append(people, person)
 		}
 	}
@@ -142,10 +162,13 @@ func (v *visit) others(roster []platform.Person) (n int) {
 func (v *visit) follow(now time.Time) {
 	s := v.s
 	a := v.rec.Activity()
-	if v.film != nil && !a.LastFrame.IsZero() {
+	v.lastKnown = latest(v.lastKnown, v.lastSeen)
+	switch {
+	case v.film == nil:
+		v.lastKnown = latest(v.lastKnown, a.LastFrame)
+	case !a.LastFrame.IsZero(): // a film grows however dead the page is
 		v.first.CompareAndSwap(0, a.LastFrame.UnixMicro())
 	}
-	v.lastKnown = latest(v.lastKnown, a.LastFrame, v.lastSeen)
 	s.facts.sound = latest(s.facts.sound, a.LastSound)
 	s.facts.company = latest(s.facts.company, a.LastSound)
 

@@ -49,6 +49,7 @@ type Recorder interface {
 	Addr() string
 	Tracks() []tracks.TrackInfo
 	Activity() tracks.Activity
+	Contributors() []tracks.Contributor
 	// Pause keeps what arrives from that moment on from the disk, or not any more.
 	Pause(at time.Time, on bool)
 	// Say lets the page's microphone say something now; see package tracks.

@@ -31,7 +31,8 @@ type visit struct {
 	rec      Recorder
 	film     *filming // nil with the track engine
 
-	proof proof // of the last look
+	proof  proof // of the last look
+	binder *binder
 
 	first     atomic.Int64 // arrival of the first frame, Unix microseconds
 	entered   time.Time    // in the call; zero before
@@ -42,10 +43,12 @@ type visit struct {
 	shown     int       // the picture that the camera shows, from 1; 0: none
 	lit       int       // how often the camera was switched on
 	deaf      time.Time // since when people speak and no audio came; zero if none did
+	heardAt   time.Time // the last audio, as of the last look
+	unheard   int       // looks at which people were shown speaking since then
 }
 
 func (s *session) newVisit(deadline time.Time) *visit {
-	return &visit{s: s, deadline: deadline, lastKnown: s.clock.Now()}
+	return &visit{s: s, deadline: deadline, lastKnown: s.clock.Now(), binder: newBinder()}
 }
 
 func (v *visit) inCall() bool { return !v.entered.IsZero() }
@@ -226,7 +229,7 @@ func (v *visit) look(ctx context.Context) (verdict, bool, error) {
 		v.follow(now)
 		v.show(ctx, now)
 		v.shoot(ctx, now)
-		if err := v.severed(now); err != nil {
+		if err := errors.Join(v.severed(now), v.muted(seen, now)); err != nil {
 			return verdict{}, false, err
 		}
 		if why := v.lacking(seen, now); why != "" {
@@ -272,6 +275,9 @@ func (v *visit) leave(ctx context.Context) {
 		if err := v.film.Stop(); err != nil { // leaving is not to be seen
 			v.s.log.Warn("the film's end", "error", err)
 		}
+	}
+	if v.proof.Stated {
+		return // the page says that the bot is out
 	}
 	if err := v.adapter.Leave(ctx, v.page); err != nil {
 		v.s.log.Info("could not leave by the page", "error", err)

@@ -27,6 +27,10 @@ function loginView() {
   show(h('main', { class: 'exit' }, h('h1', {}, 'We need to verify your info before you can join'), button('Sign in', () => {})));
 }
 
+function captchaView() {
+  show(h('main', { class: 'exit' }, h('h1', {}, 'Verify you’re a real person'), h('input', { type: 'text', 'aria-label': 'Enter the characters you see' })));
+}
+
 function dialog(title, ...children) {
   return h('div', { class: 'veil' }, h('div', { role: 'dialog', 'aria-modal': 'true', 'aria-label': title }, h('h2', {}, title), ...children));
 }
