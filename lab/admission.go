@@ -27,10 +27,11 @@ func (m *Meeting) Remove(id string) error {
 // PageCrash is a way in which the page of a guest dies.
 type PageCrash string
 
-// The crashes: the page stands still (without using the processor), or it
-// eats memory until the browser kills it.
+// The crashes: the page stands still (without using the processor), it
+// calculates without end, or it eats memory until the browser kills it.
 const (
 	Freeze PageCrash = "freeze"
+	Busy   PageCrash = "busy"
 	Crash  PageCrash = "crash"
 )
 
@@ -44,6 +45,10 @@ func (m *Meeting) CrashPage(id string, how PageCrash) error {
 func (m *Meeting) Trouble(on bool) error {
 	return m.each("", guestIn, func(g *guest) { g.send(toPage{Type: "trouble", On: on}) })
 }
+
+// Hush keeps the audio of all people from the guests, or not any more, while
+// the pages go on showing who speaks: as when the way of media is broken.
+func (m *Meeting) Hush(on bool) { m.hushed.Store(on) }
 
 // Chat writes a chat message from somebody in the meeting.
 func (m *Meeting) Chat(sender, text string) {
@@ -109,6 +114,12 @@ func (m *Meeting) knock(g *guest, name string) {
 		m.later(g, wait, func() { m.admit(g) })
 	case DoorDeny:
 		m.later(g, wait, func() { m.expel(g, "denied") })
+	case DoorLogin:
+		if g.account == "" {
+			m.expel(g, "denied")
+		} else {
+			m.admit(g)
+		}
 	case DoorBlocked:
 		m.expel(g, "blocked")
 	}
@@ -140,7 +151,7 @@ func (m *Meeting) later(g *guest, d time.Duration, do func()) {
 
 func (m *Meeting) admit(g *guest) {
 	g.state, g.entered = guestIn, m.clock.Now()
-	g.send(toPage{Type: "admitted", ID: g.id, Consent: m.scenario.Consent, OwnVideo: m.scenario.OwnVideo, NoChat: m.scenario.NoChat, NoCaps: m.scenario.NoCaptions})
+	g.send(toPage{Type: "admitted", ID: g.id, Consent: m.scenario.Consent, OwnVideo: m.scenario.OwnVideo, NoChat: m.scenario.NoChat, DeadChat: m.scenario.DeadChat, NoCaps: m.scenario.NoCaptions})
 	g.sendRoster(m.roster())
 	if m.scenario.Platform != Zoom {
 		g.startPeer()

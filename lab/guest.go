@@ -32,6 +32,8 @@ type guest struct {
 	ctx    context.Context // of the connection
 	cancel context.CancelFunc
 	outbox chan toPage
+	// account is the name in which the browser is signed in; empty: a guest.
+	account string
 
 	state                        guestState
 	name                         string
@@ -50,14 +52,17 @@ type guest struct {
 
 // toPage is a message from the lab to the page.
 type toPage struct {
-	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, carry, roster, levels, chat, caption, say, trouble, crash
+	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, carry, roster, levels, chat, caption, say, trouble, strange, toast, popup, crash
 	Door     Door           `json:"door,omitempty"`
+	Account  string         `json:"account,omitempty"` // with hello
 	ID       string         `json:"id,omitempty"`
 	Consent  bool           `json:"consent,omitempty"`
 	OwnVideo bool           `json:"own_video,omitempty"`
 	Why      string         `json:"why,omitempty"`
 	How      string         `json:"how,omitempty"`
 	NoChat   bool           `json:"no_chat,omitempty"`
+	DeadChat bool           `json:"dead_chat,omitempty"`
+	Text     string         `json:"text,omitempty"`
 	Skin     string         `json:"skin,omitempty"`
 	On       bool           `json:"on,omitempty"`
 	Clip     string         `json:"clip,omitempty"` // with say
@@ -159,11 +164,11 @@ func (s *Server) serveSignal(w http.ResponseWriter, r *http.Request) {
 		_, _, _ = conn.Read(ctx) // until the page goes
 		return
 	}
-	m.serveGuest(ctx, cancel, conn)
+	m.serveGuest(ctx, cancel, conn, account(r))
 }
 
-func (m *Meeting) serveGuest(ctx context.Context, cancel context.CancelFunc, conn *websocket.Conn) {
-	g := m.newGuest(ctx, cancel)
+func (m *Meeting) serveGuest(ctx context.Context, cancel context.CancelFunc, conn *websocket.Conn, account string) {
+	g := m.newGuest(ctx, cancel, account)
 	if g == nil {
 		return
 	}
@@ -178,16 +183,16 @@ func (m *Meeting) serveGuest(ctx context.Context, cancel context.CancelFunc, con
 	<-written
 }
 
-func (m *Meeting) newGuest(ctx context.Context, cancel context.CancelFunc) *guest {
+func (m *Meeting) newGuest(ctx context.Context, cancel context.CancelFunc, account string) *guest {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.shut {
 		return nil
 	}
 	m.serial++
-	g := &guest{m: m, number: uint32(m.serial), ctx: ctx, cancel: cancel, outbox: make(chan toPage, 256)}
+	g := &guest{m: m, number: uint32(m.serial), ctx: ctx, cancel: cancel, account: account, outbox: make(chan toPage, 256)}
 	g.id = strings.Join([]string{"spaces", m.scenario.Code, "devices", strconv.Itoa(m.serial)}, "/")
-	g.send(toPage{Type: "hello", Door: m.scenario.Door, Skin: m.scenario.Skin})
+	g.send(toPage{Type: "hello", Door: m.scenario.Door, Skin: m.scenario.Skin, Account: account})
 	if m.ended {
 		m.expel(g, "ended")
 	}

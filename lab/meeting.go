@@ -29,6 +29,7 @@ type Meeting struct {
 	began    atomic.Pointer[time.Time]
 	mix      *mixer       // nil unless all audio is mixed
 	board    *switchboard // nil unless people share tracks
+	hushed   atomic.Bool
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -263,6 +264,10 @@ func (m *Meeting) runEvent(e Event) {
 	}
 	var err error
 	switch e.Do {
+	case "admit":
+		err = m.Admit("")
+	case "deny":
+		err = m.Deny("")
 	case "remove":
 		err = m.Remove("")
 	case "end":
@@ -273,6 +278,8 @@ func (m *Meeting) runEvent(e Event) {
 		err = m.CrashPage("", Crash)
 	case "trouble", "back":
 		err = m.Trouble(e.Do == "trouble")
+	case "strange", "toast", "popup":
+		m.tell(toPage{Type: e.Do, Text: e.Text})
 	case "chat":
 		m.Chat(e.Who, e.Text)
 	}

@@ -2,8 +2,10 @@ package lab
 
 import (
 	"embed"
+	"fmt"
 	"io/fs"
 	"net/http"
+	"net/url"
 
 	"steno/lab/media"
 )
@@ -29,6 +31,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /assets/", http.StripPrefix("/assets/", http.FileServerFS(assets)))
 	mux.HandleFunc("GET /meet/{code}/signal", s.outliving(s.serveSignal))
 	mux.HandleFunc("GET /freeze", s.serveFreeze)
+	mux.HandleFunc("GET /signin", serveSignIn)
 	s.control(mux)
 	return mux
 }
@@ -56,6 +59,26 @@ func page(platform string) http.HandlerFunc {
 		w.Header().Set("Cache-Control", "no-store")
 		http.ServeFileFS(w, r, pageFiles, "page/"+platform+"/index.html")
 	}
+}
+
+// accountCookie holds the name of the account in which a browser is signed in.
+const accountCookie = "lab_account"
+
+// serveSignIn signs a browser in, as ?as=NAME.
+func serveSignIn(w http.ResponseWriter, r *http.Request) {
+	name := r.FormValue("as")
+	http.SetCookie(w, &http.Cookie{Name: accountCookie, Value: url.QueryEscape(name), Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	_, _ = fmt.Fprintf(w, "signed in as %q\n", name)
+}
+
+// account is the name in which the browser of a request is signed in; empty: none.
+func account(r *http.Request) string {
+	c, err := r.Cookie(accountCookie)
+	if err != nil {
+		return ""
+	}
+	name, _ := url.QueryUnescape(c.Value)
+	return name
 }
 
 // serveClip serves what people say, for a page that plays it by itself.

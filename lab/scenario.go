@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -38,6 +40,9 @@ const (
 	DoorBlocked Door = "blocked" // "You can't join this video call"
 	DoorLogin   Door = "login"   // only for people who are signed in
 	DoorHost    Door = "host"    // nobody has begun the meeting; as DoorManual
+	DoorCaptcha Door = "captcha" // only for people, by a riddle; not on the page of meet
+	DoorHang    Door = "hang"    // whoever has asked to join is never answered, and not in a lobby either
+	DoorStrange Door = "strange" // a page that says something that nobody has seen before
 )
 
 // Begin says what starts the clock of the script.
@@ -71,6 +76,8 @@ type Scenario struct {
 	// Mixed sends one track with everybody's audio in place of one for each.
 	Mixed  bool `yaml:"mixed" json:"mixed"`
 	NoChat bool `yaml:"no_chat" json:"no_chat"` // guests may not write
+	// DeadChat: the button that opens the chat does nothing.
+	DeadChat bool `yaml:"dead_chat" json:"dead_chat"`
 	// NoCaptions is a meeting that has none.
 	NoCaptions bool     `yaml:"no_captions" json:"no_captions"`
 	Door       Door     `yaml:"door" json:"door"` // default open
@@ -112,14 +119,18 @@ type Turn struct {
 	Pause Duration  `yaml:"pause" json:"pause"`
 }
 
-// Event happens to the guests, or in the chat. Do is remove, end, freeze,
-// crash, trouble, back or chat.
+// Event happens to the guests, or in the chat. Do is admit, deny, remove, end,
+// freeze, crash, trouble (a banner in the place of the call), back, strange (a
+// page that nobody has seen before in its place), toast, popup (a box with a
+// button "Got it" over the call) or chat.
 type Event struct {
 	At   Duration `yaml:"at" json:"at"`
 	Do   string   `yaml:"do" json:"do"`
-	Who  string   `yaml:"who" json:"who"` // chat: the sender
-	Text string   `yaml:"text" json:"text"`
+	Who  string   `yaml:"who" json:"who"`   // chat: the sender
+	Text string   `yaml:"text" json:"text"` // of toast, popup and chat
 }
+
+var deeds = []string{"admit", "deny", "remove", "end", "freeze", "crash", "trouble", "back", "strange", "toast", "popup", "chat"}
 
 // Net spoils the way from the lab to the guests.
 type Net struct {
@@ -188,7 +199,7 @@ func (s *Scenario) check() error {
 		return fmt.Errorf("code %q is not like abc-defg-hij", s.Code)
 	}
 	switch s.Door {
-	case DoorOpen, DoorAuto, DoorManual, DoorDeny, DoorBlocked, DoorLogin, DoorHost:
+	case DoorOpen, DoorAuto, DoorManual, DoorDeny, DoorBlocked, DoorLogin, DoorHost, DoorCaptcha, DoorHang, DoorStrange:
 	default:
 		return fmt.Errorf("unknown door %q", s.Door)
 	}
@@ -234,10 +245,8 @@ func (s *Scenario) checkTurns(names map[string]bool) error {
 
 func (s *Scenario) checkEvents() error {
 	for i, e := range s.Events {
-		switch e.Do {
-		case "remove", "end", "freeze", "crash", "trouble", "back", "chat":
-		default:
-			return fmt.Errorf("event %d: unknown %q; there are remove, end, freeze, crash, trouble, back and chat", i+1, e.Do)
+		if !slices.Contains(deeds, e.Do) {
+			return fmt.Errorf("event %d: unknown %q; there are %s", i+1, e.Do, strings.Join(deeds, ", "))
 		}
 	}
 	return nil

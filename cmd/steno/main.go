@@ -30,6 +30,7 @@ type cli struct {
 	Lab        labCmd        `cmd:"" help:"Serve test meetings with scripted people."`
 	Simulate   simulateCmd   `cmd:"" help:"Serve a fake calendar or transcription service, to try Steno out without an account."`
 	Pack       packCmd       `cmd:"" help:"Check and show platform packs: what meeting pages look like."`
+	Profile    profileCmd    `cmd:"" help:"Sign in to a meeting platform for bots, and list who is signed in."`
 	Doctor     doctorCmd     `cmd:"" help:"Look at this machine and say what is missing and what to do."`
 	Team       teamCmd       `cmd:"" help:"Manage teams."`
 	Key        keyCmd        `cmd:"" help:"Manage API keys."`

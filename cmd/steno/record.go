@@ -35,6 +35,7 @@ type recordCmd struct {
 	Name         string        `default:"Steno" help:"The bot's name in the meeting."`
 	Mode         string        `enum:"speaker_view,gallery_view,audio_only" default:"speaker_view" help:"What to record: ${enum}."`
 	Engine       string        `enum:"tracks,screen" default:"tracks" help:"How to record: tracks takes what participants send, screen films the page (needs Xvfb and PulseAudio)."`
+	Profile      string        `placeholder:"DIR" help:"Signed-in browser profile to join with (a folder of steno profile), instead of as a guest."`
 	Out          string        `short:"o" placeholder:"DIR" help:"Folder for the recording; a new one if not given."`
 	EntryMessage string        `help:"Message to post in the meeting's chat after joining."`
 	Captions     bool          `help:"Switch the meeting's own captions on and keep them, for steno transcribe --transcription-service captions."`
@@ -127,7 +128,7 @@ func (c *recordCmd) spec(m meeting.Meeting) (bot.Spec, error) {
 	if err != nil {
 		return bot.Spec{}, err
 	}
-	return bot.Spec{
+	spec := bot.Spec{
 		BotID: ident.New(), Name: c.Name, Platform: m.Platform, URL: m.Page, Mode: bot.RecordingMode(c.Mode), Engine: bot.Engine(c.Engine),
 		EntryMessage: c.EntryMessage, Captions: c.Captions, Pack: override.Text(), Browser: c.Browser, FFmpeg: c.FFmpeg, InsecureTLS: m.Platform == meeting.Galene && c.GaleneInsecure,
 		Timeouts: bot.Timeouts{
@@ -135,7 +136,14 @@ func (c *recordCmd) spec(m meeting.Meeting) (bot.Spec, error) {
 			EveryoneLeft: c.EveryoneLeftTimeout, MaxRecording: c.MaxDuration,
 		},
 		Reach: c.Reach(private),
-	}, nil
+	}
+	if c.Profile != "" {
+		if spec.Profile, err = filepath.Abs(c.Profile); err != nil {
+			return bot.Spec{}, err
+		}
+		spec.Account = filepath.Base(spec.Profile)
+	}
+	return spec, nil
 }
 
 // freshFolder names a folder for a recording made now: "meet-abcdefghij

@@ -13,6 +13,7 @@ import (
 	"steno/internal/job"
 	"steno/internal/meeting"
 	"steno/internal/platform/pack"
+	"steno/internal/profile"
 	"steno/internal/runtime"
 	"steno/internal/store"
 )
@@ -35,6 +36,7 @@ type launcher struct {
 	host       string
 	tools      config.Tools
 	packs      *pack.Shelf
+	profiles   profile.Shelf
 	hosts      config.Hosts
 	shots      time.Duration  // between two screenshots; 0: none
 	private    []netip.Prefix // networks that bots may reach
@@ -60,6 +62,11 @@ func (l *launcher) run(ctx context.Context, j job.Job[store.LaunchBot]) error {
 		return err
 	}
 	spec.Browser, spec.FFmpeg = l.tools.Browser, l.tools.FFmpeg
+	if spec.Account != "" {
+		spec.Profile = l.profiles.Path(string(spec.Platform), spec.Account)
+	} else if len(l.profiles.Names(string(spec.Platform))) > 0 {
+		l.log.Warn("every signed-in profile is in use; a bot goes as a guest", "bot_id", id, "platform", spec.Platform)
+	}
 	spec.Pack = l.packs.Override(spec.Platform)
 	spec.Reach = l.hosts.Reach(l.private)
 	spec.InsecureTLS = spec.Platform == meeting.Galene && l.hosts.GaleneInsecure

@@ -32,8 +32,10 @@ import (
 	"steno/internal/deliver"
 	"steno/internal/ident"
 	"steno/internal/job"
+	"steno/internal/meeting"
 	"steno/internal/netguard"
 	"steno/internal/platform/pack"
+	"steno/internal/profile"
 	"steno/internal/runtime"
 	"steno/internal/seal"
 	"steno/internal/store"
@@ -162,6 +164,7 @@ func (s *server) build(ctx context.Context) (err error) {
 				s.supervisor.Nudge(id)
 			}
 		},
+		Profiles: func(p meeting.Platform) []string { return s.profiles().Names(string(p)) },
 	}
 	if err := s.buildZoom(); err != nil {
 		return err
@@ -240,8 +243,19 @@ func (s *server) buildRunner() (err error) {
 	return err
 }
 
+// profiles are the signed-in profiles of this host.
+func (s *server) profiles() profile.Shelf {
+	dir := s.o.Profiles
+	if dir != "" {
+		if whole, err := filepath.Abs(dir); err == nil {
+			dir = whole // bot processes have another working directory
+		}
+	}
+	return profile.Shelf{Dir: dir, Log: s.Log}
+}
+
 func (s *server) launcher() *launcher {
-	return &launcher{bots: s.bots, supervisor: s.supervisor, host: s.host, tools: s.o.Tools, packs: s.packs, hosts: s.o.Hosts, private: s.private, shots: s.o.Screenshots, clock: s.Clock, log: s.Log}
+	return &launcher{bots: s.bots, supervisor: s.supervisor, host: s.host, tools: s.o.Tools, packs: s.packs, hosts: s.o.Hosts, private: s.private, shots: s.o.Screenshots, profiles: s.profiles(), clock: s.Clock, log: s.Log}
 }
 
 // run starts the parts, serves until ctx ends, and stops them in reverse.
@@ -307,7 +321,9 @@ func inBackground(f func(ctx context.Context) error) (stop func() error) {
 }
 
 func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
-	web := httpx.Server(s.handler(), s.Log)
+	closing := make(chan struct{})
+	web := httpx.Server(s.handler(closing), s.Log)
+	web.RegisterOnShutdown(func() { close(closing) })
 	ended := make(chan error, 1)
 	go func() { ended <- web.Serve(httpx.Refuse(listener, v2.Refusal)) }()
 	select {
@@ -329,10 +345,13 @@ func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
 
 // handler mounts the surfaces. A process without the api role answers the
 // operator only.
-func (s *server) handler() http.Handler {
+func (s *server) handler(closing <-chan struct{}) http.Handler {
 	r := chi.NewRouter()
 	old := &v1.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Webhooks: s.Endpoints(s.guard.Validate), Clock: s.Clock, Log: s.Log, Version: s.version}
-	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Clock: s.Clock, Log: s.Log, Version: s.version}
+	surface := &v2.Surface{
+		Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Clock: s.Clock, Log: s.Log, Version: s.version,
+		Closing: closing,
+	}
 	(&ops.Surface{Ready: s.DB.Ping, Registry: s.registry}).Mount(r)
 	panicked := byPath(old.Panicked, surface.Panicked)
 	if s.o.Has("api") {

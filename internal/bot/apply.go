@@ -33,6 +33,9 @@ func (s *Service) Apply(ctx context.Context, botID string, p Progress) error {
 		if err := s.tellChats(ctx, tx, b, p.Chats); err != nil {
 			return err
 		}
+		if err := s.takeUtterances(ctx, tx, b, p.Utterances); err != nil {
+			return err
+		}
 		if p.Done != nil {
 			if err := s.end(ctx, tx, &b, *p.Done); err != nil {
 				return err

@@ -55,18 +55,19 @@ func (b Bot) ErrorCode() EndCode {
 // Config is what the caller asked of a bot beyond its name and meeting. It
 // holds no secret: those are in Secrets.
 type Config struct {
-	Images        []string        `json:"images,omitempty"`
-	ImageConfig   json.RawMessage `json:"image_config,omitempty"`
-	AllowMultiple bool            `json:"allow_multiple"`
-	EntryMessage  string          `json:"entry_message,omitempty"`
-	Timeouts      Timeouts        `json:"timeouts"`
-	Zoom          *Zoom           `json:"zoom,omitempty"`
-	Streaming     *Streaming      `json:"streaming,omitempty"`     // nil: off
-	Transcription *Transcription  `json:"transcription,omitempty"` // nil: off
-	Callback      *Callback       `json:"callback,omitempty"`      // nil: off
-	JoinAt        time.Time       `json:"join_at,omitzero"`        // zero: at once
-	DedupKey      string          `json:"dedup_key,omitempty"`     // see Request
-	V1            *V1             `json:"v1,omitempty"`            // nil: not of the API v1
+	Images         []string        `json:"images,omitempty"`
+	ImageConfig    json.RawMessage `json:"image_config,omitempty"`
+	AllowMultiple  bool            `json:"allow_multiple"`
+	EntryMessage   string          `json:"entry_message,omitempty"`
+	Timeouts       Timeouts        `json:"timeouts"`
+	Zoom           *Zoom           `json:"zoom,omitempty"`
+	Streaming      *Streaming      `json:"streaming,omitempty"`       // nil: off
+	Transcription  *Transcription  `json:"transcription,omitempty"`   // nil: off
+	LiveTranscript *LiveTranscript `json:"live_transcript,omitempty"` // nil: off
+	Callback       *Callback       `json:"callback,omitempty"`        // nil: off
+	JoinAt         time.Time       `json:"join_at,omitzero"`          // zero: at once
+	DedupKey       string          `json:"dedup_key,omitempty"`       // see Request
+	V1             *V1             `json:"v1,omitempty"`              // nil: not of the API v1
 }
 
 // Zoom says how to enter a Zoom meeting.
@@ -106,7 +107,11 @@ type Secrets struct {
 	ZoomOBF       string // Zoom's on-behalf-of token
 	ZoomSDK       string // the password of V1.ZoomSDK
 	WebhookKey    string // the API key that goes with what is told to V1.WebhookURL
+	Live          string // the caller's own key of the service that transcribes live
 }
+
+// ownKey reports whether the caller brought a key of a transcription service.
+func (s Secrets) ownKey() bool { return s.Transcription != "" || s.Live != "" }
 
 // Details is a bot with everything that the API shows of it.
 type Details struct {

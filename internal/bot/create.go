@@ -2,6 +2,7 @@ package bot
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -30,6 +31,7 @@ type Request struct {
 	Streaming            *Streaming
 	TranscriptionEnabled bool
 	Transcription        *TranscriptionRequest
+	LiveTranscript       *LiveTranscriptRequest `json:",omitempty"`
 	CallbackEnabled      bool
 	Callback             *CallbackRequest
 
@@ -160,6 +162,7 @@ func (r Request) check(validURL func(string) error) error {
 		}
 	}
 	bad = append(bad, r.checkURLs(validURL)...)
+	bad = append(bad, r.LiveTranscript.check()...)
 	if r.CallbackEnabled {
 		bad = append(bad, r.Callback.check("/callback_config", validURL)...)
 	}
@@ -221,6 +224,10 @@ func (r Request) config() (Config, Secrets) {
 			c.Transcription.OwnKey, c.Transcription.Custom = t.APIKey != "", t.Custom
 			s.Transcription = t.APIKey
 		}
+	}
+	if l := r.LiveTranscript; l != nil {
+		c.LiveTranscript = &LiveTranscript{Provider: cmp.Or(l.Provider, LiveCaptions), Webhook: l.Webhook, OwnKey: l.APIKey != ""}
+		s.Live = l.APIKey
 	}
 	if r.CallbackEnabled && r.Callback != nil {
 		callback := r.Callback.callback()

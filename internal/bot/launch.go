@@ -49,6 +49,9 @@ func (s *Service) Launch(ctx context.Context, botID, host string) (spec Spec, er
 		if spec, err = s.spec(Details{Bot: l.Bot, Config: config}); err != nil {
 			return err
 		}
+		if spec.Account, err = s.takeProfile(ctx, tx, l.Bot, spec.Platform); err != nil {
+			return err
+		}
 		if l.LaunchedAt == nil || l.Host != host {
 			now := s.Clock.Now()
 			l.LaunchedAt = &now
@@ -83,6 +86,9 @@ func (s *Service) Release(ctx context.Context, botID, host string) (waited time.
 			return nil
 		}
 		l.Host, l.LaunchedAt = "", nil
+		if err := tx.DropProfile(ctx, l.Bot); err != nil {
+			return err
+		}
 		if l.LeaveRequestedAt != nil { // nobody else will hear this wish
 			return s.endUnlaunched(ctx, tx, l, EndExitBeforeRecord, leftEarly, Transition{Status: APIRequestStop, At: now})
 		}
@@ -100,10 +106,6 @@ func notNeeded(format string, args ...any) error {
 	return fail.New(fail.Conflict, CodeNotNeeded, format, args...)
 }
 
-// captionsSource is the name of the platform's own captions among those who
-// transcribe.
-const captionsSource = "captions"
-
 // spec returns what the process is told. The page to open comes from the
 // meeting URL anew: the hosts may have changed since the bot was created.
 func (s *Service) spec(d Details) (Spec, error) {
@@ -119,6 +121,11 @@ func (s *Service) spec(d Details) (Spec, error) {
 		BotID: d.ID, Name: d.Name, Platform: m.Platform, URL: m.Page, Mode: d.Mode,
 		EntryMessage: d.Config.EntryMessage, Timeouts: d.Config.Timeouts, JoinAt: d.Config.JoinAt,
 		Streaming: d.Config.Streaming, StreamVersion: version, Camera: d.Config.camera(),
-		Captions: d.Config.Transcription != nil && d.Config.Transcription.Provider == captionsSource,
+		Captions: d.Config.captions(), LiveTranscript: d.Config.LiveTranscript,
 	}, nil
+}
+
+// captions reports whether anything is made of the platform's own captions.
+func (c Config) captions() bool {
+	return c.Transcription != nil && c.Transcription.Provider == LiveCaptions || c.LiveTranscript != nil && c.LiveTranscript.Provider == LiveCaptions
 }

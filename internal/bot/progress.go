@@ -14,6 +14,7 @@ type Progress struct {
 	ExitedAt    *time.Time
 	Artifacts   []StoredArtifact // newly uploaded ones
 	Chats       []ChatMessage    // of others, in their order
+	Utterances  []Utterance      // that ended, in their order; of bots with a live transcript
 	Result      *Result
 	Done        *Done
 }

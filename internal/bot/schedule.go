@@ -107,7 +107,7 @@ func (s *Service) Schedule(ctx context.Context, team string, r Request, joinAt t
 }
 
 func (s *Service) putScheduled(ctx context.Context, tx Tx, sc Scheduled, n newBot) error {
-	if n.secrets.Transcription != "" {
+	if n.secrets.ownKey() {
 		if err := tx.OwnKey(ctx, sc.TeamID); err != nil {
 			return err
 		}

@@ -28,6 +28,8 @@ type Store interface {
 	ScheduleStore
 	StoreV1
 	Screenshots(ctx context.Context, team, id string, q ShotQuery) ([]StoredArtifact, error)
+	// Utterances returns a bot and what was said in its meeting after a number.
+	Utterances(ctx context.Context, team, id string, after int64, limit int) (Bot, []Utterance, error)
 	// Command returns a command as it stands.
 	Command(ctx context.Context, id string) (Command, error)
 	DropCommand(ctx context.Context, id string) error
@@ -46,6 +48,7 @@ type Tx interface {
 	Lock(ctx context.Context, team, id string) (Locked, error)
 	QuotaTx
 	ScheduleTx
+	ProfileTx
 	// Update stores the fields of a bot that change in its life, and seq.
 	Update(ctx context.Context, b Bot, seq int64) error
 	// UpdateMeeting stores where a bot is to go.
@@ -55,6 +58,7 @@ type Tx interface {
 	AddTransition(ctx context.Context, b Bot, t Transition) error
 	PutPeople(ctx context.Context, b Bot, people []Participant, speakers []Participant) error
 	PutArtifacts(ctx context.Context, b Bot, a []StoredArtifact, at time.Time) error
+	AddUtterances(ctx context.Context, b Bot, said []Utterance) error
 	// DropArtifacts has no URL of the bot's files handed out any more, and says of
 	// how many that was not so before.
 	DropArtifacts(ctx context.Context, b Bot, at time.Time) (int64, error)
@@ -109,6 +113,9 @@ type Service struct {
 	// Lead is how long before its time a scheduled bot is launched, so that its
 	// browser is ready when it is to join.
 	Lead time.Duration
+	// Profiles lists the signed-in profiles of a platform that this host has, by
+	// the names of their accounts; nil: none.
+	Profiles func(meeting.Platform) []string
 	// Transcriber has recordings transcribed again; nil: nothing does.
 	Transcriber Transcriber
 	// Rouse wakes whoever runs RunDue in this process. May be nil.
@@ -169,7 +176,7 @@ func (s *Service) prepare(o Order) (n newBot, err error) {
 
 func (s *Service) insert(ctx context.Context, tx Tx, n newBot) error {
 	b := n.Bot
-	reserve, err := tx.Admit(ctx, b, n.secrets.Transcription != "")
+	reserve, err := tx.Admit(ctx, b, n.secrets.ownKey())
 	if err != nil {
 		return err
 	}

@@ -69,6 +69,10 @@ type Spec struct {
 	// Pack is the text of the operator's pack of the platform; empty: the one
 	// that is built in.
 	Pack string `json:"pack,omitempty"`
+	// Account is the signed-in account that the bot joins as, by its name in
+	// meetings, and Profile the folder of its browser profile. Empty: as a guest.
+	Account string `json:"account,omitempty"`
+	Profile string `json:"profile,omitempty"`
 	// Browser and FFmpeg are paths of programs; empty means: look for them.
 	Browser string `json:"browser,omitempty"`
 	FFmpeg  string `json:"ffmpeg,omitempty"`
@@ -78,6 +82,8 @@ type Spec struct {
 	Reach       Reach `json:"reach,omitzero"`
 	// Captions has the platform's own captions switched on and kept.
 	Captions bool `json:"captions,omitempty"`
+	// LiveTranscript is who tells what is said while it is said; nil: nobody.
+	LiveTranscript *LiveTranscript `json:"live_transcript,omitempty"`
 	// Streaming is where live audio goes and comes from; nil: nowhere.
 	Streaming *Streaming `json:"streaming,omitempty"`
 	// Camera is what the bot shows as its camera; nil: nothing, it stays off.

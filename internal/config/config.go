@@ -69,8 +69,9 @@ type Serve struct {
 	JoinLead    time.Duration `name:"join-lead" default:"30s" help:"How long before its time a scheduled bot is started, so that its browser is ready when it is to join; at most 3m."`
 	Screenshots time.Duration `name:"screenshot-every" default:"5s" help:"How often a bot takes a screenshot of its meeting, with video only. 0: never."`
 	// WebhookLogDays: the log of webhooks is what can be replayed, too.
-	WebhookLogDays int `name:"webhook-log-days" default:"30" help:"How many days the log of webhooks is kept. 0: for ever."`
-	MaxBots        int `name:"max-bots" default:"0" help:"Bots at a time on this machine. 0: as many as its cores and memory carry."`
+	WebhookLogDays int    `name:"webhook-log-days" default:"30" help:"How many days the log of webhooks is kept. 0: for ever."`
+	Profiles       string `placeholder:"DIR" help:"Folder of signed-in browser profiles, PLATFORM/NAME each; a bot uses one of its platform that is free, else it is a guest. steno profile makes them. Default: none."`
+	MaxBots        int    `name:"max-bots" default:"0" help:"Bots at a time on this machine. 0: as many as its cores and memory carry."`
 }
 
 // Providers says where the calendar services are. Other addresses than the

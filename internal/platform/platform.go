@@ -37,6 +37,10 @@ type Page interface {
 // ErrNoElement is returned by Page methods when nothing visible matches.
 var ErrNoElement = errors.New("no visible element matches the selector")
 
+// ErrStrange is returned by Enter, wrapped, when the page is there but shows
+// nothing that is known, for as long as the bot may try: nobody has said no.
+var ErrStrange = errors.New("the page shows neither a way in nor a refusal")
+
 // ErrNoChat is returned by Say, possibly wrapped, when the meeting has no chat
 // or does not let the bot write in it.
 var ErrNoChat = errors.New("the meeting has no chat that the bot may write in")
@@ -131,10 +135,13 @@ type Observation struct {
 
 // Join is what an adapter needs to enter.
 type Join struct {
-	URL    string
-	Name   string
-	Mode   bot.RecordingMode
-	Rejoin bool // the bot was in this call before
+	URL  string
+	Name string
+	// Account is how the page calls the bot if it is signed in; then nobody asks
+	// for a name. Empty: the bot is a guest.
+	Account string
+	Mode    bot.RecordingMode
+	Rejoin  bool // the bot was in this call before
 	// Captions has the platform's captions switched on, if it can be, and read.
 	Captions bool
 	// Knock is called when all is ready and the next click asks to be let in; it

@@ -19,9 +19,14 @@ type reducer struct {
 	failure string // why the recording failed, if that was said
 	// in and out are how much was streamed.
 	in, out time.Duration
+	live    *bot.LiveTranscript // who tells what is said; nil: nobody
+	epoch   int64               // Unix microseconds; 0: recording has not begun
+	pauses  [][2]int64
 }
 
-func newReducer() *reducer { return &reducer{index: map[string]int{}} }
+func newReducer(live *bot.LiveTranscript) *reducer {
+	return &reducer{index: map[string]int{}, live: live}
+}
 
 // reduce adds what an entry says to the report. Artifacts are left to the
 // caller, who has to store them first.
@@ -44,6 +49,12 @@ func (r *reducer) reduce(p *bot.Progress, e journal.Entry) {
 		}
 	case e.Chat != nil && !e.Chat.Self:
 		p.Chats = append(p.Chats, bot.ChatMessage{ID: e.Chat.ID, Sender: e.Chat.Sender, N: r.number(e.Chat.Sender), Text: e.Chat.Text})
+	case e.Epoch != nil && r.epoch == 0:
+		r.epoch = e.Epoch.UnixMicro
+	case e.Pause != nil:
+		r.pause(*e.Pause, e.At)
+	case e.Caption != nil && e.Caption.Final && r.live != nil && r.live.Provider == bot.LiveCaptions:
+		p.Utterances = append(p.Utterances, r.utterance(e.Seq, *e.Caption))
 	case e.End != nil:
 		r.end = *e.End
 		if r.joined {
@@ -113,7 +124,7 @@ func speakers(list []journal.Speaker) []bot.Participant {
 // journal entries (pulses, bindings, tracks) are for the composer alone.
 func says(p bot.Progress) bool {
 	return len(p.Transitions) > 0 || p.People != nil || p.JoinedAt != nil || p.ExitedAt != nil ||
-		len(p.Artifacts) > 0 || len(p.Chats) > 0 || p.Result != nil || p.Done != nil
+		len(p.Artifacts) > 0 || len(p.Chats) > 0 || len(p.Utterances) > 0 || p.Result != nil || p.Done != nil
 }
 
 // number is that of the only participant of a name, 0 if nobody or several
@@ -128,4 +139,46 @@ func (r *reducer) number(name string) (n int) {
 		}
 	}
 	return n
+}
+
+// nobody is the name of a speaker who is not known, as in transcripts.
+const nobody = "Unknown"
+
+// utterance is a line that has ended, with the name that the list of participants
+// has.
+func (r *reducer) utterance(seq int64, c journal.Caption) bot.Utterance {
+	u := bot.Utterance{Seq: seq, Speaker: c.Name, N: r.number(c.Name), Text: c.Text, Language: c.Language, Start: r.clock(c.From), End: r.clock(c.To)}
+	if i, known := r.index[c.Person]; known {
+		u.Speaker, u.N = r.people[i].Name, r.people[i].N
+	}
+	u.Speaker = cmp.Or(u.Speaker, nobody)
+	return u
+}
+
+func (r *reducer) pause(p journal.Pause, at time.Time) {
+	us := p.UnixMicro
+	if us == 0 {
+		us = at.UnixMicro()
+	}
+	n := len(r.pauses)
+	open := n > 0 && r.pauses[n-1][1] == 0
+	switch {
+	case p.On && !open:
+		r.pauses = append(r.pauses, [2]int64{us, 0})
+	case !p.On && open:
+		r.pauses[n-1][1] = us
+	}
+}
+
+// clock turns a moment into the time of the recording, of which pauses are cut out.
+func (r *reducer) clock(us int64) time.Duration {
+	at := us - r.epoch
+	for _, p := range r.pauses {
+		to := p[1]
+		if to == 0 || to > us {
+			to = us
+		}
+		at -= max(0, to-p[0])
+	}
+	return time.Duration(max(0, at)) * time.Microsecond
 }

@@ -15,7 +15,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 func TestParticipantsKeepTheirNumbers(t *testing.T) {
 	t.Parallel()
-	r := newReducer()
+	r := newReducer(nil)
 	seen := []journal.Person{
 		{ID: "bot", Name: "Steno", Self: true},
 		{ID: "a", Name: "Ann"},
@@ -41,7 +41,7 @@ func TestParticipantsKeepTheirNumbers(t *testing.T) {
 
 func TestPulsesAloneAreNoReport(t *testing.T) {
 	t.Parallel()
-	r := newReducer()
+	r := newReducer(nil)
 	var p bot.Progress
 	for _, e := range []journal.Entry{
 		{Seq: 1, Pulse: &journal.Pulse{}}, {Seq: 2, Speech: &journal.Speech{Person: "a", On: true}},
@@ -57,7 +57,7 @@ func TestPulsesAloneAreNoReport(t *testing.T) {
 // What was streamed before the bot's process died counts, too.
 func TestTheEndTellsHowMuchWasStreamedInAll(t *testing.T) {
 	t.Parallel()
-	r := newReducer()
+	r := newReducer(nil)
 	var p bot.Progress
 	for _, e := range []journal.Entry{
 		{Session: &journal.Session{N: 1}}, {Streamed: &journal.Streamed{OutMS: 60000}},
@@ -95,6 +95,46 @@ func TestCapacity(t *testing.T) {
 		}
 		if n != c.want {
 			t.Errorf("%s: %d bots, want %d", c.name, n, c.want)
+		}
+	}
+}
+
+// What is told live stands on the recording's clock, from which pauses are cut out,
+// under the name that the list of participants has.
+func TestUtterancesAreToldOnceTheyHaveEnded(t *testing.T) {
+	t.Parallel()
+	const zero = 1_000_000_000
+	line := func(id, person, name, text string, from, to int64, final bool) journal.Entry {
+		return journal.Entry{Caption: &journal.Caption{ID: id, Person: person, Name: name, Text: text, From: zero + from*1e6, To: zero + to*1e6, Final: final, Language: "en"}}
+	}
+	entries := []journal.Entry{
+		{Epoch: &journal.Epoch{UnixMicro: zero}},
+		{Person: &journal.Person{ID: "a", Name: "Ann"}}, {Person: &journal.Person{ID: "b", Name: "Ben"}},
+		line("c1", "a", "Ann", "we", 1, 1, false), line("c1", "a", "Ann", "We should.", 1, 3, true),
+		{Pause: &journal.Pause{On: true, UnixMicro: zero + 10e6}}, {Pause: &journal.Pause{UnixMicro: zero + 30e6}},
+		{Person: &journal.Person{ID: "b", Name: "Benjamin"}},
+		line("c2", "b", "Ben", "Yes.", 31, 32, true), line("c3", "", "", "No.", 33, 34, true), line("c4", "", "Ann", "Cut off by the pause.", 9, 11, true),
+	}
+	captions, service, nobody := &bot.LiveTranscript{Provider: bot.LiveCaptions}, &bot.LiveTranscript{Provider: bot.LiveDeepgram}, (*bot.LiveTranscript)(nil)
+	for _, c := range []struct {
+		live *bot.LiveTranscript
+		want []bot.Utterance
+	}{
+		{captions, []bot.Utterance{
+			{Seq: 5, Speaker: "Ann", N: 1, Text: "We should.", Language: "en", Start: time.Second, End: 3 * time.Second},
+			{Seq: 9, Speaker: "Benjamin", N: 2, Text: "Yes.", Language: "en", Start: 11 * time.Second, End: 12 * time.Second},
+			{Seq: 10, Speaker: "Unknown", Text: "No.", Language: "en", Start: 13 * time.Second, End: 14 * time.Second},
+			{Seq: 11, Speaker: "Ann", N: 1, Text: "Cut off by the pause.", Language: "en", Start: 9 * time.Second, End: 10 * time.Second},
+		}}, {service, nil}, {nobody, nil},
+	} {
+		r := newReducer(c.live)
+		var p bot.Progress
+		for i, e := range entries {
+			e.Seq = int64(i + 1)
+			r.reduce(&p, e)
+		}
+		if diff := cmp.Diff(c.want, p.Utterances); diff != "" {
+			t.Errorf("%+v: %s", c.live, diff)
 		}
 	}
 }

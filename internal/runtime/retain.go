@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"steno/internal/bot"
+	"steno/internal/runtime/session"
 )
 
 const retainEvery = time.Minute
@@ -26,7 +27,7 @@ func (w *worker) clear(done bot.Done) {
 	kept := filepath.Join(w.s.opt.Data, finishedDir)
 	to := filepath.Join(kept, filepath.Base(w.folder))
 	now := w.s.opt.Clock.Now()
-	err := os.MkdirAll(kept, 0o700)
+	err := errors.Join(session.DropProfile(w.folder), os.MkdirAll(kept, 0o700))
 	if err == nil {
 		err = errors.Join(os.RemoveAll(to), os.Rename(w.folder, to), os.Chtimes(to, now, now))
 	}

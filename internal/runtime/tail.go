@@ -30,7 +30,7 @@ type tail struct {
 }
 
 func newTail(w *worker) *tail {
-	t := &tail{w: w, reduce: newReducer()}
+	t := &tail{w: w, reduce: newReducer(w.spec.LiveTranscript)}
 	t.shots = newShots(t)
 	return t
 }

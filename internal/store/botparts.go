@@ -83,6 +83,9 @@ func (t botTx) DropArtifacts(ctx context.Context, b bot.Bot, at time.Time) (int6
 	if _, err := t.Exec(ctx, "DELETE FROM bot_commands WHERE bot_id = $1 AND team_id = $2", b.ID, b.TeamID); err != nil {
 		return 0, err // they hold what was to be said in the meeting
 	}
+	if err := dropUtterances(ctx, t.Tx, b.TeamID, b.ID); err != nil {
+		return 0, err
+	}
 	if err := t.Index().Forget(ctx, b.TeamID, b.ID); err != nil {
 		return 0, err
 	}

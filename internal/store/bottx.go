@@ -56,7 +56,7 @@ func (t botTx) Insert(ctx context.Context, b bot.Bot, c bot.Config, s bot.Secret
 		return err
 	}
 	sealed := map[string]string{
-		"callback_secret": s.Callback, "transcription_key": s.Transcription, "zoom_obf_token": s.ZoomOBF, "zoom_sdk_pwd": s.ZoomSDK, "webhook_key": s.WebhookKey,
+		"callback_secret": s.Callback, "transcription_key": s.Transcription, "live_key": s.Live, "zoom_obf_token": s.ZoomOBF, "zoom_sdk_pwd": s.ZoomSDK, "webhook_key": s.WebhookKey,
 	}
 	for column, plain := range sealed {
 		if plain == "" {
@@ -66,9 +66,9 @@ func (t botTx) Insert(ctx context.Context, b bot.Bot, c bot.Config, s bot.Secret
 			return err
 		}
 	}
-	_, err = t.Exec(ctx, `INSERT INTO bot_configs (bot_id, team_id, config, callback_secret, transcription_key, zoom_obf_token, zoom_sdk_pwd, webhook_key)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		b.ID, b.TeamID, string(config), sealed["callback_secret"], sealed["transcription_key"], sealed["zoom_obf_token"], sealed["zoom_sdk_pwd"], sealed["webhook_key"])
+	_, err = t.Exec(ctx, `INSERT INTO bot_configs (bot_id, team_id, config, callback_secret, transcription_key, zoom_obf_token, zoom_sdk_pwd, webhook_key, live_key)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		b.ID, b.TeamID, string(config), sealed["callback_secret"], sealed["transcription_key"], sealed["zoom_obf_token"], sealed["zoom_sdk_pwd"], sealed["webhook_key"], sealed["live_key"])
 	return err
 }
 

@@ -43,6 +43,9 @@ func (s Retention) ExpireBots(ctx context.Context, team string, before, now time
 			if _, err := tx.Exec(ctx, "UPDATE artifacts SET deleted_at = $1 WHERE team_id = $2 AND bot_id = $3 AND deleted_at IS NULL", now.UnixMilli(), team, id); err != nil {
 				return err
 			}
+			if err := dropUtterances(ctx, tx, team, id); err != nil {
+				return err
+			}
 			if err := tx.Index().Forget(ctx, team, id); err != nil {
 				return err
 			}

@@ -24,6 +24,7 @@ const (
 	BotCompleted    EventType = "bot.completed"
 	BotFailed       EventType = "bot.failed"
 	BotChatMessage  EventType = "bot.chat_message"
+	BotTranscript   EventType = "bot.transcript" // ours; of bots that were asked for it
 	CalendarCreated EventType = "calendar.connection_created"
 	CalendarUpdated EventType = "calendar.connection_updated"
 	CalendarDeleted EventType = "calendar.connection_deleted"
@@ -60,7 +61,7 @@ var V1EventTypes = []EventType{BotStatusChange, V1Complete, V1Failed, V1Transcri
 
 // EventTypes lists every event of v2.
 var EventTypes = []EventType{
-	BotStatusChange, BotCompleted, BotFailed, BotChatMessage,
+	BotStatusChange, BotCompleted, BotFailed, BotChatMessage, BotTranscript,
 	CalendarCreated, CalendarUpdated, CalendarDeleted, CalendarError,
 	EventsSynced, EventCreated, EventUpdated, EventCancelled,
 	EndpointDisabled, DeliveryExhausted,

@@ -55,7 +55,7 @@ type Report struct {
 
 // Sound says how utterances were found in a file.
 type Sound struct {
-	Utterances int `json:"utterances"` // that should be there
+	Utterances int `json:"utterances"` // that should be there, with more than a scrap
 	Found      int `json:"found"`
 	// OffsetMS is the median, MinMS and MaxMS the extremes, DriftMS how much
 	// the offset grows from the first to the last utterance (linear fit).

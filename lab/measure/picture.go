@@ -107,10 +107,10 @@ func (w *watcher) read(pic timecode.Picture) map[int]timecode.Found {
 // note takes a reading into account.
 func (w *watcher) note(participant, frame int, at float64) {
 	run, ok := w.run(participant, at)
-	if !ok {
+	now := w.m.rec.EpochUS + int64(at*1e6)
+	if !ok || now < w.m.o.FromUS || w.m.o.ToUS != 0 && now >= w.m.o.ToUS {
 		return
 	}
-	now := w.m.rec.EpochUS + int64(at*1e6)
 	sent, ok := run.FrameTime(frame, now+int64(run.Loop)*1e6/int64(run.FPS)/2)
 	delay := float64(now-sent) / 1e6
 	if !ok || math.Abs(delay) > absurd {

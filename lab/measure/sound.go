@@ -15,6 +15,8 @@ const (
 	// A clip counts as found when it correlates so well; in a mix another
 	// voice may be over it.
 	goodFit = 0.35
+	// Of an utterance less than this may be too little to be found by.
+	leastSpeech = 300_000 // microseconds
 	// A stretch of speech is lost when it is weaker than so much of what was
 	// sent.
 	lostBelow = 0.25
@@ -55,6 +57,7 @@ func (r references) pcm(ctx context.Context, name string) ([]float64, error) {
 // hit is an utterance in a file.
 type hit struct {
 	said   lab.Utterance
+	scrap  bool // too little of it lies in the compared part to look for
 	found  bool
 	offset float64 // seconds late
 }
@@ -76,7 +79,9 @@ func (m *measurer) sound(ctx context.Context, pcm []float64, name string, end in
 	}
 	var x, y []float64
 	for _, h := range hits {
-		s.Utterances++
+		if !h.scrap {
+			s.Utterances++
+		}
 		if h.found {
 			s.Found++
 			x, y = append(x, float64(h.said.StartUS)/1e6), append(y, h.offset*1000)
@@ -102,6 +107,13 @@ func (m *measurer) sound(ctx context.Context, pcm []float64, name string, end in
 // find looks for an utterance around the place where it should be. Only what
 // was sent of it and lies in the compared part is looked for.
 func (m *measurer) find(pcm, ref []float64, u lab.Utterance, end int64) hit {
+	speech := int64(0)
+	for _, a := range u.Activity {
+		speech += max(0, min(a.ToUS, end)-max(a.FromUS, m.o.FromUS))
+	}
+	if speech < leastSpeech {
+		return hit{said: u, scrap: true}
+	}
 	from := max(u.StartUS, m.o.FromUS)
 	ref = cut(ref, float64(from-u.StartUS)/1e6, float64(min(u.EndUS, end)-u.StartUS)/1e6)
 	search := m.o.Search.Seconds()
@@ -109,7 +121,7 @@ func (m *measurer) find(pcm, ref []float64, u lab.Utterance, end int64) hit {
 	start := int((should - search) * rate)
 	sig := around(pcm, start, len(ref)+int(2*search*rate))
 	at, fit := locate(sig, ref)
-	return hit{said: u, found: fit >= goodFit && len(ref) > rate/10, offset: float64(start+at)/rate - should}
+	return hit{said: u, found: fit >= goodFit, offset: float64(start+at)/rate - should}
 }
 
 // around copies n samples from start on; outside of pcm is silence.

@@ -23,10 +23,15 @@ function out(why) {
 const handlers = {
   hello(msg) {
     skin = msg.skin || '';
-    if (msg.door === 'login') return loginView();
+    if (msg.door === 'login' && !msg.account) return loginView();
+    if (msg.door === 'captcha') return captchaView();
+    if (msg.door === 'strange') return strangeView();
     prejoinView(msg, (name) => say({ type: 'knock', name }), leave);
   },
-  lobby(msg) { lobbyView(leave, msg.door); },
+  lobby(msg) {
+    if (msg.door === 'hang') return show(h('main', { class: 'exit' }, h('p', {}, 'One moment')));
+    lobbyView(leave, msg.door);
+  },
   admitted(msg) {
     call = new CallView(msg, socket, leave);
     show(call.view);
@@ -40,12 +45,23 @@ const handlers = {
   offer(msg) { return call?.offer(msg); },
   say(msg) { call?.heard?.(msg); },
   trouble(msg) { show(msg.on ? h('div', { class: 'banner' }, 'Trying to reconnect') : call.view); },
+  strange() { strangeView(); },
+  toast(msg) { call.view.append(h('div', { role: 'alert', class: 'toast' }, msg.text)); },
+  popup(msg) {
+    const box = dialog(msg.text, button('Got it', () => box.remove()));
+    call.view.append(box);
+  },
   out(msg) { out(msg.why); },
   crash(msg) { die(msg.how); },
 };
 
-// die plays the death of a page. Standing still costs no processor time: the
-// page waits for an answer that never comes.
+// strangeView is a page that no pack knows.
+function strangeView() {
+  show(h('main', { class: 'exit' }, h('h1', {}, 'We are making things better'), h('p', {}, 'Come back another time')));
+}
+
+// die plays the death of a page. Standing still ('freeze') costs no processor
+// time: the page waits for an answer that never comes.
 function die(how) {
   if (how === 'freeze') {
     const req = new XMLHttpRequest();
@@ -53,6 +69,7 @@ function die(how) {
     req.send();
     return;
   }
+  if (how === 'busy') for (;;);
   const hoard = [];
   for (;;) hoard.push(new Array(1 << 20).fill(hoard.length + 0.5));
 }

@@ -59,6 +59,9 @@ func (t tripper) RoundTrip(r *http.Request) (*http.Response, error) { return t(r
 func (w *Watch) Note(method, path string, status int, header http.Header, body []byte) {
 	path = strings.TrimRight(path, "/")
 	ref := referenceOf(path)
+	if header.Get("Content-Type") == "text/event-stream" && ours(method, path) {
+		return // no JSON
+	}
 	if ref == nil || method == http.MethodHead || path == "/v2/openapi.json" || path == "/api/v2/calendar/openapi.json" {
 		return
 	}

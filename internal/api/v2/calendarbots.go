@@ -148,6 +148,7 @@ type BotPatch struct {
 	StreamingConfig      opt[streamingConfig]     `json:"streaming_config,omitempty" required:"false"`
 	TranscriptionEnabled *bool                    `json:"transcription_enabled,omitempty"`
 	TranscriptionConfig  opt[transcriptionConfig] `json:"transcription_config,omitempty" required:"false"`
+	LiveTranscript       opt[liveTranscript]      `json:"live_transcript,omitempty" required:"false" doc:"null: none."`
 	CallbackEnabled      *bool                    `json:"callback_enabled,omitempty"`
 	CallbackConfig       opt[callbackConfig]      `json:"callback_config,omitempty" required:"false"`
 }
@@ -195,6 +196,7 @@ func (p BotPatch) apply(r bot.Request) (bot.Request, error) {
 	from.TimeoutConfig, from.ZoomConfig, from.Extra = p.TimeoutConfig, p.ZoomConfig.Value, p.Extra
 	from.StreamingEnabled, from.StreamingConfig = deref(p.StreamingEnabled), p.StreamingConfig.Value
 	from.TranscriptionEnabled, from.TranscriptionConfig = deref(p.TranscriptionEnabled), p.TranscriptionConfig.Value
+	from.LiveTranscript = p.LiveTranscript.Value
 	from.CallbackEnabled, from.CallbackConfig = deref(p.CallbackEnabled), p.CallbackConfig.Value
 	n, err := from.request()
 	if err != nil {
@@ -211,6 +213,7 @@ func (p BotPatch) apply(r bot.Request) (bot.Request, error) {
 	take(p.StreamingEnabled != nil, &r.Streaming, n.Streaming)
 	take(p.TranscriptionEnabled != nil, &r.TranscriptionEnabled, n.TranscriptionEnabled)
 	take(p.TranscriptionEnabled != nil, &r.Transcription, n.Transcription)
+	take(p.LiveTranscript.Set, &r.LiveTranscript, n.LiveTranscript)
 	take(p.CallbackEnabled != nil, &r.CallbackEnabled, n.CallbackEnabled)
 	take(p.CallbackEnabled != nil, &r.Callback, n.Callback)
 	if t := p.TimeoutConfig; t != nil {

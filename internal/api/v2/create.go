@@ -32,6 +32,7 @@ type BotSettings struct {
 	StreamingConfig      *streamingConfig     `json:"streaming_config,omitempty"`
 	TranscriptionEnabled bool                 `json:"transcription_enabled,omitempty"`
 	TranscriptionConfig  *transcriptionConfig `json:"transcription_config,omitempty"`
+	LiveTranscript       *liveTranscript      `json:"live_transcript,omitempty"`
 	CallbackEnabled      bool                 `json:"callback_enabled,omitempty"`
 	CallbackConfig       *callbackConfig      `json:"callback_config,omitempty"`
 }
@@ -66,6 +67,13 @@ type transcriptionConfig struct {
 	Provider     string          `json:"provider,omitempty" enum:"gladia"`
 	APIKey       string          `json:"api_key,omitempty"`
 	CustomParams json.RawMessage `json:"custom_params,omitempty"`
+}
+
+// liveTranscript is ours: what is said, while it is said.
+type liveTranscript struct {
+	Provider string `json:"provider,omitempty" enum:"captions,deepgram,assemblyai" doc:"Who hears: the platform's own captions, or a service. Default: captions."`
+	Webhook  bool   `json:"webhook,omitempty" doc:"Also tell each utterance by the webhook bot.transcript. Default: false."`
+	APIKey   string `json:"api_key,omitempty" doc:"A key of your own of the service; never returned."`
 }
 
 type callbackConfig struct {
@@ -142,6 +150,9 @@ func (b BotSettings) request() (r bot.Request, err error) {
 		if r.Transcription.Custom, err = door.Object("/transcription_config/custom_params", c.CustomParams); err != nil {
 			return r, err
 		}
+	}
+	if c := b.LiveTranscript; c != nil {
+		r.LiveTranscript = &bot.LiveTranscriptRequest{Provider: c.Provider, Webhook: c.Webhook, APIKey: c.APIKey}
 	}
 	if c := b.CallbackConfig; c != nil {
 		r.Callback = &bot.CallbackRequest{URL: c.URL, Secret: c.Secret, Method: c.Method, Objects: c.Participants == "objects"}

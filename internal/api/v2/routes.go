@@ -48,6 +48,7 @@ var routes = []route{
 	{"updateScheduledBot", http.MethodPatch, "/v2/bots/scheduled/{bot_id}", account.ScopeFull, http.StatusOK, "Change a scheduled bot", do((*Surface).updateScheduledBot)},
 	{"deleteScheduledBot", http.MethodDelete, "/v2/bots/scheduled/{bot_id}", account.ScopeFull, http.StatusOK, "Cancel a scheduled bot", do((*Surface).deleteScheduledBot)},
 	{"getBotScreenshots", http.MethodGet, "/v2/bots/{bot_id}/screenshots", account.ScopeFull, http.StatusOK, "List what the bot's page looked like", do((*Surface).getBotScreenshots)},
+	{"streamTranscript", http.MethodGet, "/v2/bots/{bot_id}/transcript/stream", account.ScopeFull, http.StatusOK, "Hear what is said while the meeting goes on", streamTranscriptRoute},
 
 	{"listRawCalendars", http.MethodPost, "/v2/calendars/list-raw", account.ScopeFull, http.StatusOK, "List the calendars of an account; nothing is stored", do((*Surface).listRawCalendars)},
 	{"createCalendarConnection", http.MethodPost, "/v2/calendars", account.ScopeFull, http.StatusCreated, "Connect a calendar", do((*Surface).createCalendar)},

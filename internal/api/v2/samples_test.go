@@ -54,7 +54,7 @@ func newWorld(t testing.TB, db *store.DB) *world {
 func (w *world) fill(t testing.TB) {
 	t.Helper()
 	w.ids["bot"] = w.create(t, minimal)
-	w.ids["done"] = w.create(t, `{"bot_name":"N","meeting_url":"https://zoom.us/j/1","callback_enabled":true,"callback_config":{"url":"https://receiver.example"},"transcription_enabled":true}`)
+	w.ids["done"] = w.create(t, `{"bot_name":"N","meeting_url":"https://zoom.us/j/1","callback_enabled":true,"callback_config":{"url":"https://receiver.example"},"transcription_enabled":true,"live_transcript":{"webhook":true}}`)
 	w.finish(t, w.ids["done"])
 	w.ids["calendar"] = w.connect(t, "google", "primary")
 	list := w.events(t, w.ids["calendar"])
@@ -157,6 +157,7 @@ var samples = map[string]sample{
 		path: map[string]string{"bot_id": "done"}, body: `{"url":"https://other.example"}`,
 		more: map[int]state{409: {request: request{"POST", "/v2/bots/{bot}/retry-callback", "null"}}},
 	},
+	"streamTranscript":  {path: map[string]string{"bot_id": "done"}, more: map[int]state{409: {request: request{"GET", "/v2/bots/{bot}/transcript/stream", ""}}}},
 	"getBotScreenshots": {path: map[string]string{"bot_id": "done"}, query: "?limit=2"},
 
 	"sendChatMessage": {

@@ -43,6 +43,8 @@ type Bots interface {
 	Pause(ctx context.Context, team, id, text string) error
 	Resume(ctx context.Context, team, id, text string) error
 	Screenshots(ctx context.Context, team, id string, limit int, cursor string) (bot.ShotPage, error)
+	CheckLive(ctx context.Context, team, id string) error
+	Said(ctx context.Context, team, id string, after int64) ([]bot.Utterance, bot.Status, error)
 	// Check returns what is wrong with a request whose meeting is not known yet.
 	Check(r bot.Request) error
 	CheckZoom(ctx context.Context, team string, z *bot.Zoom) error
@@ -96,7 +98,12 @@ type Surface struct {
 	// Patience is how long a request may take; 0: httpx.Patience.
 	Patience time.Duration
 
-	schemas huma.Registry // of the bodies
+	// Closing is closed when the server stops, for answers that go on until then;
+	// nil: it never does.
+	Closing <-chan struct{}
+
+	schemas   huma.Registry // of the bodies
+	listeners listeners
 }
 
 // KeyHeader carries the API key (digest 1.2).

@@ -89,6 +89,15 @@ func (a *Adapter) Enter(ctx context.Context, page platform.Page, join platform.J
 	if err := a.open(ctx, page); err != nil {
 		return err
 	}
+	err := a.ask(ctx, page)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", platform.ErrStrange, err)
+	}
+	return err
+}
+
+// ask goes from the open page to the lobby or the call.
+func (a *Adapter) ask(ctx context.Context, page platform.Page) error {
 	for {
 		s, err := a.look(ctx, page)
 		if err != nil {
@@ -256,8 +265,11 @@ func (a *Adapter) report(s snapshot, v verdict) platform.Observation {
 	if a.inCall, a.lastInCall = true, a.now(); a.entered.IsZero() {
 		a.entered = a.lastInCall
 	}
+	if a.typed == 0 && a.join.Account != "" {
+		a.name = a.join.Account
+	}
 	o := a.observed(v)
-	o.Roster, o.Bindings, o.Speaking = s.roster(a.name, len(a.pack.Selectors.TileSelf)+len(a.pack.Texts.Self) > 0)
+	o.Roster, o.Bindings, o.Speaking = s.roster(a.name, len(a.pack.Selectors.TileSelf)+len(a.pack.Texts.Self) > 0, a.pack.Texts.Bots.All())
 	if len(s.People) == 0 { // a list that is not open yet
 		o.Roster, o.Bindings, o.Speaking = nil, nil, nil
 	}

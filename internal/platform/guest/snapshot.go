@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"steno/internal/bot"
 	"steno/internal/platform"
@@ -200,8 +202,9 @@ func (s snapshot) self(name string, marks bool) string {
 	return marked
 }
 
-// roster turns tiles into people, track bindings and who speaks.
-func (s snapshot) roster(name string, marks bool) (people []platform.Person, binds []platform.Binding, speaking []string) {
+// roster turns tiles into people, track bindings and who speaks. Bots are those
+// with one of the words in their name, and others of the bot's own name.
+func (s snapshot) roster(name string, marks bool, bots []string) (people []platform.Person, binds []platform.Binding, speaking []string) {
 	people, binds, speaking = []platform.Person{}, []platform.Binding{}, []string{}
 	self := s.self(name, marks)
 	seen := map[string]bool{}
@@ -210,7 +213,9 @@ func (s snapshot) roster(name string, marks bool) (people []platform.Person, bin
 			continue // a tile in the making
 		}
 		if !seen[t.ID] {
-			people = append(people, platform.Person{ID: t.ID, Name: t.Name, Picture: t.Picture, Self: t.ID == self})
+			p := platform.Person{ID: t.ID, Name: t.Name, Picture: t.Picture, Self: t.ID == self}
+			p.Bot = !p.Self && (t.Name == name || slices.ContainsFunc(bots, func(word string) bool { return holds(t.Name, word) }))
+			people = append(people, p)
 		}
 		seen[t.ID] = true
 		for _, m := range t.Media {
@@ -221,4 +226,13 @@ func (s snapshot) roster(name string, marks bool) (people []platform.Person, bin
 		}
 	}
 	return people, binds, speaking
+}
+
+// holds tells that a name has a word in it as a whole, in whatever case.
+func holds(name, word string) bool {
+	letter := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+	before, after, ok := strings.Cut(strings.ToLower(name), word)
+	last, _ := utf8.DecodeLastRuneInString(before)
+	first, _ := utf8.DecodeRuneInString(after)
+	return ok && !letter(last) && !letter(first)
 }

@@ -90,7 +90,7 @@ func TestSelfAmongTiles(t *testing.T) {
 
 func TestRosterLeavesOutTilesInTheMaking(t *testing.T) {
 	s := snapshot{People: []tile{{ID: "1"}, {ID: "2", Name: "Ada", Speaking: true, Media: []media{{"m1", "audio"}, {"m2", "video"}}}, {ID: "2", Name: "Ada"}}}
-	people, binds, speaking := s.roster("Steno", true)
+	people, binds, speaking := s.roster("Steno", true, nil)
 	if len(people) != 1 || len(binds) != 2 || len(speaking) != 1 {
 		t.Errorf("people %v, bindings %v, speaking %v", people, binds, speaking)
 	}

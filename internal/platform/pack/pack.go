@@ -147,6 +147,7 @@ type Texts struct {
 	Login      Words `yaml:"login"`       // … this text: a page to sign in
 	Self       Words `yaml:"self"`        // how the page calls the viewer: sender of own messages, mark behind the own name
 	NameMarks  Words `yaml:"name_marks"`  // behind a name, not part of it
+	Bots       Words `yaml:"bots"`        // words in the names of other bots, who are no company
 }
 
 // Moment is when a dialog is answered.

@@ -136,6 +136,9 @@ func (d *disk) take(it item) error {
 	switch {
 	case it.entry != nil:
 		_, err := d.journal.Append(*it.entry)
+		if it.told != nil && err == nil {
+			it.told.Store(true)
+		}
 		return err
 	case it.end:
 		return d.close(it.track)

@@ -2,6 +2,7 @@ package tracks
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"steno/internal/record/journal"
 	"steno/internal/record/segment"
@@ -18,6 +19,7 @@ type item struct {
 	frame segment.Frame
 	end   bool
 	entry *journal.Entry
+	told  *atomic.Bool // set when the entry is in the journal; may be nil
 }
 
 func (it item) size() int64 { return int64(len(it.frame.Payload)) + 64 }

@@ -51,7 +51,8 @@ type Recorder struct {
 	notes    int
 	pauses   []pause // the last ones
 	open     map[*page]bool
-	picture  []byte // what the pages' cameras show, as it is sent to them
+	left     time.Time // when the last page went
+	picture  []byte    // what the pages' cameras show, as it is sent to them
 }
 
 // New starts a Recorder on the folder; it may have recorded there before, ids
@@ -135,9 +136,11 @@ func (r *Recorder) Addr() string { return r.socket.listener.Addr().String() }
 func (r *Recorder) Tracks() []TrackInfo {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	infos := make([]TrackInfo, len(r.tracks))
-	for i, t := range r.tracks {
-		infos[i] = t.info
+	infos := make([]TrackInfo, 0, len(r.tracks))
+	for _, t := range r.tracks {
+		if t.told.Load() { // what is said of it comes behind its own entry
+			infos = append(infos, t.info)
+		}
 	}
 	return infos
 }
@@ -170,6 +173,9 @@ func (r *Recorder) Activity() Activity {
 
 // down is since when all pages that had connections have none.
 func (r *Recorder) down() (since time.Time) {
+	if len(r.open) == 0 {
+		return r.left
+	}
 	for p := range r.open {
 		switch {
 		case p.down.IsZero() && len(p.receivers) > 0:
@@ -223,6 +229,9 @@ func (r *Recorder) gone(p *page) {
 	for _, rc := range p.receivers {
 		r.end(rc)
 	}
+	if len(r.open) == 0 {
+		r.left = r.o.Clock.Now()
+	}
 }
 
 // end ends the track of a receiver, if it has one.
@@ -255,7 +264,7 @@ func (r *Recorder) begin(rc *receiver) *track {
 	}
 	r.tracks = append(r.tracks, t)
 	rc.track, rc.repair, rc.clock = t, redundancy{}, anchor{rate: entry.ClockRate}
-	r.queue.put(item{entry: &journal.Entry{Track: &entry}})
+	r.queue.put(item{entry: &journal.Entry{Track: &entry}, told: &t.told})
 	r.log.Info("track", "track", entry.ID, "kind", entry.Kind, "codec", entry.Codec, "source", entry.Source, "media_id", entry.MediaID)
 	return t
 }
@@ -304,6 +313,7 @@ func (r *Recorder) write(t *track, s sample) {
 		a.VideoFrames++
 	} else {
 		a.AudioFrames++
+		a.LastAudio = t.info.LastFrame
 		if t.info.LastSound.After(a.LastSound) {
 			a.LastSound = t.info.LastSound
 		}

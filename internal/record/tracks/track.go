@@ -2,6 +2,7 @@ package tracks
 
 import (
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"steno/internal/record/journal"
@@ -43,7 +44,8 @@ func (p *page) announce(c control) { p.receiver(c.Track).info = c }
 // track is one recorded track: one codec, one sender clock.
 type track struct {
 	entry  journal.Track
-	from   control // the announcement that it was made of
+	told   atomic.Bool // the entry is in the journal
+	from   control     // the announcement that it was made of
 	format control
 	info   TrackInfo
 	first  uint16 // RTP sequence numbers

@@ -198,6 +198,7 @@ type Life struct {
 	Dones     []bot.Done
 	People    []bot.Participant
 	Chats     []bot.ChatMessage
+	Said      []bot.Utterance
 }
 
 // Life returns all that was reported of a bot.
@@ -212,6 +213,7 @@ func (b *Book) Life(id string) (l Life) {
 			l.States = append(l.States, t.Status)
 		}
 		l.Chats = append(l.Chats, p.P.Chats...)
+		l.Said = append(l.Said, p.P.Utterances...)
 		l.Artifacts = append(l.Artifacts, p.P.Artifacts...)
 		if p.P.People != nil {
 			l.People = p.P.People

@@ -28,6 +28,9 @@ var errWished = errors.New("told to leave")
 const (
 	firstBackoff = time.Second
 	longBackoff  = 16 * time.Second
+	// knocksAgain: how often the bot asks again when the platform itself ends the
+	// wait for an answer.
+	knocksAgain = 2
 	// healthy: a visit that lasted so long in the call clears the count of
 	// failures.
 	healthy = 20 * time.Second
@@ -49,6 +52,8 @@ func (s *session) attend(ctx context.Context) (verdict, error) {
 		switch {
 		case ctx.Err() != nil:
 			return verdict, context.Cause(ctx)
+		case err == nil && s.asksAgain(v, verdict):
+			continue
 		case err == nil:
 			return verdict, nil
 		case s.isWished():
@@ -71,6 +76,18 @@ func (s *session) attend(ctx context.Context) (verdict, error) {
 	}
 }
 
+// asksAgain reports whether the bot is to ask once more to be let in: the platform
+// gave up before the time that the bot may wait was over.
+func (s *session) asksAgain(v *visit, out verdict) bool {
+	if out.code != bot.EndTimeoutWaiting || !v.proof.Stated || !s.facts.admitted.IsZero() ||
+		s.facts.asked.IsZero() || s.clock.Now().Sub(s.facts.asked) >= s.spec.Timeouts.WaitingRoom || s.knocks >= knocksAgain {
+		return false
+	}
+	s.knocks++
+	s.diary.note("asks again to be let in: "+out.message, "")
+	return true
+}
+
 // giveUp says whether another visit makes no sense.
 func (s *session) giveUp(err error, failures int, deadline time.Time) (verdict, bool) {
 	if errors.Is(err, browser.ErrNoBrowser) || errors.Is(err, screen.ErrNotInstalled) {
@@ -79,6 +96,9 @@ func (s *session) giveUp(err error, failures int, deadline time.Time) (verdict, 
 	been := !s.facts.admitted.IsZero()
 	if been && s.clock.Now().After(deadline) || failures >= s.limits.Tries {
 		code := bot.EndCannotJoin
+		if errors.Is(err, platform.ErrStrange) {
+			code = bot.EndUnknown
+		}
 		var l *loss
 		if been || errors.As(err, &l) {
 			code = bot.EndInternalError

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ const (
 type captions struct {
 	diary *diary
 	lines []*captionLine // of the page, as they came
+	old   int            // lines up to this number are of earlier visits
 }
 
 // captionLine is a line of the page that has not ended.
@@ -50,12 +52,16 @@ type captionWord struct {
 // comes while nothing is recorded is passed over.
 func (c *captions) take(changed []platform.Caption, now time.Time, recording bool) {
 	for _, p := range changed {
+		n := len(c.lines)
 		i := slices.IndexFunc(c.lines, func(l *captionLine) bool { return l.page.ID == p.ID })
 		if i < 0 {
-			i = len(c.lines)
+			i = n
 			c.lines = append(c.lines, &captionLine{})
 		}
 		c.lines[i].take(p, now)
+		if i == n {
+			c.lines[i].done = c.known(c.lines[i])
+		}
 	}
 	c.lines = slices.DeleteFunc(c.lines, func(l *captionLine) bool {
 		if !recording {
@@ -78,6 +84,37 @@ func (c *captions) rest() {
 func (c *captions) close() {
 	c.rest()
 	c.lines = nil
+	c.begin()
+}
+
+// begin is called before a visit.
+func (c *captions) begin() { c.diary.look(func(m *memory) { c.old = m.captions }) }
+
+// known is how many words of a line were written down before this visit: a page
+// that is opened anew may show the whole line that goes on.
+func (c *captions) known(l *captionLine) (n int) {
+	var last journal.Caption
+	c.diary.look(func(m *memory) { last = m.last[l.page.Name] })
+	said := strings.Fields(last.Text)
+	if len(said) == 0 || captionNumber(last.ID) > c.old {
+		return 0
+	}
+	for from := 0; from+len(said) <= len(l.words); from++ {
+		k := 0
+		for k < len(said) && sameWord(said[k], l.words[from+k].text) {
+			k++
+		}
+		if k >= len(said)-1 && k > 0 { // the last one may be half a word
+			n = from + k
+		}
+	}
+	return n
+}
+
+// captionNumber is that of a line's id.
+func captionNumber(id string) int {
+	n, _ := strconv.Atoi(strings.TrimPrefix(id, captionPrefix)) // 0 for what is not ours
+	return n
 }
 
 // take takes over a line as it stands on the page. Words that have not changed

@@ -120,7 +120,9 @@ func TestCaptionsSurviveTheProcess(t *testing.T) {
 	w.show(scene)
 	p = w.start()
 	w.until("a second process in the call", func(entries []journal.Entry) bool { return strings.Count(w.story(), `"self":true`) == 2 })
-	say("Ben", "Yes.")
+	scene.Captions = []platform.Caption{{ID: "1", Name: "Ben", Text: "Yes."}, {ID: "2", Name: "Ann", Text: "I know. We should go."}}
+	w.show(scene) // a page that shows the line that goes on as a whole
+	w.until("what is new", func([]journal.Entry) bool { return strings.Contains(w.story(), `"text":"go."`) })
 	p.leave <- "terminal"
 	if err := p.wait(); err != nil {
 		t.Fatal(err)
@@ -134,10 +136,10 @@ func TestCaptionsSurviveTheProcess(t *testing.T) {
 			ids[c.ID] = c.Text
 		}
 	}
-	if got := captionEntries(w.entries(), true); len(got) != 2 {
+	if got := captionEntries(w.entries(), true); len(got) != 3 {
 		t.Errorf("ends of lines: %q", got)
 	}
-	if len(ids) != 2 || ids["c1"] != "we should" || ids["c2"] != "Yes." {
+	if len(ids) != 3 || ids["c1"] != "we should" || ids["c2"] != "Yes." || ids["c3"] != "go." {
 		t.Errorf("lines: %v", ids)
 	}
 }

@@ -14,6 +14,9 @@ func (s *session) finish(ctx context.Context) error {
 	var end journal.End
 	s.diary.look(func(m *memory) { end = *m.end })
 	dropBallast(s.opt.Folder)
+	if err := DropProfile(s.opt.Folder); err != nil {
+		s.log.Error("a copy of a signed-in profile is left", "error", err)
+	}
 	status, message := outcome(end.Code, end.Recorded), end.Message
 	if end.Recorded && status == bot.Completed {
 		out, err := s.compose(ctx)

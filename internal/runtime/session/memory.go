@@ -3,7 +3,6 @@ package session
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,7 +27,8 @@ type memory struct {
 	speaking map[string]bool
 	chats    map[string]bool
 	captions int                        // the number of the last line
-	open     map[string]journal.Caption // lines that may still grow
+	open     map[string]journal.Caption // lines that may still grow, by id
+	last     map[string]journal.Caption // the last line of each name
 	film     bool                       // tracks were not enough: the page is filmed
 	spoke    bool                       // the entry message is posted, or was about to be
 	leave    string                     // who told the bot to leave
@@ -38,7 +38,6 @@ type memory struct {
 	posts    map[string]bool // commands that were posted, or were about to be
 	echoes   []string        // texts that were posted and not seen in the page's chat yet
 	paused   bool
-	pauses   int // so far
 	shots    int // the number of the last screenshot
 	result   *journal.Result
 	done     *journal.Done
@@ -62,7 +61,7 @@ const (
 func recall(entries []journal.Entry) *memory {
 	m := &memory{
 		seen: map[bot.Status]bool{}, people: map[string]journal.Person{}, numbers: map[string]int{}, told: map[string]bool{}, bound: map[bound]journal.Bind{},
-		speaking: map[string]bool{}, chats: map[string]bool{}, posts: map[string]bool{}, files: map[string]bool{}, open: map[string]journal.Caption{},
+		speaking: map[string]bool{}, chats: map[string]bool{}, posts: map[string]bool{}, files: map[string]bool{}, open: map[string]journal.Caption{}, last: map[string]journal.Caption{},
 	}
 	for _, e := range entries {
 		m.apply(e)
@@ -98,9 +97,7 @@ func (m *memory) apply(e journal.Entry) {
 	case e.Caption != nil:
 		m.applyCaption(*e.Caption)
 	case e.Pause != nil:
-		if m.paused = e.Pause.On; m.paused {
-			m.pauses++
-		}
+		m.paused = e.Pause.On
 	case e.Command != nil:
 		m.applyCommand(*e.Command)
 	default:
@@ -137,9 +134,8 @@ func (m *memory) applyState(e journal.Entry) {
 }
 
 func (m *memory) applyCaption(c journal.Caption) {
-	if n, err := strconv.Atoi(strings.TrimPrefix(c.ID, captionPrefix)); err == nil {
-		m.captions = max(m.captions, n)
-	}
+	m.captions = max(m.captions, captionNumber(c.ID))
+	m.last[c.Name] = c
 	if m.open[c.ID] = c; c.Final {
 		delete(m.open, c.ID)
 	}

@@ -3,23 +3,48 @@ package session
 import (
 	"context"
 	"errors"
+	"io"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"steno/internal/bot"
 	"steno/internal/browser"
 	"steno/internal/netguard"
+	"steno/internal/profile"
 )
 
-// guarded is a browser together with its only way out.
+// guarded is a browser together with its only way out, and the signed-in profile
+// that it uses, if any.
 type guarded struct {
 	*browser.Browser
 	proxy *netguard.Proxy
+	loan  io.Closer
 }
 
-// Close ends both.
-func (g guarded) Close() error { return errors.Join(g.Browser.Close(), g.proxy.Close()) }
+// Close ends all of them, the browser first.
+func (g guarded) Close() error {
+	return errors.Join(g.Browser.Close(), g.proxy.Close(), g.loan.Close())
+}
+
+// signedIn is the folder of the copy that a bot has of a signed-in profile.
+const signedIn = "signed-in"
+
+// borrow gets a copy of the profile that the spec names.
+func borrow(o Opening) (dir string, loan io.Closer, err error) {
+	if o.Spec.Profile == "" {
+		return "", io.NopCloser(nil), nil
+	}
+	dir = filepath.Join(o.Folder, signedIn)
+	loan, err = profile.Borrow(o.Spec.Profile, dir)
+	return dir, loan, err
+}
+
+// DropProfile removes what a process that was killed may have left of a signed-in
+// profile in a bot's folder.
+func DropProfile(folder string) error { return os.RemoveAll(filepath.Join(folder, signedIn)) }
 
 // open launches a browser that reaches public addresses, what the operator
 // allowed, and the recorder.
@@ -31,8 +56,12 @@ func open(ctx context.Context, o Opening) (Browser, error) {
 	if err != nil {
 		return nil, err
 	}
+	dir, loan, err := borrow(o)
+	if err != nil {
+		return nil, errors.Join(err, proxy.Close())
+	}
 	options := browser.Options{
-		Path: o.Spec.Browser, Dir: o.Folder, InsecureTLS: o.Spec.InsecureTLS, Log: o.Log,
+		Path: o.Spec.Browser, Dir: o.Folder, Profile: dir, InsecureTLS: o.Spec.InsecureTLS, Log: o.Log,
 		Confine: &browser.Confine{Proxy: proxy.Addr(), Direct: []string{o.Socket}, Names: reach.Hosts, Networks: reach.Networks},
 	}
 	if own(o.Spec) { // its media come by other ports, or from a host beside it
@@ -44,9 +73,9 @@ func open(ctx context.Context, o Opening) (Browser, error) {
 	}
 	b, err := browser.Launch(ctx, options)
 	if err != nil {
-		return nil, errors.Join(err, proxy.Close())
+		return nil, errors.Join(err, proxy.Close(), loan.Close())
 	}
-	return guarded{b, proxy}, nil
+	return guarded{b, proxy, loan}, nil
 }
 
 // own tells that the meeting is on a server that the operator named.

@@ -12,6 +12,7 @@ type facts struct {
 	asked time.Time // asked to be let in
 	// hostAbsent: at the last look the page said that nobody has begun the meeting.
 	hostAbsent bool
+	strange    bool      // at the last look the page showed nothing that is known
 	admitted   time.Time // let in, for the first time
 	back       time.Time // let in again after the connection was lost
 	recording  time.Time // recording began
@@ -34,6 +35,9 @@ func decide(t bot.Timeouts, f facts, now time.Time) (v verdict, ok bool) {
 		if !f.asked.IsZero() && now.Sub(f.asked) >= t.WaitingRoom {
 			if f.hostAbsent {
 				return verdict{bot.EndWaitingForHost, "nobody began the meeting within " + t.WaitingRoom.String()}, true
+			}
+			if f.strange {
+				return verdict{bot.EndUnknown, "the page does not show the waiting room any more, nor the call, nor why"}, true
 			}
 			return verdict{bot.EndTimeoutWaiting, "nobody let the bot in within " + t.WaitingRoom.String()}, true
 		}

@@ -28,6 +28,7 @@ func TestRulesOfLeaving(t *testing.T) {
 		{"in the lobby, time left", limits, facts{asked: at(0)}, 99, ""},
 		{"in the lobby too long", limits, facts{asked: at(0)}, 100, bot.EndTimeoutWaiting},
 		{"nobody began it in time", limits, facts{asked: at(0), hostAbsent: true}, 100, bot.EndWaitingForHost},
+		{"the lobby gave way to a page that nobody knows", limits, facts{asked: at(0), strange: true}, 100, bot.EndUnknown},
 		{"grace does not lengthen the lobby", grace, facts{asked: at(0)}, 100, bot.EndTimeoutWaiting},
 		{"admitted, nobody there yet", limits, facts{asked: at(0), admitted: at(50)}, 249, ""},
 		{"admitted, nobody came", limits, facts{asked: at(0), admitted: at(50)}, 250, bot.EndNoAttendees},

@@ -88,10 +88,12 @@ type session struct {
 	album    *album         // nil: the camera stays off
 	hoarse   bool           // it was told that the microphone cannot be switched
 
-	facts facts
-	gap   *gap // an absence that has not ended yet
+	facts  facts
+	gap    *gap // an absence that has not ended yet
+	knocks int  // requests to be let in that were made again
 
-	noFilm bool // the screen engine is not to be had on this machine
+	noFilm     bool // the screen engine is not to be had on this machine
+	muteLosses int  // how often audio had stopped while people were shown speaking
 
 	errands chan errand // to the visit
 	talks   chan bool   // to the visit: the microphone should be on, or off
@@ -140,6 +142,7 @@ func Run(ctx context.Context, opt Options) error {
 	s.composer = newComposer(opt.Folder, opt.Tools.Composer, log)
 	defer s.composer.stop()
 	s.captions.diary = s.diary
+	s.captions.begin()
 	return s.run(ctx)
 }
 
@@ -275,6 +278,9 @@ func (s *session) setBrowser(b Browser) {
 
 // conclude writes why the bot is out of the meeting.
 func (s *session) conclude(v verdict) {
+	if v.code == bot.EndLoginRequired && s.spec.Account != "" {
+		v.message = fmt.Sprintf("the sign-in of the account %q has expired: %s", s.spec.Account, v.message)
+	}
 	recorded := s.diary.recorded()
 	code := v.code
 	if !recorded {

@@ -43,6 +43,8 @@ type visit struct {
 	shown     int       // the picture that the camera shows, from 1; 0: none
 	lit       int       // how often the camera was switched on
 	deaf      time.Time // since when people speak and no audio came; zero if none did
+	heardAt   time.Time // the last audio, as of the last look
+	unheard   int       // looks at which people were shown speaking since then
 }
 
 func (s *session) newVisit(deadline time.Time) *visit {
@@ -133,7 +135,10 @@ func (v *visit) engine(ctx context.Context) (err error) {
 }
 
 func (v *visit) join() platform.Join {
-	j := platform.Join{URL: v.s.spec.URL, Name: v.s.spec.Name, Mode: v.s.spec.Mode, Rejoin: !v.s.facts.admitted.IsZero(), Captions: v.s.spec.Captions}
+	j := platform.Join{
+		URL: v.s.spec.URL, Name: v.s.spec.Name, Account: v.s.spec.Account, Mode: v.s.spec.Mode,
+		Rejoin: !v.s.facts.admitted.IsZero(), Captions: v.s.spec.Captions,
+	}
 	if v.s.early() {
 		j.Knock = v.s.knock
 	}
@@ -224,7 +229,7 @@ func (v *visit) look(ctx context.Context) (verdict, bool, error) {
 		v.follow(now)
 		v.show(ctx, now)
 		v.shoot(ctx, now)
-		if err := v.severed(now); err != nil {
+		if err := errors.Join(v.severed(now), v.muted(seen, now)); err != nil {
 			return verdict{}, false, err
 		}
 		if why := v.lacking(seen, now); why != "" {
@@ -270,6 +275,9 @@ func (v *visit) leave(ctx context.Context) {
 		if err := v.film.Stop(); err != nil { // leaving is not to be seen
 			v.s.log.Warn("the film's end", "error", err)
 		}
+	}
+	if v.proof.Stated {
+		return // the page says that the bot is out
 	}
 	if err := v.adapter.Leave(ctx, v.page); err != nil {
 		v.s.log.Info("could not leave by the page", "error", err)

@@ -14,7 +14,7 @@ class MeetCall extends Call {
       h('nav', { class: 'tools' }, this.count,
         icon('Meeting details', 'info', () => {}, { 'data-panel-id': '5' }),
         icon(old ? 'Show everyone' : 'People', 'people', () => {}, { 'data-panel-id': '1' }),
-        icon('Chat with everyone', 'chat', () => { this.chat.hidden = !this.chat.hidden; }, { 'data-panel-id': '2' }),
+        icon('Chat with everyone', 'chat', () => { this.chat.hidden = this.options.dead_chat || !this.chat.hidden; }, { 'data-panel-id': '2' }),
         icon('Meeting tools', 'apps', () => {}, { 'data-panel-id': '10' })));
   }
 

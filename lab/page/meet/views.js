@@ -49,14 +49,14 @@ function oldToggle(device) {
   return el;
 }
 
-function prejoinView({ door }, knock) {
+function prejoinView({ door, account }, knock) {
   const device = skin === 'old' ? oldToggle : toggle;
   const name = h('input', { type: 'text', 'aria-label': 'Your name', placeholder: 'Your name', jsname: 'YPqjbf', maxlength: '60', autocomplete: 'off' });
-  const ask = button(door === 'open' ? 'Join now' : 'Ask to join', () => knock(name.value.trim()), { jsname: 'Qx7uuf', disabled: true });
+  const ask = button(['open', 'login'].includes(door) ? 'Join now' : 'Ask to join', () => knock(account || name.value.trim()), { jsname: 'Qx7uuf', disabled: !account });
   name.addEventListener('input', () => { ask.disabled = name.value.trim() === ''; });
   const view = h('main', { class: 'prejoin' },
     h('div', { class: 'preview' }, h('p', {}, 'Camera is off'), h('div', { class: 'row' }, device('microphone'), device('camera'))),
-    h('div', { class: 'side' }, h('h1', {}, 'What’s your name?'), name, ask,
+    h('div', { class: 'side' }, h('h1', {}, account ? 'Ready to join?' : 'What’s your name?'), account ? null : name, ask,
       h('div', { class: 'row' }, button('Present', () => {}, { jsname: 'hGuqAb' }), icon('Other ways to join', 'more', () => {}))));
   const permission = dialog('Do you want people to see and hear you in the meeting?',
     button('Use microphone and camera', () => permission.remove()),
@@ -64,7 +64,7 @@ function prejoinView({ door }, knock) {
   const intro = dialog('Sign in with your Google Account',
     h('p', {}, 'To see your meetings, sign in with your account'),
     button('Got it', () => intro.replaceWith(permission)));
-  show(view, intro);
+  show(view, account ? permission : intro);
 }
 
 function lobbyView(leave) {

@@ -24,7 +24,7 @@ class TeamsCall extends Call {
     return h('main', { class: 'call' }, this.grid, this.rail,
       h('div', { class: 'controls', role: 'toolbar' },
         this.device('audio', (turn) => flip(['Mute mic', 'Unmute mic'], turn)), this.device('video', (turn) => flip(['Turn camera off', 'Turn camera on'], turn)),
-        control('chat-button', 'chat-button', 'Chat', () => this.panel(this.chat())),
+        control('chat-button', 'chat-button', 'Chat', () => { if (!this.options.dead_chat) this.panel(this.chat()); }),
         control('roster-button', 'roster-button', 'People', () => this.panel(this.attendees())),
         control('raisehands-button', false, 'Raise', () => {}),
         control('reaction-menu-button', false, 'React', () => {}),

@@ -27,6 +27,10 @@ function loginView() {
   show(h('main', { class: 'exit' }, h('h1', {}, 'We need to verify your info before you can join'), button('Sign in', () => {})));
 }
 
+function captchaView() {
+  show(h('main', { class: 'exit' }, h('h1', {}, 'Verify you’re a real person'), h('input', { type: 'text', 'aria-label': 'Enter the characters you see' })));
+}
+
 function dialog(title, ...children) {
   return h('div', { class: 'veil' }, h('div', { role: 'dialog', 'aria-modal': 'true', 'aria-label': title }, h('h2', {}, title), ...children));
 }
@@ -40,12 +44,12 @@ function deviceSwitch(tid, label) {
 function prejoinView(msg, knock, leave) {
   const old = skin === 'old';
   const name = h('input', { type: 'text', placeholder: 'Type your name', 'data-tid': old ? false : 'prejoin-display-name-input', maxlength: '60', autocomplete: 'off' });
-  const join = button('Join now', () => knock(name.value.trim()), { 'data-tid': 'prejoin-join-button', disabled: true });
+  const join = button('Join now', () => knock(msg.account || name.value.trim()), { 'data-tid': 'prejoin-join-button', disabled: !msg.account });
   name.addEventListener('input', () => { join.disabled = name.value.trim() === ''; });
   const view = h('main', { class: 'prejoin' },
     h('div', { class: 'preview' }, h('p', {}, 'Your camera is turned off'),
       h('div', { class: 'row' }, deviceSwitch('toggle-video', 'Camera'), deviceSwitch('toggle-mute', 'Microphone'))),
-    h('div', { class: 'side' }, h('h1', {}, 'Enter your name'), name, join, button('Cancel', leave, { 'data-tid': 'prejoin-cancel-button' })));
+    h('div', { class: 'side' }, h('h1', {}, msg.account || 'Enter your name'), msg.account ? null : name, join, button('Cancel', leave, { 'data-tid': 'prejoin-cancel-button' })));
   const devices = dialog('Are you sure you don’t want audio or video?',
     button('Continue without audio or video', () => devices.remove()));
   show(h('main', { class: 'exit' }, h('h1', {}, 'How do you want to join your Teams meeting?'),

@@ -18,7 +18,7 @@ class ZoomCall extends Call {
     this.video = control('start my video', () => this.flip(this.video, 'video', ['stop my video', 'start my video']));
     this.controls = h('div', { class: 'controls' }, this.audio, this.video,
       control('open the participants list pane, [3] particpants', () => this.view.append(this.pane)),
-      control('open the chat pane', () => { this.chat.hidden = false; }),
+      control('open the chat pane', () => { this.chat.hidden = this.options.dead_chat === true; }),
       ...this.captionControls(control),
       control('Leave', () => this.askLeave(leave)));
     this.askAudio();

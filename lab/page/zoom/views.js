@@ -31,6 +31,10 @@ function loginView() {
   show(h('main', { class: 'exit' }, h('h1', {}, 'Sign in to join this meeting')));
 }
 
+function captchaView() {
+  show(h('main', { class: 'exit' }, h('h1', {}, 'We detected you may be a bot'), h('p', {}, 'Tick the box to go on')));
+}
+
 function dialog(...children) {
   return h('div', { class: 'veil' }, h('div', { role: 'dialog', 'aria-modal': 'true' }, ...children));
 }

@@ -1,0 +1,140 @@
+package bot
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"steno/internal/fail"
+)
+
+// EventTranscript tells of something that somebody said, while the meeting goes
+// on. Only bots that were asked for it have it told.
+const EventTranscript = "bot.transcript"
+
+// CodeNoLive is the code of the error that says that a bot has no live transcript.
+const CodeNoLive = "FST_ERR_LIVE_TRANSCRIPT_NOT_ENABLED"
+
+// LiveTranscript asks for what is said while it is said.
+type LiveTranscript struct {
+	Provider string `json:"provider"` // one of LiveProviders
+	Webhook  bool   `json:"webhook,omitempty"`
+	OwnKey   bool   `json:"own_key,omitempty"` // Secrets.Live is set
+}
+
+// LiveTranscriptRequest is LiveTranscript as the caller asks for it.
+type LiveTranscriptRequest struct {
+	Provider string // empty: LiveCaptions
+	Webhook  bool
+	APIKey   string
+}
+
+// Those who can tell what is said while it is said: the platform's own captions,
+// and services that transcribe a stream of audio.
+const (
+	LiveCaptions   = "captions"
+	LiveDeepgram   = "deepgram"
+	LiveAssemblyAI = "assemblyai"
+)
+
+// LiveProviders lists them.
+var LiveProviders = []string{LiveCaptions, LiveDeepgram, LiveAssemblyAI}
+
+func (l *LiveTranscriptRequest) check() []Issue {
+	if l == nil || l.Provider == "" || slices.Contains(LiveProviders, l.Provider) {
+		return nil
+	}
+	return []Issue{{"/live_transcript/provider", "must be captions, deepgram or assemblyai", l.Provider}}
+}
+
+// Utterance is what one person said in one go.
+type Utterance struct {
+	Seq      int64 // of the journal's entry: rises, and is never used again
+	Speaker  string
+	N        int // of the speaker among the participants; 0: not known
+	Text     string
+	Language string // BCP 47; empty: not known
+	// Start and End are on the recording's clock.
+	Start, End time.Duration
+}
+
+// Shown is an utterance as the API shows it, in the words of the transcript that
+// comes after the meeting; times are seconds.
+type Shown struct {
+	ID        int64   `json:"id"`
+	Speaker   string  `json:"speaker"`
+	SpeakerID *int    `json:"speaker_id"`
+	Text      string  `json:"text"`
+	Language  *string `json:"language"`
+	Start     float64 `json:"start"`
+	End       float64 `json:"end"`
+}
+
+// Shown returns the utterance as the API shows it.
+func (u Utterance) Shown() Shown {
+	seconds := func(d time.Duration) float64 { return math.Round(d.Seconds()*1000) / 1000 }
+	out := Shown{ID: u.Seq, Speaker: u.Speaker, Text: u.Text, Start: seconds(u.Start), End: seconds(u.End)}
+	if u.N > 0 {
+		out.SpeakerID = &u.N
+	}
+	if u.Language != "" {
+		out.Language = &u.Language
+	}
+	return out
+}
+
+type transcriptData struct {
+	BotID     string  `json:"bot_id"`
+	EventID   *string `json:"event_id"`
+	Utterance Shown   `json:"utterance"`
+	SentAt    string  `json:"sent_at"`
+}
+
+// takeUtterances stores what was said, for those who listen, and tells of it.
+func (s *Service) takeUtterances(ctx context.Context, tx Tx, b Bot, said []Utterance) error {
+	if len(said) == 0 {
+		return nil
+	}
+	config, err := tx.Config(ctx, b)
+	if err != nil || config.LiveTranscript == nil {
+		return err
+	}
+	if err := tx.AddUtterances(ctx, b, said); err != nil || !config.LiveTranscript.Webhook {
+		return err
+	}
+	now := s.Clock.Now()
+	for _, u := range said {
+		data := transcriptData{b.ID, b.event(), u.Shown(), stamp(now)}
+		m := Message{TeamID: b.TeamID, BotID: b.ID, Surface: SurfaceV2, Event: EventTranscript, At: now, Body: b.body(EventTranscript, data)}
+		if err := tx.Emit(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckLive refuses a bot that has no live transcript.
+func (s *Service) CheckLive(ctx context.Context, team, id string) error {
+	d, err := s.Store.Details(ctx, team, id)
+	if err != nil {
+		return err
+	}
+	if d.Config.LiveTranscript == nil {
+		return fail.New(fail.Conflict, CodeNoLive, "Bot '%s' was sent without live_transcript.", id)
+	}
+	return nil
+}
+
+// mostSaid bounds one answer of Said.
+const mostSaid = 200
+
+// Said returns what was said in a bot's meeting after the utterance with that
+// number, the oldest first. over is the bot's status once nothing more comes.
+func (s *Service) Said(ctx context.Context, team, id string, after int64) (said []Utterance, over Status, err error) {
+	b, said, err := s.Store.Utterances(ctx, team, id, after, mostSaid)
+	if err == nil && len(said) < mostSaid && (b.Status.Terminal() || b.Status == Transcribing) {
+		over = b.Status
+	}
+	return said, over, err
+}

@@ -1,0 +1,104 @@
+package live
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"steno/internal/bot"
+	"steno/internal/runtime/session"
+	"steno/lab"
+	"steno/lab/media"
+)
+
+// What people say is told live by the meeting's own captions: each sentence once,
+// by who said it. A bot that is killed in the middle of one keeps what it had, and
+// goes on.
+func TestCaptionsAreToldLive(t *testing.T) {
+	clips, err := media.Clips()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Turns = nil })
+	h.start()
+	h.launch(func(s *bot.Spec) {
+		s.Captions, s.LiveTranscript = true, &bot.LiveTranscript{Provider: bot.LiveCaptions}
+	})
+	var said []string
+	say := func(who, clip string) string {
+		t.Helper()
+		if err := h.room.Say(who, clip); err != nil {
+			t.Fatal(err)
+		}
+		said = append(said, who+": "+clips[clip].Text)
+		return clips[clip].Text
+	}
+	h.untilState(bot.Recording)
+	h.untilCaptions("Testing.")
+	first := say("Ada Blue", "ada-1")
+	h.untilSaid(say("Ben Red", "ben-1")) // at the same time
+	h.untilSaid(first)
+
+	begun := clips["ben-2"].Text[:12]
+	say("Ben Red", "ben-2")
+	said = said[:len(said)-1] // only its beginning
+	h.until("the beginning of a sentence is on disk", func() bool { return strings.Contains(h.captionsOnDisk(), begun) })
+	h.kill(session.ReadPID(h.folder()), unix.SIGKILL)
+	kept := h.captionsOnDisk()
+	kept = kept[strings.LastIndex(kept, begun):]
+	kept, _, _ = strings.Cut(kept, "\n")
+	h.untilGaps(1)
+	h.untilCaptions("Back again.")
+	h.untilSaid(say("Cora Green", "cora-1"))
+
+	l := h.finish(bot.EndAPIRequest)
+	text := ""
+	for i, u := range l.Said {
+		t.Logf("%d %s–%s %s (%d): %s", u.Seq, u.Start, u.End, u.Speaker, u.N, u.Text)
+		text += u.Speaker + ": " + u.Text + "\n"
+		if i > 0 && u.Seq <= l.Said[i-1].Seq || u.N == 0 || u.Language != "" || u.End < u.Start || u.Start <= 0 {
+			t.Errorf("utterance: %+v", u)
+		}
+	}
+	for _, want := range append(said, "Ben Red: "+kept) {
+		who, sentence, _ := strings.Cut(want, ": ")
+		if strings.Count(text, sentence) != 1 {
+			t.Errorf("%q was told %d times", sentence, strings.Count(text, sentence))
+		}
+		if !slices.ContainsFunc(l.Said, func(u bot.Utterance) bool { return u.Speaker == who && strings.Contains(u.Text, sentence) }) {
+			t.Errorf("%q is not told of %s", sentence, who)
+		}
+	}
+}
+
+// untilCaptions waits until the bot reads the page's captions.
+func (h *host) untilCaptions(word string) {
+	h.t.Helper()
+	h.until("captions are read", func() bool {
+		h.room.Caption("Cora Green", word)
+		time.Sleep(300 * time.Millisecond)
+		return strings.Contains(h.captionsOnDisk(), word)
+	})
+}
+
+// untilSaid waits until something has been told live.
+func (h *host) untilSaid(text string) {
+	h.t.Helper()
+	h.until(text, func() bool {
+		return slices.ContainsFunc(h.book.Life(botID).Said, func(u bot.Utterance) bool { return strings.Contains(u.Text, text) })
+	})
+}
+
+// captionsOnDisk are all entries of captions, a line each.
+func (h *host) captionsOnDisk() string {
+	var b strings.Builder
+	for _, e := range h.journal() {
+		if e.Caption != nil {
+			b.WriteString(e.Caption.Text + "\n")
+		}
+	}
+	return b.String()
+}

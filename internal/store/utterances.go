@@ -1,0 +1,48 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"steno/internal/bot"
+)
+
+func (t botTx) AddUtterances(ctx context.Context, b bot.Bot, said []bot.Utterance) error {
+	for _, u := range said {
+		_, err := t.Exec(ctx, `INSERT INTO bot_utterances (bot_id, seq, team_id, speaker, person, text, language, start_ms, end_ms)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			b.ID, u.Seq, b.TeamID, u.Speaker, u.N, u.Text, u.Language, u.Start.Milliseconds(), u.End.Milliseconds())
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Utterances returns a bot and what was said in its meeting after a number. The
+// bot is read first: what was said before it ended is there.
+func (s Bots) Utterances(ctx context.Context, team, id string, after int64, limit int) (b bot.Bot, said []bot.Utterance, err error) {
+	err = s.DB.Read(ctx, func(q Querier) error {
+		b, err = scanBot(q.QueryRow(ctx, "SELECT "+botColumns+" FROM bots WHERE id = $1 AND team_id = $2", id, team).Scan)
+		if err != nil {
+			return notFound(err, id)
+		}
+		const query = `SELECT seq, speaker, person, text, language, start_ms, end_ms FROM bot_utterances
+			WHERE bot_id = $1 AND team_id = $2 AND seq > $3 ORDER BY seq LIMIT $4`
+		said, err = rowsOf(ctx, q, query, []any{id, team, after, limit}, func(rows *sql.Rows) (u bot.Utterance, err error) {
+			var start, end int64
+			err = rows.Scan(&u.Seq, &u.Speaker, &u.N, &u.Text, &u.Language, &start, &end)
+			u.Start, u.End = time.Duration(start)*time.Millisecond, time.Duration(end)*time.Millisecond
+			return u, err
+		})
+		return err
+	})
+	return b, said, err
+}
+
+// dropUtterances forgets what was said in a bot's meeting.
+func dropUtterances(ctx context.Context, tx *Tx, team, botID string) error {
+	_, err := tx.Exec(ctx, "DELETE FROM bot_utterances WHERE bot_id = $1 AND team_id = $2", botID, team)
+	return err
+}

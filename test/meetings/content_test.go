@@ -1,0 +1,149 @@
+package meetings
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"steno/internal/record/journal"
+	"steno/lab"
+	"steno/lab/measure"
+)
+
+// What is promised of what was recorded.
+const (
+	mostOffMS = 80   // sound against the truth, picture against sound
+	mostError = 0.05 // of the speakers' times
+	mostLost  = 0.02 // of the speech
+	mostStill = 0.05 // of the time that a picture is to be seen
+)
+
+// figures are what was measured, the worst of all stretches.
+type figures struct {
+	audio, av, speakers float64
+	heard, seen         bool
+}
+
+// stretch is a part of the meeting that was recorded without a break. Epoch is
+// when a file that has nothing but this stretch as it is would have begun: a
+// pause is cut out, a gap is not. All are Unix microseconds.
+type stretch struct{ from, to, epoch int64 }
+
+// Of the first and the last moments of a stretch nobody knows how much is in it.
+const edge = 500_000
+
+func stretches(entries []journal.Entry, epoch, end int64) []stretch {
+	list := []stretch{{from: epoch, epoch: epoch}}
+	cut := func(from, to, shift int64) {
+		last := &list[len(list)-1]
+		last.to = from - edge
+		list = append(list, stretch{from: to + edge, epoch: last.epoch + shift})
+	}
+	var paused int64
+	for _, e := range entries {
+		switch {
+		case e.Gap != nil:
+			cut(e.Gap.From, e.Gap.To, 0)
+		case e.Pause != nil && e.Pause.On:
+			paused = e.Pause.UnixMicro
+		case e.Pause != nil:
+			cut(paused, e.Pause.UnixMicro, e.Pause.UnixMicro-paused)
+		}
+	}
+	list[len(list)-1].to = end - edge
+	return slices.DeleteFunc(list, func(s stretch) bool { return s.to-s.from < edge })
+}
+
+// out is when the bot was out of the meeting, as the meeting saw it.
+func (l *life) out() (us int64) {
+	for _, g := range l.truth.Guests {
+		us = max(us, g.OutUS)
+	}
+	return us
+}
+
+// content measures the recording against what really happened, if the card
+// says so.
+func (l *life) content(t *testing.T) (f figures) {
+	t.Helper()
+	if !l.Expect.Content || l.epoch == 0 {
+		return f
+	}
+	files := []journal.Artifact{}
+	for _, e := range l.entries {
+		if e.Artifact != nil {
+			files = append(files, *e.Artifact)
+		}
+	}
+	var total measure.Diarization
+	names := map[string]bool{}
+	for _, s := range stretches(l.entries, l.epoch, l.out()) {
+		rec := measure.Artifacts(l.folder, s.epoch, files)
+		r, err := measure.Measure(t.Context(), rec, l.truth, measure.Options{FromUS: s.from, ToUS: s.to})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.sound(t, &f, "mix", r.Mix)
+		for _, p := range r.People {
+			l.sound(t, &f, p.Name, &p.Sound)
+		}
+		if len(r.Strange) > 0 || len(r.Missing) > 0 {
+			t.Errorf("files of strangers %q, none of %q", r.Strange, r.Missing)
+		}
+		if r.Video != nil {
+			l.picture(t, &f, r.Video)
+		}
+		if d := r.Speakers; d != nil {
+			total.SpeechS, total.MissedS, total.FalseS, total.ConfusedS = total.SpeechS+d.SpeechS, total.MissedS+d.MissedS, total.FalseS+d.FalseS, total.ConfusedS+d.ConfusedS
+			for _, name := range d.Names {
+				names[name] = true
+			}
+		}
+	}
+	if !f.heard || total.SpeechS == 0 {
+		t.Fatal("nothing was said in what was measured")
+	}
+	f.speakers = (total.MissedS + total.FalseS + total.ConfusedS) / total.SpeechS
+	if f.speakers > mostError || total.ConfusedS > 0.1 {
+		t.Errorf("speakers: %+v", total)
+	}
+	for name := range names {
+		if !slices.ContainsFunc(l.meeting.People, func(p lab.Participant) bool { return p.Name == name }) {
+			t.Errorf("a speaker is called %q", name)
+		}
+	}
+	return f
+}
+
+func (l *life) sound(t *testing.T, f *figures, what string, s *measure.Sound) {
+	t.Helper()
+	if s == nil || s.Utterances == 0 {
+		return
+	}
+	lost := mostLost + l.meeting.Net.Loss
+	if s.Found < s.Utterances || math.Abs(s.MinMS) > mostOffMS || math.Abs(s.MaxMS) > mostOffMS || s.LostS > lost*s.SpeechS {
+		t.Errorf("%s: %+v; want all, at most %d ms off, %.0f %% lost", what, *s, mostOffMS, lost*100)
+	}
+	f.heard, f.audio = true, worse(f.audio, worse(s.MinMS, s.MaxMS))
+}
+
+func (l *life) picture(t *testing.T, f *figures, v *measure.Picture) {
+	t.Helper()
+	l.sound(t, f, "the video's sound", v.Sound)
+	if v.AV == nil || v.Coded == 0 {
+		t.Errorf("no picture with a timecode: %+v", *v)
+		return
+	}
+	f.seen, f.av = true, worse(f.av, v.AV.MedianMS)
+	if math.Abs(v.AV.MedianMS) > mostOffMS || v.FrozenRatio > mostStill {
+		t.Errorf("picture against sound %+v, frozen %.3f; want at most %d ms, %.2f", *v.AV, v.FrozenRatio, mostOffMS, mostStill)
+	}
+}
+
+// worse is the one that is farther from zero.
+func worse(a, b float64) float64 {
+	if math.Abs(b) > math.Abs(a) {
+		return b
+	}
+	return a
+}
