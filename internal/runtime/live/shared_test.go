@@ -36,8 +36,8 @@ func crowd(s *lab.Scenario) {
 	}
 }
 
-// untilSaid waits until so many utterances are over.
-func (h *host) untilSaid(n int) {
+// untilOver waits until so many utterances are over.
+func (h *host) untilOver(n int) {
 	h.t.Helper()
 	h.until("more said", func() bool {
 		over := 0
@@ -157,11 +157,11 @@ func TestPeopleWhoShareTracks(t *testing.T) {
 	h.start()
 	h.launch(func(s *bot.Spec) { s.Mode = bot.SpeakerView })
 	h.untilState(bot.Recording)
-	h.untilSaid(12)
+	h.untilOver(12)
 	killed := h.kill(h.browserPID(), unix.SIGKILL)
 	gap := h.untilGaps(1)
 	again := len(h.room.Truth().Said)
-	h.untilSaid(again + 5)
+	h.untilOver(again + 5)
 	epoch, left := epochIn(h.journal()), time.Now().UnixMicro()
 	rec := h.everything(h.finish(bot.EndAPIRequest), epoch)
 
