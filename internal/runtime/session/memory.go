@@ -53,8 +53,8 @@ type bound struct {
 // The commands in a journal.
 const (
 	commandLeave = "leave"
-	commandSay   = "say"  // post the entry message
-	commandFilm  = "film" // film the page from now on
+	commandSay   = "say" // post the entry message
+	commandFilm  = journal.CommandFilm
 	commandPost  = "post" // post a message
 )
 
