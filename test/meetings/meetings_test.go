@@ -23,7 +23,7 @@ import (
 )
 
 // patience bounds the life of a bot.
-const patience = 3 * time.Minute
+const patience = 5 * time.Minute
 
 // Each scenario: the statuses in their order, the end, the files, and what is in
 // them.
