@@ -37,6 +37,7 @@ import (
 	"steno/internal/platform/pack"
 	"steno/internal/profile"
 	"steno/internal/runtime"
+	"steno/internal/scribe"
 	"steno/internal/seal"
 	"steno/internal/store"
 	"steno/internal/store/sqlite"
@@ -73,6 +74,10 @@ type server struct {
 	packs      *pack.Shelf         // the same
 	runner     *job.Runner         // nil without roles that work
 	sender     *deliver.Sender     // nil without the role
+
+	services      scribe.Services
+	closeServices func()
+	desk          *scribe.Desk // nil without the role worker
 }
 
 // stopTime is how long requests and jobs may go on when the server stops. Bots
@@ -109,6 +114,7 @@ func Serve(ctx context.Context, o config.Serve, version string, log *slog.Logger
 	defer s.closeProviders()
 	defer s.closeZoom()
 	defer s.closeTokens()
+	defer s.closeServices()
 	return s.run(ctx, listener, begin)
 }
 
@@ -170,6 +176,9 @@ func (s *server) build(ctx context.Context) (err error) {
 	if err := s.buildZoom(); err != nil {
 		return err
 	}
+	if err := s.buildServices(); err != nil {
+		return err
+	}
 	if err := s.buildCalendars(); err != nil {
 		return err
 	}
@@ -181,6 +190,7 @@ func (s *server) build(ctx context.Context) (err error) {
 	if s.o.Has("worker") {
 		s.dispatch = alarm.New(s.bots.RunDue, s.Clock, s.Log)
 		s.bots.Rouse = s.dispatch.Nudge
+		s.buildDesk()
 		s.sender = deliver.New(deliver.Options{
 			Queue: s.DB, Client: s.guard.Client(), Secrets: s.Vault, Clock: s.Clock, Log: s.Log, Fresh: s.fresh, Name: s.host, Metrics: s.registry,
 		})
@@ -227,7 +237,7 @@ func (s *server) buildRunner() (err error) {
 	queues, workers := map[string]int{}, job.NewWorkers(store.Away)
 	if s.o.Has("worker") {
 		queues[job.Default], queues[job.Calendars] = 8, syncsAtOnce
-		job.Register(workers, deleteTime, deleter{bots: s.store, objects: s.objects}.run)
+		job.Register(workers, deleteTime, deleter{bots: s.store, objects: s.objects, transcripts: s.desk}.run)
 		s.registerRetention(workers)
 		s.registerCalendarJobs(workers)
 	}
@@ -289,6 +299,10 @@ func (s *server) run(ctx context.Context, listener net.Listener, begin time.Time
 	}
 	if s.o.Has("worker") {
 		stop := inBackground(s.queueRetention)
+		defer func() { err = errors.Join(err, stop()) }()
+	}
+	if s.desk != nil {
+		stop := inBackground(s.desk.Run)
 		defer func() { err = errors.Join(err, stop()) }()
 	}
 	if s.sender != nil {

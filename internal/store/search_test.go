@@ -288,7 +288,7 @@ func TestDeletedDataAndWhatIsTooOldCannotBeFound(t *testing.T) {
 			l.put("red", id, "Ada: budget")
 		}
 		bots := &bot.Service{Store: store.Bots{DB: db}, Clock: clock.Func(func() time.Time { return searchDay.Add(time.Hour) })}
-		if err := bots.DeleteData(t.Context(), "red", deleted); err != nil {
+		if err := bots.DeleteData(t.Context(), "red", deleted, false); err != nil {
 			t.Fatal(err)
 		}
 		if n := count(t, db, "SELECT COUNT(*) FROM search_utterances"); n != 2 {

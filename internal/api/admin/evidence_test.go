@@ -97,7 +97,7 @@ func TestEvidenceIsForOperatorsAndGoesWithTheData(t *testing.T) {
 		if err != nil || len(d.Artifacts) != 1 || d.Artifacts[0].Kind != bot.KindAudio {
 			t.Errorf("the team sees %+v, %v", d.Artifacts, err)
 		}
-		if err := s.bots.DeleteData(t.Context(), red, id); err != nil {
+		if err := s.bots.DeleteData(t.Context(), red, id, false); err != nil {
 			t.Fatal(err)
 		}
 		if list := s.do(t, 200, "GET", base, "")["list"].([]any); len(list) != 0 {

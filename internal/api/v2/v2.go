@@ -28,10 +28,11 @@ import (
 type Bots interface {
 	Create(ctx context.Context, team string, r bot.Request) (string, error)
 	Details(ctx context.Context, team, id string) (bot.Details, error)
-	Get(ctx context.Context, team, id string) (bot.Bot, error)
+	// TranscriptionStatus returns the bot, too.
+	TranscriptionStatus(ctx context.Context, team, id string) (bot.Bot, string, error)
 	List(ctx context.Context, team string, f bot.Filter, limit int, cursor string) (bot.Page, error)
 	Leave(ctx context.Context, team, id string) error
-	DeleteData(ctx context.Context, team, id string) error
+	DeleteData(ctx context.Context, team, id string, keepAtService bool) error
 	MergeExtra(ctx context.Context, team, id string, extra json.RawMessage) error
 	Resender
 	Schedule(ctx context.Context, team string, r bot.Request, joinAt time.Time) (string, error)

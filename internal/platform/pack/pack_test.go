@@ -47,6 +47,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"capital letters never match", "'the call ended'", "'The call ended'", "outs[13].text.en[0]", "lower case"},
 		{"typographic apostrophes never match", "'you left the meeting'", "'you’ve left the meeting'", "outs[14].text.en[0]", "plain apostrophes"},
 		{"unknown code", "code: BOT_REMOVED", "code: GONE", "outs[11].code", "GONE"},
+		{"layout of another mode", "  gallery_view:", "  film_view:", "layouts", "gallery_view"},
+		{"step that clicks nothing", "- press: {en: [Sidebar]}", "- press: {}", "layouts.speaker_view[2]", "press or click"},
 		{"unknown moment", "when: [joining]", "when: [lunch]", "dialogs[0].when[0]", "lunch"},
 		{"unknown language", "{en: [sign in]}", "{english: [sign in]}", "texts.login_title", "english"},
 		{"no way to leave", "  leave:", "  leave_confirm:", "selectors.leave", "missing"},
