@@ -108,6 +108,9 @@ type Service struct {
 	// CommandWait is how long a command may wait for its bot; zero: the usual
 	// time.
 	CommandWait time.Duration
+	// LiveReady reports whether a service transcribes live without a key of the
+	// caller's. nil: none does.
+	LiveReady func(provider string) bool
 	// Zoom finds the credentials that bots name. nil: they are not checked.
 	Zoom ZoomFinder
 	// Lead is how long before its time a scheduled bot is launched, so that its
@@ -132,6 +135,9 @@ func (s *Service) Create(ctx context.Context, team string, r Request) (string, e
 	if err != nil {
 		return "", err
 	}
+	if err := s.checkLive(r.LiveTranscript); err != nil {
+		return "", err
+	}
 	if err := s.CheckZoom(ctx, team, r.Zoom); err != nil {
 		return "", err
 	}
@@ -148,7 +154,12 @@ type Order struct {
 }
 
 // Check returns what is wrong with a request whose meeting is not known yet.
-func (s *Service) Check(r Request) error { return r.check(s.ValidURL) }
+func (s *Service) Check(r Request) error {
+	if err := r.check(s.ValidURL); err != nil {
+		return err
+	}
+	return s.checkLive(r.LiveTranscript)
+}
 
 // newBot is a bot that is not stored yet.
 type newBot struct {

@@ -24,11 +24,11 @@ const (
 	longPause   = 30 * time.Second // between two tries to connect
 )
 
-// line is the connection of one track from the first word to a silence, opened
+// line is the connection of one source from the first word to a silence, opened
 // anew when it breaks.
 type line struct {
-	e      *Ears
-	track  string
+	e *Ears
+	source
 	pieces chan piece // closed when nobody speaks any more
 
 	mu      sync.Mutex
@@ -213,7 +213,7 @@ func (l *line) tell(s *said) {
 		return
 	}
 	l.mu.Lock()
-	h := Heard{Track: l.track, Text: s.text, Language: s.language, From: l.when(s.from), To: l.when(s.to)}
+	h := Heard{Track: l.track, CSRC: l.csrc, Text: s.text, Language: s.language, From: l.when(s.from), To: l.when(s.to)}
 	for len(l.unheard) > 0 && !l.unheard[0].at.Add(frameTime).After(h.To) {
 		l.unheard = l.unheard[1:]
 	}
