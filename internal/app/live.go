@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"steno/internal/bot"
-	"steno/internal/seal"
 )
 
 // liveAccess says how the service of a bot's live transcript is reached: by the
@@ -19,17 +18,17 @@ func (s *server) liveAccess(ctx context.Context, botID string, live bot.LiveTran
 	if err != nil {
 		return access, err
 	}
-	key, err := s.Vault.Open(seal.Context{Team: team, Table: "bots", Row: botID, Column: "live_key"}, sealed)
-	if err != nil {
+	if access.Key, err = s.Vault.OpenBot(team, botID, "live_key", sealed); err != nil {
 		return access, fmt.Errorf("open the key of the live transcript: %w", err)
 	}
-	access.Key = string(key)
 	return access, nil
 }
 
-// operatorAccess is how the operator's own account at a service is reached; without
-// a key, there is none.
-func (s *server) operatorAccess(string) bot.LiveAccess { return bot.LiveAccess{} }
+// operatorAccess is how the operator's own account at a service is reached.
+func (s *server) operatorAccess(provider string) bot.LiveAccess {
+	a := s.o.Transcription.Access()[provider]
+	return bot.LiveAccess{Key: a.Key, URL: a.URL}
+}
 
 // liveReady reports whether bots may have a live transcript by a service without a
 // key of their own.

@@ -92,6 +92,7 @@ var rules = []rule{
 var mayLean = map[string]string{
 	"internal/calendar/unified -> internal/calendar": "the unified calendar is another view of the same connections and events, and writes through the sync engine",
 	"internal/bot -> internal/meeting":               "a bot is in a meeting; the types of package meeting are pure values",
+	"internal/bot -> internal/transcript":            "what was said in a bot's meeting, and the parts of it that services have, are pure values",
 }
 
 type listed struct {

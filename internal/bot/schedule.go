@@ -98,7 +98,7 @@ func (s *Service) Schedule(ctx context.Context, team string, r Request, joinAt t
 	if err != nil {
 		return "", err
 	}
-	if err := s.checkLive(r.LiveTranscript); err != nil {
+	if err := s.checkService(r); err != nil {
 		return "", err
 	}
 	sc := Scheduled{

@@ -127,6 +127,8 @@ func (assemblyai) dial(base, key string) (string, http.Header) {
 		"speech_model": {"universal-streaming-multilingual"}, "format_turns": {"true"}, "language_detection": {"true"},
 		"encoding": {"pcm_s16le"}, "sample_rate": {strconv.Itoa(earRate)},
 	}
+	// Streams have hosts of their own, one for each region.
+	base = strings.Replace(base, "://api.", "://streaming.", 1)
 	return address(base, "https://streaming.assemblyai.com", "/v3/ws", q), http.Header{"Authorization": {key}}
 }
 
