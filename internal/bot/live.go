@@ -39,7 +39,7 @@ type LiveAccess struct {
 // Those who can tell what is said while it is said: the platform's own captions,
 // and services that transcribe a stream of audio.
 const (
-	LiveCaptions   = FromCaptions
+	LiveCaptions   = "captions"
 	LiveDeepgram   = "deepgram"
 	LiveAssemblyAI = "assemblyai"
 )

@@ -88,7 +88,7 @@ func (h *host) untilCaptions(word string) {
 	})
 }
 
-// untilSaid waits until something has been told live.
+// untilCaption waits until something has been told live.
 func (h *host) untilCaption(text string) {
 	h.t.Helper()
 	h.until(text, func() bool {
@@ -140,7 +140,7 @@ func TestServiceHearsPeopleLive(t *testing.T) {
 		if err := h.room.Say(who, clip); err != nil {
 			t.Fatal(err)
 		}
-		h.untilSaid(clips[clip].Text)
+		h.untilCaption(clips[clip].Text)
 		l := h.book.Life(botID).Said
 		if u := l[len(l)-1]; u.Speaker != who || u.N == 0 || u.Language != "en" || u.Start <= 0 || u.End <= u.Start {
 			t.Errorf("utterance: %+v", u)
