@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"sync"
 	"time"
 
@@ -22,6 +21,9 @@ const (
 	// answerLimit is how long the service may take to tell the rest when all was sent.
 	answerLimit = 15 * time.Second
 	longPause   = 30 * time.Second // between two tries to connect
+
+	// Statuses of HTTP that pass by themselves.
+	tooSlow, tooMany = 408, 429
 )
 
 // line is the connection of one source from the first word to a silence, opened
@@ -96,8 +98,8 @@ func (l *line) connect() error {
 		HTTPClient: l.e.guard.Client(), HTTPHeader: header, CompressionMode: websocket.CompressionDisabled,
 	})
 	if err != nil {
-		if resp != nil && resp.StatusCode >= 400 && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusRequestTimeout {
-			return fmt.Errorf("%w: %s", errRefused, http.StatusText(resp.StatusCode))
+		if resp != nil && resp.StatusCode >= 400 && resp.StatusCode < 500 && resp.StatusCode != tooMany && resp.StatusCode != tooSlow {
+			return fmt.Errorf("%w: status %d", errRefused, resp.StatusCode)
 		}
 		return err
 	}
