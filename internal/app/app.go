@@ -81,6 +81,12 @@ func (v Vault) SealBot(team, bot, column, plain string) (string, error) {
 	return v.Seal(seal.Context{Team: team, Table: "bots", Row: bot, Column: column}, []byte(plain))
 }
 
+// OpenBot opens what SealBot returned.
+func (v Vault) OpenBot(team, bot, column, sealed string) (string, error) {
+	plain, err := v.Open(seal.Context{Team: team, Table: "bots", Row: bot, Column: column}, sealed)
+	return string(plain), err
+}
+
 // hostID returns the name under which this data folder's bots run. It is made
 // once: a host that is renamed still finds its bots.
 func hostID(dataDir string) (string, error) {

@@ -97,7 +97,8 @@ func (l *launcher) giveBack(ctx context.Context, id, why string) error {
 }
 
 // recover has bots launched again that this host took but whose folder it
-// never wrote, and ends those whose folder was lost.
+// never wrote, and ends those whose folder was lost. One that is transcribed has
+// none any more: its recording is stored.
 func (l *launcher) recover(ctx context.Context, live []bot.Live) error {
 	here := map[string]bool{}
 	for _, id := range l.supervisor.Running() {
@@ -105,7 +106,7 @@ func (l *launcher) recover(ctx context.Context, live []bot.Live) error {
 	}
 	for _, b := range live {
 		switch {
-		case here[b.ID]:
+		case here[b.ID], b.Status == bot.Transcribing:
 		case b.Seq == 0:
 			if err := l.bots.Relaunch(ctx, b.ID); err != nil {
 				return err

@@ -26,8 +26,8 @@ type objectDeleter interface {
 	DeletePrefix(ctx context.Context, folder string) error
 }
 
-// transcriptDeleter removes what a transcription service keeps of a bot. The
-// services are not there yet; nil does nothing.
+// transcriptDeleter removes what transcription services keep of a bot whose data
+// were deleted; nil does nothing.
 type transcriptDeleter interface {
 	DeleteAtProvider(ctx context.Context, botID string) error
 }
@@ -65,16 +65,15 @@ func (d deleter) run(ctx context.Context, j job.Job[store.DeleteData]) error {
 	if err := errors.Join(append(errs, d.bots.ForgetArtifacts(ctx, id, keys))...); err != nil {
 		return err
 	}
-	if d.transcripts != nil {
-		if err := d.transcripts.DeleteAtProvider(ctx, id); err != nil {
-			return err
-		}
-	}
 	// What was stored by a host that died before it could report it.
-	if ended, err := d.bots.Ended(ctx, id); err != nil || !ended {
-		return err
+	ended, err := d.bots.Ended(ctx, id)
+	if err == nil && ended {
+		err = d.objects.DeletePrefix(ctx, id)
 	}
-	return d.objects.DeletePrefix(ctx, id)
+	if d.transcripts != nil {
+		err = errors.Join(err, d.transcripts.DeleteAtProvider(ctx, id))
+	}
+	return err
 }
 
 // registerRetention says how retention is run.

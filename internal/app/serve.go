@@ -37,9 +37,11 @@ import (
 	"steno/internal/platform/pack"
 	"steno/internal/profile"
 	"steno/internal/runtime"
+	"steno/internal/scribe"
 	"steno/internal/seal"
 	"steno/internal/store"
 	"steno/internal/store/sqlite"
+	"steno/internal/transcript"
 	"steno/internal/zoom"
 )
 
@@ -72,6 +74,10 @@ type server struct {
 	packs      *pack.Shelf         // the same
 	runner     *job.Runner         // nil without roles that work
 	sender     *deliver.Sender     // nil without the role
+
+	services      scribe.Services
+	closeServices func()
+	desk          *scribe.Desk // nil without the role worker
 }
 
 // stopTime is how long requests and jobs may go on when the server stops. Bots
@@ -108,6 +114,7 @@ func Serve(ctx context.Context, o config.Serve, version string, log *slog.Logger
 	defer s.closeProviders()
 	defer s.closeZoom()
 	defer s.closeTokens()
+	defer s.closeServices()
 	return s.run(ctx, listener, begin)
 }
 
@@ -150,7 +157,7 @@ func (s *server) build(ctx context.Context) (err error) {
 	if err := s.buildBearer(ctx); err != nil {
 		return err
 	}
-	if s.objects, err = openObjects(ctx, s.o.Storage); err != nil {
+	if s.objects, err = OpenObjects(ctx, s.o.Storage); err != nil {
 		return err
 	}
 	if s.signer, err = s.newSigner(); err != nil {
@@ -169,6 +176,9 @@ func (s *server) build(ctx context.Context) (err error) {
 	if err := s.buildZoom(); err != nil {
 		return err
 	}
+	if err := s.buildServices(); err != nil {
+		return err
+	}
 	if err := s.buildCalendars(); err != nil {
 		return err
 	}
@@ -180,6 +190,7 @@ func (s *server) build(ctx context.Context) (err error) {
 	if s.o.Has("worker") {
 		s.dispatch = alarm.New(s.bots.RunDue, s.Clock, s.Log)
 		s.bots.Rouse = s.dispatch.Nudge
+		s.buildDesk()
 		s.sender = deliver.New(deliver.Options{
 			Queue: s.DB, Client: s.guard.Client(), Secrets: s.Vault, Clock: s.Clock, Log: s.Log, Fresh: s.fresh, Name: s.host, Metrics: s.registry,
 		})
@@ -187,7 +198,8 @@ func (s *server) build(ctx context.Context) (err error) {
 	return s.buildRunner()
 }
 
-func openObjects(ctx context.Context, o config.Storage) (*blob.Store, error) {
+// OpenObjects opens where artifacts are kept.
+func OpenObjects(ctx context.Context, o config.Storage) (*blob.Store, error) {
 	url := o.StorageURL
 	if url == "" {
 		dir, err := filepath.Abs(filepath.Join(o.Data, "objects"))
@@ -225,12 +237,12 @@ func (s *server) buildRunner() (err error) {
 	queues, workers := map[string]int{}, job.NewWorkers(store.Away)
 	if s.o.Has("worker") {
 		queues[job.Default], queues[job.Calendars] = 8, syncsAtOnce
-		job.Register(workers, deleteTime, deleter{bots: s.store, objects: s.objects}.run)
+		job.Register(workers, deleteTime, deleter{bots: s.store, objects: s.objects, transcripts: s.desk}.run)
 		s.registerRetention(workers)
 		s.registerCalendarJobs(workers)
 	}
 	if s.supervisor != nil {
-		s.packs = pack.NewShelf(s.o.Packs, s.Log)
+		s.packs = pack.NewShelf(s.o.Packs, filepath.Join(s.o.Data, "packs"), s.Log)
 		queues[job.Bots] = 2 // starting a browser takes a core; more at once are no faster
 		job.Register(workers, launchTime, s.launcher().run)
 	}
@@ -287,6 +299,10 @@ func (s *server) run(ctx context.Context, listener net.Listener, begin time.Time
 	}
 	if s.o.Has("worker") {
 		stop := inBackground(s.queueRetention)
+		defer func() { err = errors.Join(err, stop()) }()
+	}
+	if s.desk != nil {
+		stop := inBackground(s.desk.Run)
 		defer func() { err = errors.Join(err, stop()) }()
 	}
 	if s.sender != nil {
@@ -350,7 +366,7 @@ func (s *server) handler(closing <-chan struct{}) http.Handler {
 	old := &v1.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Webhooks: s.Endpoints(s.guard.Validate), Clock: s.Clock, Log: s.Log, Version: s.version}
 	surface := &v2.Surface{
 		Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Clock: s.Clock, Log: s.Log, Version: s.version,
-		Closing: closing,
+		Transcripts: &transcript.Searcher{Finder: store.Search{DB: s.DB}, MeetingKey: s.bots.MeetingKey}, Closing: closing,
 	}
 	(&ops.Surface{Ready: s.DB.Ping, Registry: s.registry}).Mount(r)
 	panicked := byPath(old.Panicked, surface.Panicked)

@@ -23,6 +23,14 @@ const (
 	RawTranscription Kind = "raw_transcription"
 	ChatMessages     Kind = "chat_messages"
 	Screenshot       Kind = "screenshot"
+
+	// Captions are the lines that the platform itself showed; they are not handed
+	// out.
+	Captions Kind = "captions"
+	// Further forms of the transcript.
+	TranscriptVTT  Kind = "transcript_vtt"
+	TranscriptSRT  Kind = "transcript_srt"
+	TranscriptText Kind = "transcript_text"
 )
 
 // files are the names of the kinds of which a bot has one.
@@ -33,6 +41,10 @@ var files = map[Kind]string{
 	Transcription:    "output_transcription.json",
 	RawTranscription: "raw_transcription.json",
 	ChatMessages:     "chat_messages.json",
+	Captions:         "captions.jsonl",
+	TranscriptVTT:    "transcript.vtt",
+	TranscriptSRT:    "transcript.srt",
+	TranscriptText:   "transcript.txt",
 }
 
 // File returns the file name of a kind. name tells apart those of which a bot
@@ -67,7 +79,7 @@ func Stored(key string) (stored string, decoded bool) {
 // the next.
 var contentTypes = map[string]string{
 	".mp4": "video/mp4", ".webm": "video/webm", ".flac": "audio/flac", ".opus": "audio/ogg", ".ogg": "audio/ogg", ".wav": "audio/wav",
-	".jsonl": "application/jsonl", ".json": "application/json", ".jpg": "image/jpeg", ".png": "image/png",
+	".jsonl": "application/jsonl", ".json": "application/json", ".vtt": "text/vtt; charset=utf-8", ".srt": "application/x-subrip", ".txt": "text/plain; charset=utf-8", ".jpg": "image/jpeg", ".png": "image/png",
 }
 
 // ContentType returns the media type of a file by its name.

@@ -15,7 +15,7 @@ func (s *Service) Apply(ctx context.Context, botID string, p Progress) error {
 		if err != nil {
 			return err
 		}
-		if p.Seq <= l.Seq || l.Status.Terminal() {
+		if p.Seq <= l.Seq || l.Status.Terminal() || l.Status == Transcribing {
 			return nil
 		}
 		b := l.Bot
@@ -37,7 +37,7 @@ func (s *Service) Apply(ctx context.Context, botID string, p Progress) error {
 			return err
 		}
 		if p.Done != nil {
-			if err := s.end(ctx, tx, &b, *p.Done); err != nil {
+			if err := s.finish(ctx, tx, &b, *p.Done); err != nil {
 				return err
 			}
 		}
@@ -87,6 +87,11 @@ func (s *Service) enter(ctx context.Context, tx Tx, b *Bot, t Transition) error 
 
 // end puts the bot into its last status and tells of it.
 func (s *Service) end(ctx context.Context, tx Tx, b *Bot, d Done) error {
+	return s.endSaid(ctx, tx, b, d, nil)
+}
+
+// endSaid is end of a bot with a transcript, for those who are told of it whole.
+func (s *Service) endSaid(ctx context.Context, tx Tx, b *Bot, d Done, said []UtteranceV1) error {
 	b.EndCode, b.EndMessage, b.EndedAt = d.Code, d.Message, &d.At
 	if b.EndMessage == "" && d.Status == Failed {
 		b.EndMessage = d.Code.Text()
@@ -101,7 +106,7 @@ func (s *Service) end(ctx context.Context, tx Tx, b *Bot, d Done) error {
 	if err := s.settle(ctx, tx, details, d); err != nil {
 		return err
 	}
-	m, err := s.final(ctx, details)
+	m, err := s.final(ctx, details, said)
 	if err != nil {
 		return err
 	}
@@ -129,11 +134,12 @@ func (s *Service) endUnlaunched(ctx context.Context, tx Tx, l Locked, code EndCo
 }
 
 // Fail ends a bot whose process cannot tell its story: it could not be
-// launched, or its folder is gone. It does nothing to a bot that has ended.
+// launched, or its folder is gone. It does nothing to a bot that has ended, nor to
+// one whose recording is stored and being transcribed.
 func (s *Service) Fail(ctx context.Context, botID string, code EndCode, message string) error {
 	return s.Store.InTx(ctx, func(tx Tx) error {
 		l, err := tx.Lock(ctx, "", botID)
-		if fail.Is(err, fail.NotFound) || (err == nil && l.Status.Terminal()) {
+		if fail.Is(err, fail.NotFound) || (err == nil && (l.Status.Terminal() || l.Status == Transcribing)) {
 			return nil
 		}
 		if err != nil {

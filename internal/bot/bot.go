@@ -116,10 +116,23 @@ func (s Secrets) ownKey() bool { return s.Transcription != "" || s.Live != "" }
 // Details is a bot with everything that the API shows of it.
 type Details struct {
 	Bot
-	Config    Config
-	People    []Participant
-	Speakers  []Participant // those of People who spoke
-	Artifacts []StoredArtifact
+	Config      Config
+	People      []Participant
+	Speakers    []Participant // those of People who spoke
+	Artifacts   []StoredArtifact
+	Transcribed Transcribed
+}
+
+// TranscriptionProvider is who transcribed the bot's recording, or is to; nil:
+// nobody.
+func (d Details) TranscriptionProvider() *string {
+	switch {
+	case d.Transcribed.Provider != "":
+		return &d.Transcribed.Provider
+	case d.Config.Transcription != nil:
+		return &d.Config.Transcription.Provider
+	}
+	return nil
 }
 
 // Tags of StoredArtifact.Kind that the API has a field for.
@@ -131,4 +144,9 @@ const (
 	KindRawTranscription = "raw_transcription"
 	KindChat             = "chat_messages"
 	KindParticipantAudio = "participant_audio" // several: one for each participant
+	KindCaptions         = "captions"          // of the platform; not handed out
+
+	KindTranscriptVTT  = "transcript_vtt"
+	KindTranscriptSRT  = "transcript_srt"
+	KindTranscriptText = "transcript_text"
 )

@@ -52,7 +52,7 @@ func crashChild() int {
 	case "leave":
 		err = s.Leave(ctx, "red", part[3])
 	case "delete":
-		err = s.DeleteData(ctx, "red", part[3])
+		err = s.DeleteData(ctx, "red", part[3], false)
 	}
 	if err != nil {
 		fmt.Println(err)

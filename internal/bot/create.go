@@ -219,9 +219,9 @@ func (r Request) config() (Config, Secrets) {
 		}
 	}
 	if r.TranscriptionEnabled {
-		c.Transcription = &Transcription{Provider: "gladia"}
+		c.Transcription = &Transcription{}
 		if t := r.Transcription; t != nil {
-			c.Transcription.OwnKey, c.Transcription.Custom = t.APIKey != "", t.Custom
+			c.Transcription.Provider, c.Transcription.OwnKey, c.Transcription.Custom = t.Provider, t.APIKey != "", t.Custom
 			s.Transcription = t.APIKey
 		}
 	}

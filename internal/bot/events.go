@@ -139,10 +139,11 @@ type failedData struct {
 	SentAt       string  `json:"sent_at"`
 }
 
-// final returns the message that tells of a bot's end, with fresh URLs.
-func (s *Service) final(ctx context.Context, d Details) (Message, error) {
+// final returns the message that tells of a bot's end, with fresh URLs. said is the
+// transcript, which v1 tells whole.
+func (s *Service) final(ctx context.Context, d Details, said []UtteranceV1) (Message, error) {
 	if d.Surface == SurfaceV1 {
-		return s.finalV1(ctx, d)
+		return s.finalV1(ctx, d, said)
 	}
 	now := s.Clock.Now()
 	m := Message{TeamID: d.TeamID, BotID: d.ID, Surface: SurfaceV2, At: now}
@@ -166,9 +167,7 @@ func (s *Service) final(ctx context.Context, d Details) (Message, error) {
 		DataDeleted: d.ArtifactsDeleted, Video: at(KindVideo), Audio: at(KindAudio), Diarization: at(KindDiarization),
 		RawTranscription: at(KindRawTranscription), Transcription: at(KindTranscription), ChatMessages: at(KindChat), SentAt: stamp(now),
 	}
-	if d.Config.Transcription != nil {
-		data.TranscriptionProvider = &d.Config.Transcription.Provider
-	}
+	data.TranscriptionProvider, data.TranscriptionIDs = d.TranscriptionProvider(), d.Transcribed.IDs
 	m.Event = EventCompleted
 	data.Participants, data.Speakers = names(d.People), names(d.Speakers)
 	m.Body = d.body(EventCompleted, data)

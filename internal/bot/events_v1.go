@@ -74,6 +74,7 @@ type completeDataV1 struct {
 // the start of the recording.
 type UtteranceV1 struct {
 	Speaker string   `json:"speaker"`
+	Lang    string   `json:"-"`
 	Offset  float64  `json:"offset"`
 	Start   float64  `json:"start_time"`
 	End     float64  `json:"end_time"`
@@ -97,7 +98,7 @@ type failedDataV1 struct {
 
 // finalV1 returns the message that tells of the end of a bot of v1, with fresh
 // URLs. Files that are not there are "".
-func (s *Service) finalV1(ctx context.Context, d Details) (m Message, err error) {
+func (s *Service) finalV1(ctx context.Context, d Details, said []UtteranceV1) (m Message, err error) {
 	extra := d.Extra
 	if len(extra) == 0 {
 		extra = json.RawMessage("null")
@@ -113,9 +114,11 @@ func (s *Service) finalV1(ctx context.Context, d Details) (m Message, err error)
 	if err != nil {
 		return m, err
 	}
-	// Nothing transcribes yet, so that there is no transcript to tell.
+	if said == nil {
+		said = []UtteranceV1{}
+	}
 	m = d.messageV1(EventV1Complete, completeDataV1{
-		BotID: d.ID, EventUUID: d.event(), Transcript: []UtteranceV1{}, Speakers: distinct(names(d.Speakers)),
+		BotID: d.ID, EventUUID: d.event(), Transcript: said, Speakers: distinct(names(d.Speakers)),
 		MP4: urls[KindVideo], Audio: urls[KindAudio], Event: EventV1Complete, Extra: extra,
 	})
 	m.At = s.Clock.Now()
@@ -161,18 +164,8 @@ func (c EndCode) pascal() string {
 	return out.String()
 }
 
-// TellTranscribed tells of the end of a transcription that was asked for after
-// the recording. Only v1 has words for it.
-func (s *Service) TellTranscribed(ctx context.Context, team, id string) error {
-	return s.Store.InTx(ctx, func(tx Tx) error {
-		l, err := tx.Lock(ctx, team, id)
-		if err != nil || l.Surface != SurfaceV1 {
-			return err
-		}
-		m := l.messageV1(EventV1Transcribed, struct {
-			BotID string `json:"bot_id"`
-		}{id})
-		m.At = s.Clock.Now()
-		return tx.Emit(ctx, m)
-	})
+// transcribedV1 tells of the end of a transcription that was asked for after the
+// recording.
+type transcribedV1 struct {
+	BotID string `json:"bot_id"`
 }

@@ -15,8 +15,12 @@ const (
 // ResendFinal tells the team's endpoints of a bot's end once more, in a new
 // message with fresh URLs. It may be repeated without limit.
 func (s *Service) ResendFinal(ctx context.Context, team, id string) error {
+	said, err := s.saidOf(ctx, team, id)
+	if err != nil {
+		return err
+	}
 	return s.Store.InTx(ctx, func(tx Tx) error {
-		_, m, err := s.ended(ctx, tx, team, id)
+		_, m, err := s.ended(ctx, tx, team, id, said)
 		if err != nil {
 			return err
 		}
@@ -33,8 +37,12 @@ func (s *Service) RetryCallback(ctx context.Context, team, id string, instead *C
 			return Invalid(bad...)
 		}
 	}
+	said, err := s.saidOf(ctx, team, id)
+	if err != nil {
+		return err
+	}
 	return s.Store.InTx(ctx, func(tx Tx) error {
-		d, m, err := s.ended(ctx, tx, team, id)
+		d, m, err := s.ended(ctx, tx, team, id, said)
 		if err != nil {
 			return err
 		}
@@ -53,7 +61,7 @@ func (s *Service) RetryCallback(ctx context.Context, team, id string, instead *C
 
 // ended returns a bot that has ended and the message that tells of it, made
 // anew.
-func (s *Service) ended(ctx context.Context, tx Tx, team, id string) (d Details, m Message, err error) {
+func (s *Service) ended(ctx context.Context, tx Tx, team, id string, said []UtteranceV1) (d Details, m Message, err error) {
 	l, err := tx.Lock(ctx, team, id)
 	if err != nil {
 		return d, m, err
@@ -64,7 +72,7 @@ func (s *Service) ended(ctx context.Context, tx Tx, team, id string) (d Details,
 	if d, err = tx.Details(ctx, l.Bot); err != nil {
 		return d, m, err
 	}
-	m, err = s.final(ctx, d)
+	m, err = s.final(ctx, d, said)
 	return d, m, err
 }
 
@@ -79,7 +87,11 @@ func (s *Service) FinalMessage(ctx context.Context, team, id string, toCallback,
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.final(ctx, d)
+	said, err := s.saidTo(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.final(ctx, d, said)
 	if toCallback {
 		objects = d.Config.Callback != nil && d.Config.Callback.Objects
 	}

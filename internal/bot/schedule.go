@@ -98,6 +98,9 @@ func (s *Service) Schedule(ctx context.Context, team string, r Request, joinAt t
 	if err != nil {
 		return "", err
 	}
+	if err := s.checkService(r); err != nil {
+		return "", err
+	}
 	sc := Scheduled{
 		ID: n.ID, TeamID: team, MeetingKey: n.MeetingKey, Platform: n.Platform, JoinAt: joinAt, Status: ScheduleWaiting,
 		CreatedAt: now, UpdatedAt: now, Request: r,

@@ -28,6 +28,8 @@ type Store interface {
 	ScheduleStore
 	StoreV1
 	Screenshots(ctx context.Context, team, id string, q ShotQuery) ([]StoredArtifact, error)
+	// Evidence returns the files that only operators see, oldest first.
+	Evidence(ctx context.Context, team, id string) ([]StoredArtifact, error)
 	// Utterances returns a bot and what was said in its meeting after a number.
 	Utterances(ctx context.Context, team, id string, after int64, limit int) (Bot, []Utterance, error)
 	// Command returns a command as it stands.
@@ -48,6 +50,7 @@ type Tx interface {
 	Lock(ctx context.Context, team, id string) (Locked, error)
 	QuotaTx
 	ScheduleTx
+	TranscriptionTx
 	ProfileTx
 	// Update stores the fields of a bot that change in its life, and seq.
 	Update(ctx context.Context, b Bot, seq int64) error
@@ -116,10 +119,13 @@ type Service struct {
 	// Profiles lists the signed-in profiles of a platform that this host has, by
 	// the names of their accounts; nil: none.
 	Profiles func(meeting.Platform) []string
-	// Transcriber has recordings transcribed again; nil: nothing does.
-	Transcriber Transcriber
-	// Rouse wakes whoever runs RunDue in this process. May be nil.
-	Rouse func()
+	// Services are those that transcribe. nil: nothing does.
+	Services Services
+	// Files reads what is stored. nil: nobody is told a transcript.
+	Files Files
+	// Rouse wakes whoever runs RunDue in this process, RouseScribe whoever
+	// transcribes. May be nil.
+	Rouse, RouseScribe func()
 }
 
 // dedupWindow: a second bot for the same meeting is refused for so long (C28).
@@ -130,6 +136,9 @@ const dedupWindow = 5 * time.Minute
 func (s *Service) Create(ctx context.Context, team string, r Request) (string, error) {
 	n, err := s.prepare(Order{ID: ident.New(), TeamID: team, Request: r})
 	if err != nil {
+		return "", err
+	}
+	if err := s.checkService(r); err != nil {
 		return "", err
 	}
 	if err := s.CheckZoom(ctx, team, r.Zoom); err != nil {
@@ -148,7 +157,12 @@ type Order struct {
 }
 
 // Check returns what is wrong with a request whose meeting is not known yet.
-func (s *Service) Check(r Request) error { return r.check(s.ValidURL) }
+func (s *Service) Check(r Request) error {
+	if err := r.check(s.ValidURL); err != nil {
+		return err
+	}
+	return s.checkService(r)
+}
 
 // newBot is a bot that is not stored yet.
 type newBot struct {
@@ -166,6 +180,9 @@ func (s *Service) prepare(o Order) (n newBot, err error) {
 		return n, err
 	}
 	n.config, n.secrets = o.config()
+	if t := n.config.Transcription; t != nil {
+		t.Provider, _ = s.choose(t.Provider, t.OwnKey)
+	}
 	n.config.JoinAt = o.JoinAt
 	n.Bot = o.bot(m)
 	n.ID, n.TeamID, n.EventID = o.ID, o.TeamID, o.EventID
@@ -227,6 +244,13 @@ func (s *Service) RepointIn(ctx context.Context, tx Tx, team, id, url string) (b
 	return true, tx.UpdateMeeting(ctx, l.Bot)
 }
 
+// MeetingKey returns what the bots of a meeting have in common, from its URL in any
+// spelling (meeting.Meeting.Key); a URL of no meeting is fail.Invalid.
+func (s *Service) MeetingKey(url string) (string, error) {
+	m, err := meeting.Parse(url, s.Hosts)
+	return m.Key, err
+}
+
 // Details returns everything that the API shows of a bot.
 func (s *Service) Details(ctx context.Context, team, id string) (Details, error) {
 	return s.Store.Details(ctx, team, id)
@@ -235,6 +259,14 @@ func (s *Service) Details(ctx context.Context, team, id string) (Details, error)
 // Get returns a bot without participants and artifacts.
 func (s *Service) Get(ctx context.Context, team, id string) (Bot, error) {
 	return s.Store.Bot(ctx, team, id)
+}
+
+// Evidence returns what was kept of a bot's end for operators.
+func (s *Service) Evidence(ctx context.Context, team, id string) ([]StoredArtifact, error) {
+	if _, err := s.Store.Bot(ctx, team, id); err != nil {
+		return nil, err
+	}
+	return s.Store.Evidence(ctx, team, id)
 }
 
 // URLs returns a fresh signed URL of each artifact that the API has a field
@@ -310,7 +342,7 @@ func (s *Service) LeaveIn(ctx context.Context, tx Tx, team, id string) error {
 	if b.Status.Terminal() {
 		return wrongStatus(id, b.Status)
 	}
-	if b.LeaveRequestedAt != nil {
+	if b.LeaveRequestedAt != nil || b.Status == Transcribing { // it has left
 		return nil
 	}
 	now := s.Clock.Now()
@@ -333,14 +365,15 @@ func wrongStatus[S ~string](id string, status S) error {
 const leftEarly = "the bot was asked to leave before it joined"
 
 // DeleteData removes a bot's files and marks them as deleted (C8). No URL is
-// handed out any more from now on; a job removes the files.
-func (s *Service) DeleteData(ctx context.Context, team, id string) error {
-	_, err := s.Erase(ctx, team, id)
+// handed out any more from now on; a job removes the files, and what
+// transcription services have of the bot unless that is to be kept.
+func (s *Service) DeleteData(ctx context.Context, team, id string, keepAtService bool) error {
+	_, err := s.Erase(ctx, team, id, keepAtService)
 	return err
 }
 
 // Erase is DeleteData, and says what there was.
-func (s *Service) Erase(ctx context.Context, team, id string) (found Deletion, err error) {
+func (s *Service) Erase(ctx context.Context, team, id string, keepAtService bool) (found Deletion, err error) {
 	err = s.Store.InTx(ctx, func(tx Tx) error {
 		b, err := tx.Lock(ctx, team, id)
 		if err != nil {
@@ -350,11 +383,25 @@ func (s *Service) Erase(ctx context.Context, team, id string) (found Deletion, e
 			found = DataAlreadyDeleted
 		}
 		b.ArtifactsDeleted = true
-		if err := tx.Update(ctx, b.Bot, b.Seq); err != nil {
-			return err
-		}
 		n, err := tx.DropArtifacts(ctx, b.Bot, s.Clock.Now())
 		if err != nil {
+			return err
+		}
+		cancelled, err := tx.CancelOrders(ctx, b.Bot, keepAtService, s.Clock.Now())
+		if err != nil {
+			return err
+		}
+		for _, o := range cancelled {
+			if o.End == nil {
+				continue
+			}
+			d := *o.End
+			d.At = s.Clock.Now()
+			if err := s.end(ctx, tx, &b.Bot, d); err != nil {
+				return err
+			}
+		}
+		if err := tx.Update(ctx, b.Bot, b.Seq); err != nil {
 			return err
 		}
 		if n > 0 {

@@ -261,7 +261,7 @@ func TestAnotherTeamFindsNothing(t *testing.T) {
 		_, unknown := h.Get(t.Context(), "blue", "0198c0de-0000-7000-8000-000000000000")
 		for name, err := range map[string]error{
 			"details": details, "get": get, "unknown": unknown,
-			"leave": h.Leave(t.Context(), "blue", id), "delete": h.DeleteData(t.Context(), "blue", id),
+			"leave": h.Leave(t.Context(), "blue", id), "delete": h.DeleteData(t.Context(), "blue", id, false),
 		} {
 			if f := fail.As(err); f == nil || f.Code != bot.CodeNotFound || f.Kind != fail.NotFound {
 				t.Errorf("%s: %v", name, err)
@@ -497,7 +497,7 @@ func TestDeletedDataIsGoneAtOnce(t *testing.T) {
 		if err := h.Apply(t.Context(), id, file); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.DeleteData(t.Context(), "red", id); err != nil {
+		if err := h.DeleteData(t.Context(), "red", id, false); err != nil {
 			t.Fatal(err)
 		}
 		d, err := h.Details(t.Context(), "red", id)

@@ -40,7 +40,9 @@ func (s *Service) settle(ctx context.Context, tx Tx, d Details, done Done) error
 		if d.Duration != nil {
 			u.Recorded = *d.Duration
 		}
-		s.transcribed(&u, d)
+		if d.Transcribed.State == TranscriptionDone {
+			u.transcribed(TranscriptionOrder{Provider: d.Transcribed.Provider, OwnKey: d.Config.Transcription.OwnKey}, d)
+		}
 		u.StreamedIn, u.StreamedOut = done.StreamedIn, done.StreamedOut
 	case d.EndCode == EndNotAccepted, d.EndCode == EndTimeoutWaiting, d.EndCode == EndRecordingStart:
 		steps, err := tx.Transitions(ctx, d.Bot)
@@ -52,16 +54,15 @@ func (s *Service) settle(ctx context.Context, tx Tx, d Details, done Done) error
 	return tx.Settle(ctx, d.Bot, u)
 }
 
-func (s *Service) transcribed(u *Usage, d Details) {
-	for _, a := range d.Artifacts {
-		if a.Kind != KindTranscription || d.Config.Transcription == nil {
-			continue
-		}
-		if d.Config.Transcription.OwnKey {
-			u.TranscribedOwnKey = u.Recorded
-		} else {
-			u.Transcribed = u.Recorded
-		}
+// transcribed adds the transcript of an order to the usage: by the time that was
+// recorded. The platform's own captions cost nothing.
+func (u *Usage) transcribed(o TranscriptionOrder, d Details) {
+	switch {
+	case d.Duration == nil || o.Provider == LiveCaptions:
+	case o.OwnKey:
+		u.TranscribedOwnKey = *d.Duration
+	default:
+		u.Transcribed = *d.Duration
 	}
 }
 

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"steno/internal/fail"
 )
 
 // StoreV1 is what only API v1 asks of the store.
@@ -129,44 +127,4 @@ func (s *Service) AllScreenshots(ctx context.Context, team, id string) ([]DatedS
 		out = append(out, DatedShot{a.StoredAt, u})
 	}
 	return out, nil
-}
-
-// Retranscription asks for another transcript of a bot that has ended. Its end is
-// told by TellTranscribed.
-type Retranscription struct {
-	Provider   string // empty: the default one
-	APIKey     string // the caller's own
-	WebhookURL string // is told of it in place of the bot's address; goes with WebhookKey
-	WebhookKey string
-}
-
-// Transcriber has recordings transcribed anew.
-type Transcriber interface {
-	// Again queues the work as part of the transaction.
-	Again(ctx context.Context, tx Tx, b Bot, r Retranscription) error
-}
-
-// CodeNoTranscriber is the code of the error that says that nothing transcribes.
-const CodeNoTranscriber = "TRANSCRIPTION_NOT_AVAILABLE"
-
-// Retranscribe has the recording of a bot that has ended transcribed again.
-func (s *Service) Retranscribe(ctx context.Context, team, id string, r Retranscription) error {
-	if r.WebhookURL != "" {
-		if err := s.ValidURL(r.WebhookURL); err != nil {
-			return Invalid(Issue{Pointer: "/webhook_url", Rule: err.Error()})
-		}
-	}
-	return s.Store.InTx(ctx, func(tx Tx) error {
-		l, err := tx.Lock(ctx, team, id)
-		if err != nil {
-			return err
-		}
-		if !l.Status.Terminal() {
-			return wrongStatus(id, l.Status)
-		}
-		if s.Transcriber == nil {
-			return fail.New(fail.Unprocessable, CodeNoTranscriber, "this server has no transcription service yet: recordings cannot be transcribed")
-		}
-		return s.Transcriber.Again(ctx, tx, l.Bot, r)
-	})
 }

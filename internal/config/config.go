@@ -7,6 +7,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -53,14 +54,15 @@ type Log struct {
 
 // Serve is the configuration of `steno serve`.
 type Serve struct {
-	Storage   `embed:""`
-	Tools     `embed:""`
-	Hosts     `embed:""`
-	Log       `embed:""`
-	Targets   `embed:""`
-	Calendars `embed:""`
-	Zoom      `embed:""`
-	Tokens    `embed:""`
+	Storage       `embed:""`
+	Tools         `embed:""`
+	Hosts         `embed:""`
+	Log           `embed:""`
+	Targets       `embed:""`
+	Calendars     `embed:""`
+	Zoom          `embed:""`
+	Tokens        `embed:""`
+	Transcription `embed:""`
 
 	Listen      string        `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address of the API, as host:port."`
 	PublicURL   string        `placeholder:"URL" name:"public-url" help:"How clients reach the API, for links to artifacts. Default: http:// and the listening address."`
@@ -88,6 +90,55 @@ type Providers struct {
 type Zoom struct {
 	ZoomOAuthURL string `placeholder:"URL" name:"zoom-oauth-url" help:"Zoom's authorization server. Default: the real one."`
 	ZoomAPIURL   string `placeholder:"URL" name:"zoom-api-url" help:"Zoom's API. Default: the real one."`
+}
+
+// Transcription says who transcribes. A service is there for all bots when it has
+// a key, or an address of its own that needs none.
+type Transcription struct {
+	TranscriptionService string        `placeholder:"NAME" name:"transcription-service" enum:",gladia,assemblyai,deepgram,openai,captions" default:"" help:"Who transcribes for bots that name no service: gladia, assemblyai, deepgram, openai (any server that speaks its API), captions (what the meeting platform itself shows). Default: the first of them that is set up; captions if none is."`
+	TranscriptionParams  string        `placeholder:"JSON" name:"transcription-params" help:"Options for that service, as a JSON object, for bots that bring none. Default: none."`
+	TranscriptionTimeout time.Duration `name:"transcription-timeout" default:"3h" help:"How long a service may take for a part of a recording, at most an hour of it."`
+	GladiaKey            string        `placeholder:"KEY" name:"gladia-key" help:"API key of Gladia."`
+	GladiaURL            string        `placeholder:"URL" name:"gladia-url" help:"Where Gladia is. Default: the real one."`
+	AssemblyAIKey        string        `placeholder:"KEY" name:"assemblyai-key" help:"API key of AssemblyAI."`
+	AssemblyAIURL        string        `placeholder:"URL" name:"assemblyai-url" help:"Where AssemblyAI is. Default: the real one."`
+	DeepgramKey          string        `placeholder:"KEY" name:"deepgram-key" help:"API key of Deepgram."`
+	DeepgramURL          string        `placeholder:"URL" name:"deepgram-url" help:"Where Deepgram is. Default: the real one."`
+	OpenAIKey            string        `placeholder:"KEY" name:"openai-key" help:"API key of OpenAI, or of a server that speaks its API."`
+	OpenAIURL            string        `placeholder:"URL" name:"openai-url" help:"A server that speaks OpenAI's API, such as Whisper on a machine of your own, without the /v1; it needs no key then. Default: OpenAI."`
+}
+
+// TranscriptionAccess is how a transcription service is reached.
+type TranscriptionAccess struct{ Key, URL string }
+
+// Ready reports whether bots may use it without a key of their own: other
+// addresses than the real ones may want none.
+func (a TranscriptionAccess) Ready() bool { return a.Key != "" || a.URL != "" }
+
+// Access returns how each service is reached.
+func (t *Transcription) Access() map[string]TranscriptionAccess {
+	return map[string]TranscriptionAccess{
+		"gladia": {t.GladiaKey, t.GladiaURL}, "assemblyai": {t.AssemblyAIKey, t.AssemblyAIURL},
+		"deepgram": {t.DeepgramKey, t.DeepgramURL}, "openai": {t.OpenAIKey, t.OpenAIURL},
+	}
+}
+
+func (t *Transcription) check() error {
+	for name, a := range t.Access() {
+		if err := checkURL("--"+name+"-url", a.URL); err != nil {
+			return err
+		}
+	}
+	var params map[string]json.RawMessage
+	switch a, is := t.Access()[t.TranscriptionService]; {
+	case is && !a.Ready():
+		return fmt.Errorf("--transcription-service: %[1]s needs --%[1]s-key", t.TranscriptionService)
+	case t.TranscriptionParams != "" && json.Unmarshal([]byte(t.TranscriptionParams), &params) != nil:
+		return errors.New("--transcription-params is no JSON object")
+	case t.TranscriptionTimeout < time.Second:
+		return fmt.Errorf("--transcription-timeout: %s is less than a second", t.TranscriptionTimeout)
+	}
+	return nil
 }
 
 // Tokens says whose tokens are accepted beside API keys.
@@ -187,7 +238,7 @@ func (s *Serve) Validate() error {
 	if err := checkURL("--public-url", s.PublicURL); err != nil {
 		return err
 	}
-	if err := errors.Join(s.Calendars.check(), s.Tokens.check()); err != nil {
+	if err := errors.Join(s.Calendars.check(), s.Tokens.check(), s.Transcription.check()); err != nil {
 		return err
 	}
 	if err := errors.Join(checkURL("--zoom-oauth-url", s.ZoomOAuthURL), checkURL("--zoom-api-url", s.ZoomAPIURL)); err != nil {

@@ -5,8 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
+	"io/fs"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -21,25 +22,26 @@ import (
 var ErrNoAudio = errors.New("the folder holds no recording: neither participants/*.opus nor output.flac is there")
 
 // Folder reads a finished recording as it stands in a folder: the participants'
-// own files and the timeline of who spoke when. Where nobody has a file of their
-// own there are no voices: see Mix.
-func Folder(dir string) ([]Voice, transcript.Meeting, error) {
-	var m transcript.Meeting
-	turns, err := timeline(filepath.Join(dir, artifact.File(artifact.Diarization, "")))
+// own files and the timeline of who spoke when. all is how long it is; 0: that is
+// measured. Where nobody has a file of their own there are no voices: see Mix.
+func Folder(dir fs.FS, all time.Duration) ([]Voice, transcript.Meeting, error) {
+	m := transcript.Meeting{Length: all}
+	turns, err := timeline(dir)
 	if err != nil {
 		return nil, m, err
 	}
-	names, err := filepath.Glob(filepath.Join(dir, "participants", "*.opus"))
+	names, err := fs.Glob(dir, "participants/*.opus")
 	if err != nil {
 		return nil, m, err
 	}
 	slices.SortFunc(names, func(a, b string) int { return number(a) - number(b) })
 	var voices []Voice
-	for _, path := range names {
-		v, err := voice(path, len(voices), turns)
+	for _, name := range names {
+		v, err := voice(dir, name, all, turns)
 		if err != nil {
-			return nil, m, fmt.Errorf("read %s: %w", path, err)
+			return nil, m, fmt.Errorf("read %s: %w", name, err)
 		}
+		v.Source.Channel = len(voices)
 		m.Length = max(m.Length, v.Source.Length)
 		voices = append(voices, v)
 	}
@@ -48,39 +50,40 @@ func Folder(dir string) ([]Voice, transcript.Meeting, error) {
 }
 
 // number is the N of participants/N-name.opus.
-func number(path string) (n int) {
-	_, _ = fmt.Sscanf(filepath.Base(path), "%d-", &n) // 0 for other files
+func number(file string) (n int) {
+	_, _ = fmt.Sscanf(path.Base(file), "%d-", &n) // 0 for other files
 	return n
 }
 
 // voice is the participant whose file it is: the timeline has the name as it is.
 // Who is not in it said nothing.
-func voice(path string, channel int, turns []transcript.Turn) (Voice, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Voice{}, err
-	}
-	defer f.Close()
-	n, err := ogg.Length(f)
-	if err != nil {
-		return Voice{}, err
-	}
-	base := filepath.Base(path)
-	_, name, _ := strings.Cut(strings.TrimSuffix(base, filepath.Ext(base)), "-")
-	v := Voice{Path: path, Source: transcript.Source{Channel: channel, Speaker: name, Length: length(n)}}
+func voice(dir fs.FS, file string, all time.Duration, turns []transcript.Turn) (Voice, error) {
+	base := path.Base(file)
+	_, name, _ := strings.Cut(strings.TrimSuffix(base, path.Ext(base)), "-")
+	v := Voice{Source: transcript.Source{Speaker: name, Length: all}, Open: func() (io.ReadCloser, error) { return dir.Open(file) }}
 	for _, t := range turns {
-		if filepath.Base(compose.VoiceFile(number(path), t.Speaker)) == base {
+		if path.Base(compose.VoiceFile(number(file), t.Speaker)) == base {
 			v.Source.Speaker = t.Speaker
 			v.Source.Voice = append(v.Source.Voice, t.Span)
 		}
 	}
-	return v, nil
+	if all > 0 {
+		return v, nil
+	}
+	f, err := dir.Open(file)
+	if err != nil {
+		return v, err
+	}
+	defer f.Close()
+	n, err := ogg.Length(f)
+	v.Source.Length = length(n)
+	return v, err
 }
 
 // timeline reads diarization.jsonl.
-func timeline(path string) ([]transcript.Turn, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
+func timeline(dir fs.FS) ([]transcript.Turn, error) {
+	f, err := dir.Open(artifact.File(artifact.Diarization, ""))
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // nobody knows who spoke
 	}
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,7 +43,7 @@ func Mix(ctx context.Context, ffmpeg, dir, to string, turns []transcript.Turn) (
 	if err != nil {
 		return Voice{}, fmt.Errorf("read the mix: %w", err)
 	}
-	v := Voice{Path: to, Source: transcript.Source{Length: length(n)}}
+	v := Voice{Open: func() (io.ReadCloser, error) { return os.Open(to) }, Source: transcript.Source{Length: length(n)}}
 	for _, t := range turns {
 		v.Source.Voice = append(v.Source.Voice, t.Span)
 	}

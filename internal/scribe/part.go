@@ -1,64 +1,26 @@
 package scribe
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
-	"steno/internal/ident"
 	"steno/internal/record/ogg"
 	"steno/internal/transcript"
 )
 
-// part is a chunk on its way. What is exported stands in its .json file; its
-// audio is beside that as .opus, and what the service heard as .heard.
+// part is a Part with what only this run knows of it.
 type part struct {
-	Tag    string           `json:"tag"`
-	Clock  transcript.Clock `json:"clock"`
-	Size   int64            `json:"size"` // of the audio
-	Upload string           `json:"upload,omitempty"`
-	ID     string           `json:"id,omitempty"` // of the job at the service
-	Done   bool             `json:"done,omitempty"`
-
+	transcript.Part
 	source transcript.Source
-	base   string // path without the ending
+	audio  string             // file
+	said   *transcript.Result // nil: the Book has it
 }
 
-// load reads what an earlier run knew of the part.
-func (p *part) load() (found bool, err error) {
-	b, err := os.ReadFile(p.base + ".json")
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(b, p)
-	}
-	return err == nil, err
-}
-
-// save writes what is known of the part.
-func (p *part) save() error { return put(p.base+".json", p) }
-
-// put writes a file that is there whole or not at all.
-func put(path string, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	f, err := os.Create(path + ".tmp")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(path+".tmp", path)
+// cutBefore reports whether the part's audio is there.
+func (p *part) cutBefore() bool {
+	_, err := os.Stat(p.audio)
+	return err == nil
 }
 
 // cut copies the part's audio out of its source.
@@ -67,17 +29,12 @@ func (p *part) cut(r *ogg.Reader, spans []transcript.Span) error {
 	for i, s := range spans {
 		list[i] = ogg.Span{From: samples(s.From), To: samples(s.To)}
 	}
-	f, err := os.Create(p.base + ".opus")
+	temp := p.audio + ".tmp"
+	f, err := os.Create(temp)
 	if err != nil {
 		return err
 	}
 	pieces, err := ogg.Cut(f, r, list)
-	if err == nil {
-		var st os.FileInfo
-		if st, err = f.Stat(); err == nil {
-			p.Size = st.Size()
-		}
-	}
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
@@ -85,32 +42,16 @@ func (p *part) cut(r *ogg.Reader, spans []transcript.Span) error {
 	for i, q := range pieces {
 		p.Clock[i] = transcript.Piece{At: length(q.At), From: length(q.From), To: length(q.To)}
 	}
-	p.Tag = ident.New()
-	return p.save()
+	return os.Rename(temp, p.audio)
 }
 
-// forget makes the part ready for a new job.
-func (p *part) forget() error {
-	p.Tag, p.Upload, p.ID = ident.New(), "", ""
-	return p.save()
-}
-
-// finish keeps what the service heard.
-func (p *part) finish(r *transcript.Result) error {
-	if err := put(p.base+".heard", r); err != nil {
-		return err
+// size is that of the part's audio; 0 if there is none.
+func (p *part) size() int64 {
+	info, err := os.Stat(p.audio)
+	if err != nil {
+		return 0
 	}
-	p.Done = true
-	return p.save()
-}
-
-// heard reads what the service heard.
-func (p *part) heard() (r transcript.Result, err error) {
-	b, err := os.ReadFile(p.base + ".heard")
-	if err == nil {
-		err = json.Unmarshal(b, &r)
-	}
-	return r, err
+	return info.Size()
 }
 
 func samples(d time.Duration) int64 { return int64(d/time.Microsecond) * ogg.Rate / 1_000_000 }

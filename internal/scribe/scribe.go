@@ -2,7 +2,7 @@
 // plan of package transcript, hands it to a service, waits, and writes the
 // transcript down.
 //
-// All that it knows stands in a folder, before anything acts on it: it may be
+// All that it knows stands in a Book, before anything acts on it: it may be
 // killed at any moment and run again, and goes on with the jobs that it has at
 // the service.
 package scribe
@@ -17,11 +17,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"steno/internal/clock"
+	"steno/internal/ident"
 	"steno/internal/record/ogg"
 	"steno/internal/transcript"
 )
@@ -30,7 +32,10 @@ import (
 // recording's clock.
 type Voice struct {
 	Source transcript.Source
-	Path   string
+	Open   func() (io.ReadCloser, error)
+	// Said is what is known of it without a service, on the recording's clock; nil:
+	// nothing. There is no audio then.
+	Said *transcript.Result
 }
 
 // Options say what is transcribed, by whom, and where it goes.
@@ -39,7 +44,7 @@ type Options struct {
 	Voices  []Voice
 	Meeting transcript.Meeting
 
-	Service transcript.Service
+	Service transcript.Service // nil: what is said is known already
 	Key     string
 	Custom  json.RawMessage // the caller's options for the service
 	Rules   transcript.Rules
@@ -47,8 +52,11 @@ type Options struct {
 	// Keep leaves audio and transcripts at the service when all is written.
 	Keep bool
 
-	Work string // folder of what is under way; gone when all is written
+	Book Book   // nil: a FolderBook in Work
+	Work string // folder of the audio that is under way; gone when all is written
 	Out  string // folder of the transcript
+	// Sinks are given the transcript beside the files. May be empty.
+	Sinks []transcript.Sink
 
 	// AtOnce is how many jobs are under way at a time; default 4.
 	AtOnce int
@@ -62,8 +70,15 @@ type Options struct {
 	Progress func(done, all int)
 }
 
-// Run transcribes and returns the names of the files that it wrote to Out.
-func Run(ctx context.Context, o Options) ([]string, error) {
+// Written is what a run leaves behind.
+type Written struct {
+	Files []string // names in Out
+	IDs   []string // of the jobs at the service, in the order of the voices
+}
+
+// Run transcribes. What it returns beside an error is what was written all the
+// same.
+func Run(ctx context.Context, o Options) (w Written, err error) {
 	o.AtOnce, o.Patience = cmp.Or(o.AtOnce, 4), cmp.Or(o.Patience, 3*time.Hour)
 	if o.Clock == nil {
 		o.Clock = clock.System{}
@@ -71,25 +86,32 @@ func Run(ctx context.Context, o Options) ([]string, error) {
 	if o.Sleep == nil {
 		o.Sleep = sleep
 	}
+	if o.Book == nil {
+		o.Book = FolderBook{o.Work}
+	}
 	s := &scribe{Options: o}
 	if err := os.MkdirAll(o.Work, 0o700); err != nil {
-		return nil, fmt.Errorf("transcribe: %w", err)
+		return w, fmt.Errorf("transcribe: %w", err)
 	}
-	parts, err := s.cut()
+	parts, err := s.cut(ctx)
 	if err != nil {
-		return nil, err
+		return w, err
 	}
 	if err := s.transcribe(ctx, parts); err != nil {
-		return nil, err
+		return w, err
 	}
-	files, err := s.write(parts)
-	if err != nil {
-		return nil, err
+	if w.Files, err = s.write(ctx, parts); err != nil {
+		return w, err
+	}
+	for _, p := range parts {
+		if p.ID != "" {
+			w.IDs = append(w.IDs, p.ID)
+		}
 	}
 	if err := s.delete(ctx, parts); err != nil {
-		return files, err
+		return w, err
 	}
-	return files, os.RemoveAll(o.Work)
+	return w, os.RemoveAll(o.Work)
 }
 
 // delete removes what the service keeps of the recording.
@@ -118,11 +140,20 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 type scribe struct{ Options }
 
-// cut cuts the audio of all chunks that are not cut yet.
-func (s *scribe) cut() ([]*part, error) {
+// cut plans the chunks of all voices and cuts the audio of those that the service
+// does not have yet.
+func (s *scribe) cut(ctx context.Context) ([]*part, error) {
+	known, err := s.Book.Parts(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read what is under way: %w", err)
+	}
 	var parts []*part
 	for _, v := range s.Voices {
-		list, err := s.cutVoice(v)
+		if v.Said != nil {
+			parts = append(parts, &part{Part: transcript.Part{Channel: v.Source.Channel, Done: true}, source: v.Source, said: v.Said})
+			continue
+		}
+		list, err := s.cutVoice(ctx, v, known)
 		if err != nil {
 			return nil, fmt.Errorf("cut the audio of %s: %w", whose(v.Source), err)
 		}
@@ -133,29 +164,75 @@ func (s *scribe) cut() ([]*part, error) {
 
 func whose(s transcript.Source) string { return cmp.Or(s.Speaker, "all together") }
 
-func (s *scribe) cutVoice(v Voice) ([]*part, error) {
-	f, err := os.Open(v.Path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	r, err := ogg.NewReader(f)
-	if err != nil {
-		return nil, err
-	}
+func (s *scribe) plan(v Voice) []transcript.Chunk {
+	return transcript.Plan([]transcript.Source{v.Source}, s.Rules.Within(s.Service.Limits()))
+}
+
+func (s *scribe) cutVoice(ctx context.Context, v Voice, known []transcript.Part) ([]*part, error) {
 	var parts []*part
-	for _, c := range transcript.Plan([]transcript.Source{v.Source}, s.Rules.Within(s.Service.Limits())) {
-		p := &part{source: v.Source, base: filepath.Join(s.Work, fmt.Sprintf("%d-%d", v.Source.Channel, c.N))}
-		found, err := p.load()
-		if err == nil && !found {
-			err = p.cut(r, c.Spans)
-		}
-		if err != nil {
-			return nil, err
+	audio := &source{open: v.Open}
+	defer audio.close()
+	for _, c := range s.plan(v) {
+		p := &part{Part: transcript.Part{Channel: v.Source.Channel, N: c.N}, source: v.Source}
+		p.audio = filepath.Join(s.Work, p.String()+".opus")
+		i := slices.IndexFunc(known, func(k transcript.Part) bool { return k.Channel == p.Channel && k.N == p.N })
+		if i >= 0 {
+			p.Part = known[i]
 		}
 		parts = append(parts, p)
+		if p.Done || p.ID != "" || i >= 0 && p.cutBefore() {
+			continue
+		}
+		if err := audio.cut(ctx, p, c); err != nil {
+			return nil, err
+		}
+		if i < 0 {
+			p.Tag = ident.New()
+			if err := s.Book.Put(ctx, p.Part); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return parts, nil
+}
+
+// source is a voice's audio, opened when the first part is cut out of it.
+type source struct {
+	open func() (io.ReadCloser, error)
+	file io.ReadCloser
+	r    *ogg.Reader
+}
+
+// cut cuts a part out; parts come in order of time.
+func (o *source) cut(ctx context.Context, p *part, c transcript.Chunk) (err error) {
+	if o.file == nil {
+		if o.file, err = o.open(); err != nil {
+			return err
+		}
+		if o.r, err = ogg.NewReader(readerWithContext{ctx, o.file}); err != nil {
+			return err
+		}
+	}
+	return p.cut(o.r, c.Spans)
+}
+
+func (o *source) close() {
+	if o.file != nil {
+		o.file.Close()
+	}
+}
+
+// readerWithContext stops a long copy when its context ends.
+type readerWithContext struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r readerWithContext) Read(b []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(b)
 }
 
 // transcribe has all parts transcribed, some at a time.
@@ -181,33 +258,39 @@ func (s *scribe) transcribe(ctx context.Context, parts []*part) error {
 // attempts is how often a job is made anew that the service gave up or lost.
 const attempts = 3
 
-// errTooLong is the end of the patience with a job.
-var errTooLong = errors.New("the service has not finished the job in time")
+// ErrTooLong is the end of the patience with a job.
+var ErrTooLong = errors.New("the service has not finished the job in time")
 
 // one has a part transcribed. What passes by itself is waited for.
 func (s *scribe) one(ctx context.Context, p *part) error {
-	began := s.Clock.Now()
-	for try, wait := 1, time.Second; ; wait = min(2*wait, 15*time.Second) {
+	if p.Began.IsZero() && !p.Done {
+		p.Began = s.Clock.Now()
+		if err := s.Book.Put(ctx, p.Part); err != nil {
+			return err
+		}
+	}
+	for wait := time.Second; ; wait = min(2*wait, 15*time.Second) {
 		done, err := s.step(ctx, p)
 		if done || err != nil && transcript.AsError(err) == nil {
 			return err
 		}
 		pause := wait
-		if e := transcript.AsError(err); e != nil {
-			switch {
-			case e.Passes():
-				pause = max(pause, e.RetryAfter)
-			case (e.Kind == transcript.Gone || e.Kind == transcript.JobFailed) && try < attempts:
-				try++
-				if err := s.anew(ctx, p); err != nil {
-					return err
-				}
-			default:
+		e := transcript.AsError(err)
+		if e != nil && (e.Kind == transcript.Gone || e.Kind == transcript.JobFailed) && p.Anew < attempts-1 {
+			if err = s.anew(ctx, p); err != nil && transcript.AsError(err) == nil {
 				return err
 			}
+			e = transcript.AsError(err)
 		}
-		if s.Clock.Now().Add(pause).Sub(began) > s.Patience {
-			return cmp.Or(err, errTooLong)
+		switch {
+		case e == nil:
+		case e.Passes():
+			pause = max(pause, e.RetryAfter)
+		default:
+			return err
+		}
+		if s.Clock.Now().Add(pause).Sub(p.Began) > s.Patience {
+			return cmp.Or(err, ErrTooLong)
 		}
 		if err := s.Sleep(ctx, pause+rand.N(pause/4)); err != nil {
 			return err
@@ -217,12 +300,38 @@ func (s *scribe) one(ctx context.Context, p *part) error {
 
 // anew gives up a part's job, and removes what the service still has of it.
 func (s *scribe) anew(ctx context.Context, p *part) error {
-	if p.ID != "" && !s.Keep {
+	if p.ID != "" {
 		if err := s.Service.Delete(ctx, s.Key, p.ID); err != nil {
 			return err
 		}
 	}
-	return p.forget()
+	p.Tag, p.Upload, p.ID = ident.New(), "", ""
+	p.Anew++
+	if err := s.Book.Put(ctx, p.Part); err != nil {
+		return err
+	}
+	return s.recut(ctx, p)
+}
+
+// recut cuts the audio of a part that an earlier run had handed over.
+func (s *scribe) recut(ctx context.Context, p *part) error {
+	if p.cutBefore() {
+		return nil
+	}
+	for _, v := range s.Voices {
+		if v.Source.Channel != p.Channel {
+			continue
+		}
+		for _, c := range s.plan(v) {
+			if c.N != p.N {
+				continue
+			}
+			audio := &source{open: v.Open}
+			defer audio.close()
+			return audio.cut(ctx, p, c)
+		}
+	}
+	return nil
 }
 
 // step brings a part as far as it goes without waiting.
@@ -235,26 +344,35 @@ func (s *scribe) step(ctx context.Context, p *part) (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if sub.Result != nil {
-			return true, p.finish(sub.Result)
-		}
 		p.ID = sub.ID
-		return false, p.save()
+		if sub.Result != nil {
+			return true, s.finish(ctx, p, sub.Result)
+		}
+		return false, s.Book.Put(ctx, p.Part)
 	}
 	res, err := s.Service.Result(ctx, s.Key, p.ID)
 	if err != nil || res == nil {
 		return false, err
 	}
-	return true, p.finish(res)
+	return true, s.finish(ctx, p, res)
+}
+
+// finish keeps what the service heard.
+func (s *scribe) finish(ctx context.Context, p *part, r *transcript.Result) error {
+	if err := s.Book.PutHeard(ctx, p.Part, r); err != nil {
+		return err
+	}
+	p.Done = true
+	return s.Book.Put(ctx, p.Part)
 }
 
 func (s *scribe) request(p *part) transcript.Request {
 	return transcript.Request{
-		Key: s.Key, Tag: p.Tag, Custom: s.Custom, Several: p.source.Speaker == "", Upload: p.Upload, Size: p.Size,
-		Open: func() (io.ReadCloser, error) { return os.Open(p.base + ".opus") },
-		Uploaded: func(_ context.Context, upload string) error {
+		Key: s.Key, Tag: p.Tag, Custom: s.Custom, Several: p.source.Speaker == "", Upload: p.Upload, Size: p.size(),
+		Open: func() (io.ReadCloser, error) { return os.Open(p.audio) },
+		Uploaded: func(ctx context.Context, upload string) error {
 			p.Upload = upload
-			return p.save()
+			return s.Book.Put(ctx, p.Part)
 		},
 	}
 }

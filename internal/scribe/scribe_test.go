@@ -91,7 +91,7 @@ func options(t *testing.T, dir string, sim *transcription.Server, name string) (
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	voices, m, err := Folder(dir)
+	voices, m, err := Folder(os.DirFS(dir), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func said(t *testing.T, dir string) {
 	if d := out.Result.Total - 140; d > 0.1 || d < -0.1 {
 		t.Errorf("the meeting lasts %g s", out.Result.Total)
 	}
-	turns, err := timeline(filepath.Join(dir, "diarization.jsonl"))
+	turns, err := timeline(os.DirFS(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func said(t *testing.T, dir string) {
 	if err != nil || strings.Count(string(raw), `"source"`) < chunks || !json.Valid(raw) {
 		t.Errorf("%v in the raw transcription %s", err, raw)
 	}
-	for _, name := range []string{VTT, SRT, Text} {
+	for _, name := range []string{"transcript.vtt", "transcript.srt", "transcript.txt"} {
 		if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !strings.Contains(string(b), "Ada Lovelace") {
 			t.Errorf("%s: %v %q", name, err, b)
 		}
@@ -249,7 +249,7 @@ func TestWhatDoesNotPassEndsTheRun(t *testing.T) {
 	}
 	opts.Key = transcription.Key
 	sim.Inject(service.Injection{Method: "job", Kind: service.JobStuck})
-	if _, err = Run(t.Context(), opts); !errors.Is(err, errTooLong) {
+	if _, err = Run(t.Context(), opts); !errors.Is(err, ErrTooLong) {
 		t.Errorf("with a job that never ends the error is %v", err)
 	}
 	opts.Work = filepath.Join(dir, "another")
@@ -286,7 +286,7 @@ func TestAMixIsTranscribedByTheTimeline(t *testing.T) {
 	if _, err := Run(t.Context(), opts); err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile(filepath.Join(dir, Text))
+	b, err := os.ReadFile(filepath.Join(dir, "transcript.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +301,7 @@ func TestAMixIsTranscribedByTheTimeline(t *testing.T) {
 }
 
 func TestFoldersThatAreNoRecordingAreRefused(t *testing.T) {
-	voices, _, err := Folder(t.TempDir())
+	voices, _, err := Folder(os.DirFS(t.TempDir()), 0)
 	if err != nil || len(voices) != 0 {
 		t.Errorf("%v, %v", voices, err)
 	}

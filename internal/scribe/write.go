@@ -2,6 +2,7 @@ package scribe
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,12 +12,8 @@ import (
 	"steno/internal/transcript"
 )
 
-// Names of the forms of a transcript that are not artifacts of the API.
-const (
-	VTT  = "transcript.vtt"
-	SRT  = "transcript.srt"
-	Text = "transcript.txt"
-)
+// forms are the files of a transcript.
+var forms = []artifact.Kind{artifact.Transcription, artifact.TranscriptVTT, artifact.TranscriptSRT, artifact.TranscriptText, artifact.RawTranscription}
 
 // file is one being written, which is there whole or not at all.
 type file struct {
@@ -44,19 +41,19 @@ func (f *file) close(err error) error {
 }
 
 // write merges what was heard and writes all forms of the transcript.
-func (s *scribe) write(parts []*part) (names []string, err error) {
-	processed, raw := artifact.File(artifact.Transcription, ""), artifact.File(artifact.RawTranscription, "")
-	names = []string{processed, VTT, SRT, Text, raw}
-	files := make([]*file, len(names))
-	for i, name := range names {
+func (s *scribe) write(ctx context.Context, parts []*part) (names []string, err error) {
+	files := make([]*file, len(forms))
+	for i, kind := range forms {
+		name := artifact.File(kind, "")
+		names = append(names, name)
 		if files[i], err = create(filepath.Join(s.Out, name)); err != nil {
 			return nil, fmt.Errorf("write transcript: %w", err)
 		}
 	}
-	_, err = transcript.Merge(s.tracks(parts), s.Meeting, transcript.NewProcessed(files[0], s.Head),
-		transcript.NewVTT(files[1]), transcript.NewSRT(files[2]), transcript.NewText(files[3]))
+	_, err = transcript.Merge(s.tracks(ctx, parts), s.Meeting, append([]transcript.Sink{transcript.NewProcessed(files[0], s.Head),
+		transcript.NewVTT(files[1]), transcript.NewSRT(files[2]), transcript.NewText(files[3])}, s.Sinks...)...)
 	if err == nil {
-		err = s.raw(files[4], parts)
+		err = s.raw(ctx, files[4], parts)
 	}
 	for _, f := range files {
 		if cerr := f.close(err); err == nil {
@@ -66,10 +63,10 @@ func (s *scribe) write(parts []*part) (names []string, err error) {
 	return names, err
 }
 
-func (s *scribe) raw(f *file, parts []*part) error {
+func (s *scribe) raw(ctx context.Context, f *file, parts []*part) error {
 	out := transcript.NewRaw(f, s.Head)
 	for _, p := range parts {
-		r, err := p.heard()
+		r, err := s.heard(ctx, p)
 		if err != nil {
 			return fmt.Errorf("read what the service heard: %w", err)
 		}
@@ -80,8 +77,16 @@ func (s *scribe) raw(f *file, parts []*part) error {
 	return out.Close()
 }
 
+// heard is what was heard of a part.
+func (s *scribe) heard(ctx context.Context, p *part) (transcript.Result, error) {
+	if p.said != nil {
+		return *p.said, nil
+	}
+	return s.Book.Heard(ctx, p.Part)
+}
+
 // tracks are the parts of each voice, read when they are needed.
-func (s *scribe) tracks(parts []*part) []transcript.Track {
+func (s *scribe) tracks(ctx context.Context, parts []*part) []transcript.Track {
 	tracks := make([]transcript.Track, len(s.Voices))
 	for i, v := range s.Voices {
 		tracks[i] = transcript.Track{Source: v.Source, Chunks: func(yield func(transcript.Heard, error) bool) {
@@ -89,7 +94,7 @@ func (s *scribe) tracks(parts []*part) []transcript.Track {
 				if p.source.Channel != v.Source.Channel {
 					continue
 				}
-				r, err := p.heard()
+				r, err := s.heard(ctx, p)
 				if !yield(transcript.Heard{Clock: p.Clock, Words: r.Words}, err) || err != nil {
 					return
 				}

@@ -90,7 +90,10 @@ func addDetails(ctx context.Context, q Querier, d *bot.Details, config string) (
 	if d.People, d.Speakers, err = people(ctx, q, d.ID); err != nil {
 		return err
 	}
-	d.Artifacts, err = artifacts(ctx, q, d.ID)
+	if d.Artifacts, err = artifacts(ctx, q, d.ID); err != nil {
+		return err
+	}
+	d.Transcribed, err = transcribed(ctx, q, d.ID)
 	return err
 }
 

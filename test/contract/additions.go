@@ -21,10 +21,10 @@ var undocumented = map[int]string{
 
 // additions are members that we send beyond the document, by operation.
 var additions = map[string][]string{
-	"listBots":           {"/next_cursor"},                 // the older name of cursor (C2)
-	"getBotDetails":      {"/data/participant_audio"},      // each participant's own audio
-	"listEventSeries":    {"/data/*/series_bot_scheduled"}, // named by the older reference only (C25)
-	"bots_with_metadata": {"/recent_bots"},                 // the older name of bots (C62)
+	"listBots":           {"/next_cursor"},                                      // the older name of cursor (C2)
+	"getBotDetails":      {"/data/participant_audio", "/data/transcript_files"}, // each participant's own audio; subtitles
+	"listEventSeries":    {"/data/*/series_bot_scheduled"},                      // named by the older reference only (C25)
+	"bots_with_metadata": {"/recent_bots"},                                      // the older name of bots (C62)
 	"getEventDetails":    {"/data/series_bot_scheduled", "/data/deleted_at"},
 
 	// of the unified calendar: which connection an event is in, its series, and
@@ -38,6 +38,19 @@ var additions = map[string][]string{
 
 var eventAdditions = []string{"/event/calendarId", "/event/seriesId", "/event/recurrence"}
 
+// services are those that transcribe beyond the document's only one.
+var services = []string{"assemblyai", "deepgram", "openai", "captions"}
+
+// asDocumented gives details the document's transcription service where another
+// one has transcribed.
+func asDocumented(value any) {
+	answer, _ := value.(map[string]any)
+	data, _ := answer["data"].(map[string]any)
+	if name, is := data["transcription_provider"].(string); is && slices.Contains(services, name) {
+		data["transcription_provider"] = "gladia"
+	}
+}
+
 // additionalInMessages is the same for webhooks, by event.
 var additionalInMessages = map[string][]string{
 	"bot.completed": {"/data/chat_messages"}, // C55
@@ -50,7 +63,7 @@ var additionalInMessages = map[string][]string{
 
 // ours says whether a request is for an operation that only Steno has.
 func ours(method, path string) bool {
-	own := []string{"GET /v2/calendars/{}/events/{}/decisions", "GET /v2/bots/{}/transcript/stream", "GET /v2/openapi.json"}
+	own := []string{"GET /v2/calendars/{}/events/{}/decisions", "GET /v2/bots/{}/transcript/stream", "GET /v2/openapi.json", "GET /v2/transcripts/search"}
 	parts := strings.Split(strings.TrimSuffix(path, "/"), "/")
 	return slices.ContainsFunc(own, func(o string) bool {
 		m, p, _ := strings.Cut(o, " ")

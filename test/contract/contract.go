@@ -280,6 +280,7 @@ func (r *Reference) Answer(method, path string, status int, header http.Header, 
 		take(value, []string{"/retryAfter"})
 	}
 	take(value, additions[o.ID])
+	asDocumented(value)
 	if status == http.StatusBadRequest {
 		take(value, []string{"/details"}) // clients need it, the document forgets it (C40)
 	}

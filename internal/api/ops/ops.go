@@ -54,7 +54,7 @@ func features(w http.ResponseWriter, _ *http.Request) {
 	write(w, http.StatusOK, map[string]any{
 		"selfHosted": true,
 		"features": map[string]bool{
-			"stripe": false, "svix": true, "calendar": false, "multitenant": true, "dashboard": false, "transcription": false, "email": false,
+			"stripe": false, "svix": true, "calendar": false, "multitenant": true, "dashboard": false, "transcription": true, "email": false,
 		},
 	})
 }

@@ -60,6 +60,10 @@ type speechToText struct {
 
 var providers = oneOf("Gladia", "Runpod", "Default")
 
+// services are the providers by the names that the room of bots has for them;
+// the others stand for any.
+var services = map[string]string{"Gladia": "gladia"}
+
 // Schema describes both forms.
 func (speechToText) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{OneOf: []*huma.Schema{providers, {
@@ -207,14 +211,14 @@ func (b BotSettings) transcription(r *bot.Request) (err error) {
 	}
 	if b.SpeechToText.Set {
 		s := b.SpeechToText.or()
-		t.APIKey, r.TranscriptionEnabled = s.APIKey, s.Provider != ""
+		t.Provider, t.APIKey, r.TranscriptionEnabled = services[s.Provider], s.APIKey, s.Provider != ""
 	}
 	if b.TranscriptionParameter.Set {
 		if t.Custom, err = door.Object("/transcription_custom_parameters", b.TranscriptionParameter.or()); err != nil {
 			return err
 		}
 	}
-	if r.Transcription = &t; t.APIKey == "" && string(orNull(t.Custom)) == "null" {
+	if r.Transcription = &t; t.Provider == "" && t.APIKey == "" && string(orNull(t.Custom)) == "null" {
 		r.Transcription = nil
 	}
 	return nil

@@ -44,7 +44,7 @@ func (s *Surface) deleteData(ctx context.Context, c account.Caller, in *UUIDInpu
 	if err := s.deletions.take(c.KeyID, s.Clock.Now()); err != nil {
 		return nil, err
 	}
-	found, err := s.Bots.Erase(ctx, c.TeamID, id)
+	found, err := s.Bots.Erase(ctx, c.TeamID, id, false)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (s *Surface) retranscribe(ctx context.Context, c account.Caller, in *retran
 	}
 	speech := in.Body.SpeechToText.or()
 	return nil, s.Bots.Retranscribe(ctx, c.TeamID, id, bot.Retranscription{
-		Provider: speech.Provider, APIKey: speech.APIKey, WebhookURL: in.Body.WebhookURL.or(), WebhookKey: in.key,
+		Provider: services[speech.Provider], APIKey: speech.APIKey, WebhookURL: in.Body.WebhookURL.or(), WebhookKey: in.key,
 	})
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"steno/internal/bot"
-	"steno/internal/fail"
 	"steno/internal/store"
 	"steno/internal/store/storetest"
 )
@@ -234,20 +233,4 @@ func TestDeletingDataSaysWhatThereWasAndIsLimited(t *testing.T) {
 		w.now = w.now.Add(30 * time.Second)
 		erase("done", "alreadyDeleted")
 	})
-}
-
-// What cannot be done yet is said, and the room that will do it has its place.
-func TestARetranscriptionIsTakenInOrRefusedHonestly(t *testing.T) {
-	w := newWorld(t, storetest.SQLite(t))
-	body := `{"bot_uuid":"` + w.ids["done"] + `","speech_to_text":{"provider":"Gladia","api_key":"canary"},"webhook_url":"https://hook.example"}`
-	work := &asked{}
-	w.bots.Transcriber = work
-	if r := w.call(t, "POST", "/bots/retranscribe", body); r.status != 202 || r.body != "" || work.r.WebhookKey != w.key || work.r.APIKey != "canary" || work.b.ID != w.ids["done"] {
-		t.Errorf("%d %s, asked for %+v", r.status, r.body, work.r)
-	}
-	work.err = fail.New(fail.Unavailable, "BUSY", "come again")
-	w.refuse(t, 503, "Busy", "POST", "/bots/retranscribe", body)
-	w.refuse(t, 400, "ValidationError", "POST", "/bots/retranscribe", strings.Replace(body, "https://hook.example", "http://169.254.1.1", 1))
-	w.bots.Transcriber = nil
-	w.refuse(t, 422, "TranscriptionNotAvailable", "POST", "/bots/retranscribe", body)
 }

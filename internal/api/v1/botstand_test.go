@@ -9,6 +9,7 @@ import (
 	"steno/internal/bot"
 	"steno/internal/clock"
 	"steno/internal/fail"
+	"steno/internal/scribe"
 	"steno/internal/store"
 	"steno/internal/webhook"
 	"steno/internal/zoom"
@@ -20,7 +21,7 @@ func (s *stand) addBots(surface *v1.Surface) {
 	surface.Clock = clk
 	surface.Zoom = &zoom.Service{Store: store.Zoom{DB: s.db, Vault: plain{}}, OAuth: plain{}, Clock: clk}
 	surface.Webhooks = webhook.Service{Store: s.db, Vault: plain{}, Validate: s.bots.ValidURL, Clock: clk}
-	s.bots.Transcriber = plain{}
+	s.bots.Services = scribe.Services{ByName: map[string]scribe.Provider{"gladia": {Ready: true}, "deepgram": {}}, Default: "gladia"}
 }
 
 func (plain) SealZoom(_, _ string, plain []byte) (string, error) { return string(plain), nil }
@@ -39,9 +40,6 @@ func (plain) Exchange(_ context.Context, c zoom.Code) (zoom.Grant, error) {
 	}
 	return zoom.Grant{AccessToken: "t", RefreshToken: "r", ExpiresIn: time.Hour, Scopes: "user:read:user", Person: zoom.Person{UserID: "zoom-user", AccountID: "acc"}}, nil
 }
-
-// Again takes any work in.
-func (plain) Again(context.Context, bot.Tx, bot.Bot, bot.Retranscription) error { return nil }
 
 // fillBots makes the team's bots and its Zoom connection.
 func (w *world) fillBots(t testing.TB) {
@@ -96,7 +94,7 @@ func init() {
 		"bots_with_metadata": {bad: "?limit=51"},
 		"retranscribe_bot": {kind: "done", body: `{"bot_uuid":"{done}"}`, status: 202, more: map[int]state{
 			409: {body: `{"bot_uuid":"{bot}"}`},
-			422: {prepare: func(_ testing.TB, w *world) { w.bots.Transcriber = nil }},
+			422: {prepare: func(_ testing.TB, w *world) { w.bots.Services = nil }},
 		}},
 		"get_screenshots":                {kind: "done"},
 		"webhook_documentation":          {never400: "it takes nothing", never500: true},
@@ -126,16 +124,3 @@ func deletedFive(t testing.TB, w *world) {
 // ours are operations that the reference does not have: an address that it only
 // speaks of (digest 3.0).
 var ours = map[string]bool{"get_webhook_url": true, "set_webhook_url": true}
-
-// asked keeps what it was asked for.
-type asked struct {
-	b   bot.Bot
-	r   bot.Retranscription
-	err error
-}
-
-// Again notes the work.
-func (a *asked) Again(_ context.Context, _ bot.Tx, b bot.Bot, r bot.Retranscription) error {
-	a.b, a.r = b, r
-	return a.err
-}

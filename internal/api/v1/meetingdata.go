@@ -77,7 +77,7 @@ type botRow struct {
 	SessionID            *string         `json:"session_id"`
 	Errors               *string         `json:"errors" doc:"Why it failed."`
 	DiarizationFails     *int            `json:"diarization_fails"`
-	TranscriptionFails   *int            `json:"transcription_fails"`
+	TranscriptionFails   *int            `json:"transcription_fails" doc:"1 if the last transcription failed, else null."`
 	TranscriptionPayload json.RawMessage `json:"transcription_payloads"`
 	UserReportedError    json.RawMessage `json:"user_reported_error"`
 	SilenceTimeout       *int            `json:"silence_timeout"`
@@ -108,9 +108,30 @@ func (s *Surface) meetingData(ctx context.Context, c account.Caller, in *meeting
 	if d.Duration != nil {
 		out.Body.Duration = int64(math.Round(d.Duration.Seconds()))
 	}
-	// Nothing transcribes yet, so that there is nothing to leave out either.
 	out.Body.BotData = botData{Bot: rowOf(d, c.TeamID, n), Transcripts: []transcript{}, EventUUID: text(d.EventID)}
+	if in.Transcripts {
+		said, err := s.Bots.SaidV1(ctx, d.Artifacts)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.BotData.Transcripts = transcripts(said, n[id])
+	}
 	return out, nil
+}
+
+// transcripts are numbered within the bot, utterances and words apart.
+func transcripts(said []bot.UtteranceV1, of int) []transcript {
+	list := make([]transcript, len(said))
+	words := 0
+	for i, u := range said {
+		t := transcript{ID: i + 1, BotID: of, Speaker: u.Speaker, StartTime: u.Start, EndTime: &said[i].End, Lang: text(u.Lang), Words: make([]word, len(u.Words))}
+		for k, w := range u.Words {
+			words++
+			t.Words[k] = word{ID: words, BotID: of, Text: w.Word, StartTime: w.Start, EndTime: w.End}
+		}
+		list[i] = t
+	}
+	return list
 }
 
 func rowOf(d bot.Details, team string, n map[string]int) botRow {
@@ -122,6 +143,10 @@ func rowOf(d bot.Details, team string, n map[string]int) botRow {
 	}
 	if d.Status == bot.Failed {
 		r.Errors = text(d.EndMessage)
+	}
+	if d.Transcribed.State == bot.TranscriptionError {
+		r.TranscriptionFails = new(int)
+		*r.TranscriptionFails = 1
 	}
 	switch {
 	case d.EventID != "":

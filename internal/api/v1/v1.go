@@ -35,9 +35,11 @@ type Bots interface {
 	Create(ctx context.Context, team string, r bot.Request) (string, error)
 	Schedule(ctx context.Context, team string, r bot.Request, joinAt time.Time) (string, error)
 	Leave(ctx context.Context, team, id string) error
-	Erase(ctx context.Context, team, id string) (bot.Deletion, error)
+	Erase(ctx context.Context, team, id string, keepAtService bool) (bot.Deletion, error)
 	Retranscribe(ctx context.Context, team, id string, r bot.Retranscription) error
 	Details(ctx context.Context, team, id string) (bot.Details, error)
+	// SaidV1 reads the transcript among a bot's files.
+	SaidV1(ctx context.Context, artifacts []bot.StoredArtifact) ([]bot.UtteranceV1, error)
 	Recent(ctx context.Context, team string, f bot.Filter, by bot.Sort, limit int, cursor string) (bots []bot.Recent, next string, err error)
 	AllScreenshots(ctx context.Context, team, id string) ([]bot.DatedShot, error)
 	URLsV1(ctx context.Context, artifacts []bot.StoredArtifact) (map[string]string, error)

@@ -76,8 +76,8 @@ var docBots = []described{
 	},
 	{
 		"complete", "A bot has recorded a meeting, and its files are there.",
-		"mp4 and audio are links that live 24 hours; empty where there is no file. audio is WAV. event_uuid is null unless the bot was sent for an event of a calendar. transcript is empty: this server does not transcribe yet.",
-		json.RawMessage(`{"event":"complete","data":{"bot_id":"8a7c4c1e-64a6-4d35-9a8e-0d2b7a1f3c55","event_uuid":null,"transcript":[],"speakers":["Ada"],"mp4":"https://steno.example/artifacts/video.mp4","audio":"https://steno.example/artifacts/output.flac","event":"complete","extra":{"customer":"42"}}}`),
+		"mp4 and audio are links that live 24 hours; empty where there is no file. audio is WAV. event_uuid is null unless the bot was sent for an event of a calendar. transcript is what was said, empty if nothing was transcribed; times are seconds.",
+		json.RawMessage(`{"event":"complete","data":{"bot_id":"8a7c4c1e-64a6-4d35-9a8e-0d2b7a1f3c55","event_uuid":null,"transcript":[{"speaker":"Ada","offset":1.2,"start_time":1.2,"end_time":1.9,"words":[{"start":1.2,"end":1.5,"word":"Good"},{"start":1.5,"end":1.9,"word":"morning."}]}],"speakers":["Ada"],"mp4":"https://steno.example/artifacts/video.mp4","audio":"https://steno.example/artifacts/output.flac","event":"complete","extra":{"customer":"42"}}}`),
 	},
 	{
 		"failed", "A bot has recorded nothing.",

@@ -62,6 +62,14 @@ type botDetails struct {
 	ZoomConfig            json.RawMessage `json:"zoom_config"`
 	// ParticipantAudio is an addition of ours; absent when there is none.
 	ParticipantAudio []bot.Voice `json:"participant_audio,omitempty" doc:"Each participant's own audio (Ogg Opus), in step with the recording."`
+	// TranscriptFiles is one, too.
+	TranscriptFiles *transcriptFiles `json:"transcript_files,omitempty" doc:"The transcript as subtitles and as text."`
+}
+
+type transcriptFiles struct {
+	VTT *string `json:"vtt" format:"uri"`
+	SRT *string `json:"srt" format:"uri"`
+	TXT *string `json:"txt" format:"uri"`
 }
 
 func (s *Surface) getBotDetails(ctx context.Context, c account.Caller, in *botInput) (*detailsOutput, error) {
@@ -100,8 +108,9 @@ func details(d bot.Details, urls map[string]string) botDetails {
 		Extra: orNull(d.Extra), ZoomConfig: orNull(nil),
 	}
 	out.ErrorCode, out.ErrorMessage = failure(d.Bot)
-	if t := d.Config.Transcription; t != nil {
-		out.TranscriptionProvider = &t.Provider
+	out.TranscriptionProvider, out.TranscriptionIDs = d.TranscriptionProvider(), d.Transcribed.IDs
+	if vtt := url(bot.KindTranscriptVTT); vtt != nil {
+		out.TranscriptFiles = &transcriptFiles{VTT: vtt, SRT: url(bot.KindTranscriptSRT), TXT: url(bot.KindTranscriptText)}
 	}
 	if z := d.Config.Zoom; z != nil {
 		out.ZoomConfig, _ = json.Marshal(z) // texts only
@@ -150,14 +159,13 @@ func (s *Surface) getBotStatus(ctx context.Context, c account.Caller, in *botInp
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.Bots.Get(ctx, c.TeamID, id)
+	b, transcription, err := s.Bots.TranscriptionStatus(ctx, c.TeamID, id)
 	if err != nil {
 		return nil, err
 	}
 	out := &statusOutput{}
 	out.Body.Success = true
-	// No service transcribes yet, so no bot has a transcription to speak of.
-	out.Body.Data = botStatus{BotID: b.ID, Status: string(b.Status), TranscriptionStatus: "not-applicable", UpdatedAt: stamp(b.UpdatedAt)}
+	out.Body.Data = botStatus{BotID: b.ID, Status: string(b.Status), TranscriptionStatus: transcription, UpdatedAt: stamp(b.UpdatedAt)}
 	return out, nil
 }
 
@@ -191,7 +199,7 @@ func (s *Surface) leaveBot(ctx context.Context, c account.Caller, in *botInput) 
 
 type deleteInput struct {
 	BotID string `path:"bot_id" doc:"The id of the bot, a UUID."`
-	// Two names of one switch; it matters once a service transcribes (C9).
+	// Two names of one switch (C9).
 	DeleteFromProvider  string `query:"delete_from_provider" enum:"true,false" doc:"Also delete at the transcription service. Default: true."`
 	DeleteTranscription string `query:"delete_transcription" enum:"true,false" doc:"The same switch by its older name."`
 }
@@ -201,7 +209,8 @@ func (s *Surface) deleteBotData(ctx context.Context, c account.Caller, in *delet
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Bots.DeleteData(ctx, c.TeamID, id); err != nil {
+	keep := (in.DeleteFromProvider == "false" || in.DeleteTranscription == "false") && in.DeleteFromProvider != "true" && in.DeleteTranscription != "true"
+	if err := s.Bots.DeleteData(ctx, c.TeamID, id, keep); err != nil {
 		return nil, err
 	}
 	return say("Bot data deleted"), nil

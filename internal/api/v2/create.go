@@ -64,9 +64,9 @@ type streamingConfig struct {
 }
 
 type transcriptionConfig struct {
-	Provider     string          `json:"provider,omitempty" enum:"gladia"`
-	APIKey       string          `json:"api_key,omitempty"`
-	CustomParams json.RawMessage `json:"custom_params,omitempty"`
+	Provider     string          `json:"provider,omitempty" enum:"gladia,assemblyai,deepgram,openai,captions" doc:"Who transcribes. Default: the service that the operator has chosen, for gladia too where there is no key of it. openai is any server that speaks its API, captions are those of the meeting platform."`
+	APIKey       string          `json:"api_key,omitempty" doc:"Your own key of the service. It is never shown again."`
+	CustomParams json.RawMessage `json:"custom_params,omitempty" doc:"Options of the service, handed through as they are."`
 }
 
 // liveTranscript is ours: what is said, while it is said.

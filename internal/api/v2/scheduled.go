@@ -1,6 +1,7 @@
 package v2
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -228,7 +229,7 @@ func scheduled(b bot.Scheduled) scheduledDetails {
 		out.BotImage = &b.Images[0]
 	}
 	if t := config.Transcription; t != nil {
-		out.TranscriptionConfig = &scheduledTranscription{true, t.Provider, orNull(t.Custom)}
+		out.TranscriptionConfig = &scheduledTranscription{true, cmp.Or(t.Provider, "gladia"), orNull(t.Custom)}
 	}
 	if st := config.Streaming; st != nil {
 		out.StreamingConfig = &scheduledStreaming{true, text(st.InputURL), text(st.OutputURL), &st.Frequency}

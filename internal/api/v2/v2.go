@@ -28,10 +28,11 @@ import (
 type Bots interface {
 	Create(ctx context.Context, team string, r bot.Request) (string, error)
 	Details(ctx context.Context, team, id string) (bot.Details, error)
-	Get(ctx context.Context, team, id string) (bot.Bot, error)
+	// TranscriptionStatus returns the bot, too.
+	TranscriptionStatus(ctx context.Context, team, id string) (bot.Bot, string, error)
 	List(ctx context.Context, team string, f bot.Filter, limit int, cursor string) (bot.Page, error)
 	Leave(ctx context.Context, team, id string) error
-	DeleteData(ctx context.Context, team, id string) error
+	DeleteData(ctx context.Context, team, id string, keepAtService bool) error
 	MergeExtra(ctx context.Context, team, id string, extra json.RawMessage) error
 	Resender
 	Schedule(ctx context.Context, team string, r bot.Request, joinAt time.Time) (string, error)
@@ -87,14 +88,15 @@ type Quota interface {
 
 // Surface is the API v2. All fields but Quota are required.
 type Surface struct {
-	Bots      Bots
-	Calendars Calendars
-	Accounts  Accounts
-	Quota     Quota // nil: no limits, no costs
-	Zoom      ZoomCredentials
-	Clock     clock.Clock
-	Log       *slog.Logger
-	Version   string // of the program, for the OpenAPI document
+	Bots        Bots
+	Calendars   Calendars
+	Accounts    Accounts
+	Quota       Quota // nil: no limits, no costs
+	Zoom        ZoomCredentials
+	Transcripts Transcripts
+	Clock       clock.Clock
+	Log         *slog.Logger
+	Version     string // of the program, for the OpenAPI document
 	// Patience is how long a request may take; 0: httpx.Patience.
 	Patience time.Duration
 

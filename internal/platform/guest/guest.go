@@ -59,8 +59,8 @@ type Adapter struct {
 	reported               map[string]bool // chat messages
 	entered                time.Time       // when the call was seen first
 	captions               captions
-	layout                 layout
 	sources                sources
+	layout                 layout
 }
 
 // New returns an adapter for one page of the pack's platform.

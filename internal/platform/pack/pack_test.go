@@ -126,7 +126,8 @@ func TestBrokenFileLeavesTheLastGoodPack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := NewShelf(dir, slog.New(slog.NewTextHandler(&log, nil)))
+	logger, copies := slog.New(slog.NewTextHandler(&log, nil)), filepath.Join(t.TempDir(), "packs")
+	s := NewShelf(dir, copies, logger)
 	if got := s.Override(meeting.Meet); got != "" {
 		t.Errorf("without a file: %d bytes", len(got))
 	}
@@ -144,11 +145,21 @@ func TestBrokenFileLeavesTheLastGoodPack(t *testing.T) {
 	if n := strings.Count(log.String(), "pack refused"); n != 1 {
 		t.Errorf("told %d times:\n%s", n, log.String())
 	}
+	if got := NewShelf(dir, copies, logger).Override(meeting.Meet); got != good {
+		t.Error("the next server does not have the last good pack")
+	}
+	if got := NewShelf(dir, t.TempDir(), logger).Override(meeting.Meet); got != "" {
+		t.Error("a broken pack is in force where there was no good one")
+	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Override(meeting.Meet); got != "" {
 		t.Error("without its file the operator's pack is still in force")
+	}
+	put("format: 1\n")
+	if got := NewShelf(dir, copies, logger).Override(meeting.Meet); got != "" {
+		t.Error("a pack that the operator took away came back")
 	}
 }
 

@@ -78,7 +78,6 @@ type world struct {
 
 	mu       sync.Mutex
 	scene    platform.Observation
-	looks    int
 	enter    error // what Enter returns
 	noFrames bool
 	noVideo  bool      // the page keeps the encoded video to itself
@@ -87,6 +86,7 @@ type world struct {
 	stages   int       // opened so far
 	full     bool
 	opened   int
+	looks    int
 	openedAt time.Time   // the first one
 	entered  []time.Time // when the bot asked to be let in
 	said     []string
