@@ -26,7 +26,7 @@ func TestEnginesAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Bot.Mode = bot.SpeakerView
-	s.Do = []order{{In: bot.Recording, After: lab.Duration(12 * time.Second), Tell: "leave"}}
+	s.Do = []order{{In: bot.Recording, After: lab.Duration(18 * time.Second), Tell: "leave"}}
 	room, err := server.Open(t.Context(), s.meeting)
 	if err != nil {
 		t.Fatal(err)
