@@ -103,7 +103,7 @@ func (f finding) onPostgres(ctx context.Context, l transcript.Lookup) ([]transcr
 		return hits, err
 	}
 	// The sums keep the order from being taken from the primary key.
-	if len(l.Speaker) > 0 || slices.ContainsFunc(l.Terms, func(t transcript.Term) bool { return t.Prefix }) {
+	if slices.ContainsFunc(slices.Concat(l.Terms, l.Speaker), func(t transcript.Term) bool { return t.Prefix }) {
 		return f.ask(ctx, inside+`$2::tsquery ORDER BY id + 0 `+f.order+` LIMIT $5)`, query)
 	}
 	first, last, err := f.blocks(ctx)
@@ -142,8 +142,8 @@ func matchExpression(team string, l transcript.Lookup) string {
 	for _, t := range l.Terms {
 		all = append(all, star(`"`+strings.Join(t.Words, " ")+`"`, " *", t.Prefix))
 	}
-	for _, w := range l.Speaker {
-		all = append(all, `"`+speakerSign+w+`" *`)
+	for _, t := range l.Speaker {
+		all = append(all, star(`"`+speakerSign+t.Words[0]+`"`, " *", t.Prefix))
 	}
 	if l.Meeting != "" {
 		all = append(all, `"`+meetingWord(l.Meeting)+`"`)
@@ -157,8 +157,8 @@ func tsquery(team string, l transcript.Lookup) string {
 	for _, t := range l.Terms {
 		all = append(all, "("+star("'"+strings.Join(t.Words, "' <-> '")+"'", ":*", t.Prefix)+")")
 	}
-	for _, w := range l.Speaker {
-		all = append(all, "'"+speakerSign+w+"':*")
+	for _, t := range l.Speaker {
+		all = append(all, star("'"+speakerSign+t.Words[0]+"'", ":*", t.Prefix))
 	}
 	if l.Meeting != "" {
 		all = append(all, "'"+meetingWord(l.Meeting)+"'")
