@@ -110,11 +110,12 @@ func (f finding) onPostgres(ctx context.Context, l transcript.Lookup) ([]transcr
 	if err != nil {
 		return nil, err
 	}
-	// Nothing asks for an order of the blocks but the series that they come from, so
-	// that those behind the last one needed are not looked at.
+	// The word of a block takes the place of the team's, which ends the query. Nothing
+	// asks for an order of the blocks but the series that they come from, so that those
+	// behind the last one needed are not looked at.
 	return f.ask(ctx, `(SELECT x.* FROM generate_series($6::bigint, $7::bigint, $8::bigint) n (block)
 		CROSS JOIN LATERAL `+inside+`($2::text || n.block || '''')::tsquery ORDER BY id + 0 `+f.order+` LIMIT $5) x LIMIT $5)`,
-		query+" & '"+blockWord(f.team), first, last, cmp.Or(cmp.Compare(last, first), 1))
+		strings.TrimSuffix(query, teamWord(f.team)+"'")+blockWord(f.team), first, last, cmp.Or(cmp.Compare(last, first), 1))
 }
 
 // ask completes a selection of utterances: $1 is the team, $2 what is looked for,

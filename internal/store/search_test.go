@@ -43,15 +43,16 @@ func newLibrary(t *testing.T, db *store.DB) library {
 func (l library) bot(team string, at time.Time, meeting string) string {
 	l.Helper()
 	id := ident.New()
-	err := l.db.InTx(l.Context(), func(tx *store.Tx) error {
-		_, err := tx.Exec(l.Context(), `INSERT INTO bots (id, team_id, name, name_folded, meeting_url, meeting_key, platform, mode, status, created_at, updated_at, ended_at)
-			VALUES ($1, $2, 'N', 'n', $3, $4, 'meet', 'speaker_view', 'completed', $5, $5, $5)`, id, team, "https://"+meeting, meeting, at.UnixMilli())
-		return err
-	})
-	if err != nil {
+	if err := l.db.InTx(l.Context(), func(tx *store.Tx) error { return addBot(l.Context(), tx, id, team, at, meeting) }); err != nil {
 		l.Fatal(err)
 	}
 	return id
+}
+
+func addBot(ctx context.Context, tx *store.Tx, id, team string, at time.Time, meeting string) error {
+	_, err := tx.Exec(ctx, `INSERT INTO bots (id, team_id, name, name_folded, meeting_url, meeting_key, platform, mode, status, created_at, updated_at, ended_at)
+		VALUES ($1, $2, 'N', 'n', $3, $4, 'meet', 'speaker_view', 'completed', $5, $5, $5)`, id, team, "https://"+meeting, meeting, at.UnixMilli())
+	return err
 }
 
 // put stores a transcript: "Ada: what she says" for every ten seconds.
@@ -73,12 +74,12 @@ func utterances(lines []string) (said []transcript.Indexed) {
 // putMany stores transcripts of no interest.
 func (l library) putMany(team string, n int, at time.Time) {
 	l.Helper()
-	ids := make([]string, n)
-	for i := range ids {
-		ids[i] = l.bot(team, at.Add(time.Duration(i)*time.Second), "meet.example/a")
-	}
 	err := l.db.InTx(l.Context(), func(tx *store.Tx) error {
-		for _, id := range ids {
+		for i := range n {
+			id := ident.New()
+			if err := addBot(l.Context(), tx, id, team, at.Add(time.Duration(i)*time.Second), "meet.example/a"); err != nil {
+				return err
+			}
 			if err := tx.Index().Put(l.Context(), team, id, utterances([]string{"Ada: nothing"})); err != nil {
 				return err
 			}
