@@ -66,7 +66,7 @@ func (l library) put(team, bot string, lines ...string) {
 func utterances(lines []string) (said []transcript.Indexed) {
 	for i, line := range lines {
 		who, text, _ := strings.Cut(line, ": ")
-		said = append(said, transcript.Indexed{Speaker: who, Text: text, Start: float64(10 * i), End: float64(10*i) + 2.5})
+		said = append(said, transcript.Indexed{Speaker: who, Text: text, Start: float64(10*i) + 2.345, End: float64(10*i) + 4.5})
 	}
 	return said
 }
@@ -168,7 +168,7 @@ func TestSearchFindsWhatWasSaid(t *testing.T) {
 			t.Fatal(found, err)
 		}
 		h := found.Hits[0]
-		if h.BotID != old || h.MeetingURL != "https://meet.example/a" || h.Speaker != "Grace O'Hopper" || h.Start != 10 || h.End != 12.5 || !h.CreatedAt.Equal(searchDay) || h.Snippet != "Budget, then <mark>hiring</mark>" {
+		if h.BotID != old || h.MeetingURL != "https://meet.example/a" || h.Speaker != "Grace O'Hopper" || h.Start != 12.345 || h.End != 14.5 || !h.CreatedAt.Equal(searchDay) || h.Snippet != "Budget, then <mark>hiring</mark>" {
 			t.Errorf("got %+v", h)
 		}
 	})

@@ -116,7 +116,7 @@ func (t Term) matches(said []token) (spans [][2]int) {
 			if ok = s.text == w; !ok && t.Prefix && k == len(t.Words)-1 {
 				ok = strings.HasPrefix(s.text, w)
 				if ok && s.dense {
-					end = s.from + (s.to-s.from)/2 // the first of a pair
+					end = s.first
 				}
 			}
 			if !ok {

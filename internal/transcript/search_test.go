@@ -96,6 +96,7 @@ func TestSnippetShowsWhatWasFoundAndIsSafeAsHTML(t *testing.T) {
 		{"wee*", "a week", "a <mark>week</mark>"},
 		{"議室", "この会議室で", "この会<mark>議室</mark>で"},
 		{"議", "この会議室で", "この会<mark>議</mark>室で"},
+		{"ก", "กนี", "<mark>ก</mark>นี"},
 		{"で", "この会議室で", "この会議室<mark>で</mark>"},
 		{"b a", "a b", "<mark>a</mark> <mark>b</mark>"},
 	} {
