@@ -27,10 +27,11 @@ func (m *Meeting) Remove(id string) error {
 // PageCrash is a way in which the page of a guest dies.
 type PageCrash string
 
-// The crashes: the page stands still (without using the processor), or it
-// eats memory until the browser kills it.
+// The crashes: the page stands still (without using the processor), it
+// calculates without end, or it eats memory until the browser kills it.
 const (
 	Freeze PageCrash = "freeze"
+	Busy   PageCrash = "busy"
 	Crash  PageCrash = "crash"
 )
 
@@ -44,6 +45,10 @@ func (m *Meeting) CrashPage(id string, how PageCrash) error {
 func (m *Meeting) Trouble(on bool) error {
 	return m.each("", guestIn, func(g *guest) { g.send(toPage{Type: "trouble", On: on}) })
 }
+
+// Hush keeps the audio of all people from the guests, or not any more, while
+// the pages go on showing who speaks: as when the way of media is broken.
+func (m *Meeting) Hush(on bool) { m.hushed.Store(on) }
 
 // Chat writes a chat message from somebody in the meeting.
 func (m *Meeting) Chat(sender, text string) {

@@ -14,7 +14,7 @@ import (
 //	POST /control/meetings                     opens a meeting; body: a scenario, YAML or JSON
 //	GET  /control/meetings/{code}              State
 //	GET  /control/meetings/{code}/truth        Truth
-//	POST /control/meetings/{code}/{action}     admit, deny, remove, crash, freeze, end, say, chat, caption, add
+//	POST /control/meetings/{code}/{action}     admit, deny, remove, crash, freeze, busy, hush, unhush, end, say, chat, caption, add
 //
 // Bodies of actions: {"guest": id} (empty: all), say {"who", "clip"}, chat
 // {"who", "text"}, add a Participant. Pages of other origins are refused.
@@ -105,6 +105,12 @@ func controlAct(m *Meeting, r *http.Request) (any, error) {
 		err = m.CrashPage(body.Guest, Crash)
 	case "freeze":
 		err = m.CrashPage(body.Guest, Freeze)
+	case "busy":
+		err = m.CrashPage(body.Guest, Busy)
+	case "hush":
+		m.Hush(true)
+	case "unhush":
+		m.Hush(false)
 	case "end":
 		m.End()
 	case "say":
@@ -116,7 +122,7 @@ func controlAct(m *Meeting, r *http.Request) (any, error) {
 	case "add":
 		err = m.AddParticipant(context.WithoutCancel(r.Context()), body.Participant)
 	default:
-		err = errors.New("unknown action; there are admit, deny, remove, crash, freeze, end, say, chat, caption and add")
+		err = errors.New("unknown action; there are admit, deny, remove, crash, freeze, busy, hush, unhush, end, say, chat, caption and add")
 	}
 	return m.State(), err
 }

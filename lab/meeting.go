@@ -29,6 +29,7 @@ type Meeting struct {
 	began    atomic.Pointer[time.Time]
 	mix      *mixer       // nil unless all audio is mixed
 	board    *switchboard // nil unless people share tracks
+	hushed   atomic.Bool
 
 	ctx    context.Context
 	cancel context.CancelFunc

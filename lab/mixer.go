@@ -105,7 +105,7 @@ func (x *mixer) run(ctx context.Context, ffmpeg string) error {
 	if ffmpeg == "" {
 		ffmpeg = "ffmpeg"
 	}
-	cmd := exec.CommandContext(ctx, ffmpeg, "-v", "error", "-fflags", "nobuffer", "-probesize", "32", "-analyzeduration", "0",
+	cmd := exec.CommandContext(ctx, ffmpeg, "-v", "error", "-probesize", "32", "-analyzeduration", "0",
 		"-f", "s16le", "-ar", "48000", "-ac", "1", "-i", "pipe:0", "-c:a", "libopus", "-b:a", "48k", "-frame_duration", "20",
 		"-page_duration", "20000", "-flush_packets", "1", "-f", "ogg", "pipe:1")
 	in, err := cmd.StdinPipe()

@@ -148,7 +148,7 @@ func (a *microphone) tick() {
 }
 
 func (a *microphone) send(payload []byte, level byte, resumed bool, now moment) {
-	if a.p.audio == nil || a.p.DTX && a.p.m.mix == nil && a.quiet > 0 && a.quiet%dtxInterval != 1 {
+	if a.p.audio == nil || a.p.m.hushed.Load() || a.p.DTX && a.p.m.mix == nil && a.quiet > 0 && a.quiet%dtxInterval != 1 {
 		return
 	}
 	pkt := &rtp.Packet{Header: rtp.Header{
@@ -189,7 +189,7 @@ func (a *microphone) begin(now time.Time) {
 		clip = c.clip
 	}
 	a.clip, a.at = clip, 0
-	if a.p.audio != nil && a.p.m.scenario.Platform == Zoom {
+	if a.p.audio != nil && a.p.m.scenario.Platform == Zoom && !a.p.m.hushed.Load() {
 		a.p.m.tell(toPage{Type: "say", ID: a.p.id, Clip: clip.Name})
 	}
 	if a.p.audio != nil {

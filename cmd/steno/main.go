@@ -37,6 +37,7 @@ type cli struct {
 	Webhook    webhookCmd    `cmd:"" help:"Manage webhook endpoints, and look at what was sent."`
 	Limits     limitsCmd     `cmd:"" help:"Show and change what teams may have: requests, bots, calendars, retention."`
 	Tokens     tokensCmd     `cmd:"" help:"Show and give tokens."`
+	Evidence   evidenceCmd   `cmd:"" help:"Show what was kept of a bot's end: codes, signals, screenshot, page."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the database up to date (serve does so too)."`
 	OpenAPI    openAPICmd    `cmd:"" name:"openapi" help:"Print the OpenAPI document of the API."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`

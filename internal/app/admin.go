@@ -25,7 +25,7 @@ func (s *server) mountAdmin(r chi.Router) {
 		return
 	}
 	(&admin.Surface{
-		Operators: s.operators, Teams: s.Accounts, Webhooks: s.Endpoints(s.guard.Validate), Deliveries: s.History(), Quota: s.Quota, Log: s.Log, Version: s.version,
+		Operators: s.operators, Teams: s.Accounts, Webhooks: s.Endpoints(s.guard.Validate), Deliveries: s.History(), Quota: s.Quota, Evidence: s.bots, Objects: s.objects, Log: s.Log, Version: s.version,
 	}).Mount(r)
 }
 

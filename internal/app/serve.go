@@ -41,6 +41,7 @@ import (
 	"steno/internal/seal"
 	"steno/internal/store"
 	"steno/internal/store/sqlite"
+	"steno/internal/transcript"
 	"steno/internal/zoom"
 )
 
@@ -156,7 +157,7 @@ func (s *server) build(ctx context.Context) (err error) {
 	if err := s.buildBearer(ctx); err != nil {
 		return err
 	}
-	if s.objects, err = openObjects(ctx, s.o.Storage); err != nil {
+	if s.objects, err = OpenObjects(ctx, s.o.Storage); err != nil {
 		return err
 	}
 	if s.signer, err = s.newSigner(); err != nil {
@@ -197,7 +198,8 @@ func (s *server) build(ctx context.Context) (err error) {
 	return s.buildRunner()
 }
 
-func openObjects(ctx context.Context, o config.Storage) (*blob.Store, error) {
+// OpenObjects opens where artifacts are kept.
+func OpenObjects(ctx context.Context, o config.Storage) (*blob.Store, error) {
 	url := o.StorageURL
 	if url == "" {
 		dir, err := filepath.Abs(filepath.Join(o.Data, "objects"))
@@ -240,7 +242,7 @@ func (s *server) buildRunner() (err error) {
 		s.registerCalendarJobs(workers)
 	}
 	if s.supervisor != nil {
-		s.packs = pack.NewShelf(s.o.Packs, s.Log)
+		s.packs = pack.NewShelf(s.o.Packs, filepath.Join(s.o.Data, "packs"), s.Log)
 		queues[job.Bots] = 2 // starting a browser takes a core; more at once are no faster
 		job.Register(workers, launchTime, s.launcher().run)
 	}
@@ -364,7 +366,7 @@ func (s *server) handler(closing <-chan struct{}) http.Handler {
 	old := &v1.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Webhooks: s.Endpoints(s.guard.Validate), Clock: s.Clock, Log: s.Log, Version: s.version}
 	surface := &v2.Surface{
 		Bots: s.bots, Calendars: s.calendars, Accounts: s.Accounts, Quota: s.Quota, Zoom: s.zoom, Clock: s.Clock, Log: s.Log, Version: s.version,
-		Closing: closing,
+		Transcripts: &transcript.Searcher{Finder: store.Search{DB: s.DB}, MeetingKey: s.bots.MeetingKey}, Closing: closing,
 	}
 	(&ops.Surface{Ready: s.DB.Ping, Registry: s.registry}).Mount(r)
 	panicked := byPath(old.Panicked, surface.Panicked)

@@ -31,7 +31,6 @@ const (
 	CommandDone     CommandState = "done"
 	CommandFailed   CommandState = "failed"   // the bot tried, or refused
 	CommandDisabled CommandState = "disabled" // the meeting has no chat
-	CommandRefused  CommandState = "refused"  // not possible with this bot as it is
 )
 
 // Command is one wish. Its id keeps a bot from doing it twice.
@@ -52,7 +51,6 @@ const (
 	CodeChatDisabled = "FST_ERR_CHAT_DISABLED"
 	CodeChatFailed   = "FST_ERR_SEND_CHAT_MESSAGE_FAILED"
 	CodeNotAnswered  = "FST_ERR_BOT_NOT_ANSWERING"
-	CodeNotPossible  = "FST_ERR_BOT_OPERATION_NOT_POSSIBLE"
 )
 
 const (
@@ -104,8 +102,6 @@ func (s *Service) switchRecording(ctx context.Context, team, id string, kind Com
 	switch {
 	case err != nil:
 		return err
-	case c.State == CommandRefused:
-		return fail.New(fail.Conflict, CodeNotPossible, "%s", c.Message)
 	case c.State != CommandDone:
 		return fail.New(fail.Undelivered, CodeNotAnswered, "the bot did not %s its recording: %s", kind, c.Message)
 	}

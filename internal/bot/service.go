@@ -28,6 +28,8 @@ type Store interface {
 	ScheduleStore
 	StoreV1
 	Screenshots(ctx context.Context, team, id string, q ShotQuery) ([]StoredArtifact, error)
+	// Evidence returns the files that only operators see, oldest first.
+	Evidence(ctx context.Context, team, id string) ([]StoredArtifact, error)
 	// Utterances returns a bot and what was said in its meeting after a number.
 	Utterances(ctx context.Context, team, id string, after int64, limit int) (Bot, []Utterance, error)
 	// Command returns a command as it stands.
@@ -242,6 +244,13 @@ func (s *Service) RepointIn(ctx context.Context, tx Tx, team, id, url string) (b
 	return true, tx.UpdateMeeting(ctx, l.Bot)
 }
 
+// MeetingKey returns what the bots of a meeting have in common, from its URL in any
+// spelling (meeting.Meeting.Key); a URL of no meeting is fail.Invalid.
+func (s *Service) MeetingKey(url string) (string, error) {
+	m, err := meeting.Parse(url, s.Hosts)
+	return m.Key, err
+}
+
 // Details returns everything that the API shows of a bot.
 func (s *Service) Details(ctx context.Context, team, id string) (Details, error) {
 	return s.Store.Details(ctx, team, id)
@@ -250,6 +259,14 @@ func (s *Service) Details(ctx context.Context, team, id string) (Details, error)
 // Get returns a bot without participants and artifacts.
 func (s *Service) Get(ctx context.Context, team, id string) (Bot, error) {
 	return s.Store.Bot(ctx, team, id)
+}
+
+// Evidence returns what was kept of a bot's end for operators.
+func (s *Service) Evidence(ctx context.Context, team, id string) ([]StoredArtifact, error) {
+	if _, err := s.Store.Bot(ctx, team, id); err != nil {
+		return nil, err
+	}
+	return s.Store.Evidence(ctx, team, id)
 }
 
 // URLs returns a fresh signed URL of each artifact that the API has a field

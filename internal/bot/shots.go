@@ -14,6 +14,10 @@ import (
 // looked like; a bot has many, named by ShotName.
 const KindScreenshot = "screenshot"
 
+// KindEvidence is the tag of a StoredArtifact that tells operators why a bot ended:
+// what its page showed. It is in no answer to the team.
+const KindEvidence = "evidence"
+
 // ShotName is the name of the n-th screenshot, so that names sort like numbers.
 func ShotName(n int) string { return fmt.Sprintf("%06d", n) }
 

@@ -183,6 +183,10 @@ func (b *Browser) start(path string, o Options, profile string) error {
 		b.console.Follow(stderr.r, nil)
 	}()
 	b.pipe = newPipe(answers.r, commands.w, b.event)
+	go func() {
+		<-b.pipe.gone
+		b.proc.Kill() // one that cannot be spoken to is of no use
+	}()
 	go b.wait(answers.r)
 	return nil
 }
@@ -306,7 +310,7 @@ func (b *Browser) call(ctx context.Context, method string, params, out any) erro
 func (b *Browser) crash() { b.crashOnce.Do(func() { close(b.crashed) }) }
 
 // Done is closed when the browser is gone, for whatever reason, and nothing of
-// it is left.
+// it is left. One that closes its end of the protocol's pipes is ended.
 func (b *Browser) Done() <-chan struct{} { return b.done }
 
 // Crashed is closed when the page's renderer crashed. The browser itself is

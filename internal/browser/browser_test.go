@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"image/png"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -232,6 +233,26 @@ func TestStoppedBrowserFailsPingAndCloses(t *testing.T) {
 	}
 	if err := b.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A browser whose pipes are gone, in either direction, cannot be spoken to: it is
+// ended.
+func TestBrowserWithoutPipesIsEnded(t *testing.T) {
+	r, w := io.Pipe()
+	defer w.Close()
+	out, in := io.Pipe()
+	out.Close()
+	p := newPipe(r, in, nil)
+	if err := p.call(deadline(t), "", "Any.thing", nil, nil); !errors.Is(err, errGone) {
+		t.Errorf("a command that cannot be written: %v", err)
+	}
+	b := launch(t, Options{})
+	b.pipe.lose()
+	select {
+	case <-b.Done():
+	case <-deadline(t).Done():
+		t.Error("the browser lives on")
 	}
 }
 

@@ -20,6 +20,7 @@ type pipe struct {
 	out   chan []byte
 	event func(session, method string, params json.RawMessage)
 	gone  chan struct{} // closed when the browser's end is closed
+	lost  sync.Once
 
 	mu      sync.Mutex
 	next    int64
@@ -59,6 +60,7 @@ func (p *pipe) write(w io.WriteCloser) {
 		select {
 		case b := <-p.out:
 			if _, err := w.Write(b); err != nil {
+				p.lose()
 				return
 			}
 		case <-p.gone:
@@ -67,8 +69,11 @@ func (p *pipe) write(w io.WriteCloser) {
 	}
 }
 
+// lose ends all calls: one of the two directions does not work any more.
+func (p *pipe) lose() { p.lost.Do(func() { close(p.gone) }) }
+
 func (p *pipe) read(r io.Reader) {
-	defer close(p.gone)
+	defer p.lose()
 	br := bufio.NewReaderSize(r, 64<<10)
 	for {
 		b, err := br.ReadBytes(0)

@@ -86,8 +86,6 @@ func outcome(reply session.Reply, err error) (bot.CommandState, string) {
 		return bot.CommandOpen, "" // not heard, or not now
 	case reply.Code == session.ReplyNoChat:
 		return bot.CommandDisabled, reply.Error
-	case reply.Code == session.ReplyNever:
-		return bot.CommandRefused, reply.Error
 	}
 	return bot.CommandFailed, reply.Error
 }

@@ -122,14 +122,15 @@ type madeUpRecorder struct {
 	first func(int64)
 }
 
-func (r *madeUpRecorder) Script() string             { return "" }
-func (r *madeUpRecorder) Addr() string               { return "" }
-func (r *madeUpRecorder) Tracks() []tracks.TrackInfo { return nil }
-func (r *madeUpRecorder) Err() error                 { return nil }
-func (r *madeUpRecorder) Pause(time.Time, bool)      {}
-func (r *madeUpRecorder) Say([]int16)                {}
-func (r *madeUpRecorder) Show([]byte)                {}
-func (r *madeUpRecorder) Close() error               { return nil }
+func (r *madeUpRecorder) Script() string                     { return "" }
+func (r *madeUpRecorder) Addr() string                       { return "" }
+func (r *madeUpRecorder) Tracks() []tracks.TrackInfo         { return nil }
+func (r *madeUpRecorder) Contributors() []tracks.Contributor { return nil }
+func (r *madeUpRecorder) Err() error                         { return nil }
+func (r *madeUpRecorder) Pause(time.Time, bool)              {}
+func (r *madeUpRecorder) Say([]int16)                        {}
+func (r *madeUpRecorder) Show([]byte)                        {}
+func (r *madeUpRecorder) Close() error                       { return nil }
 func (r *madeUpRecorder) Activity() tracks.Activity {
 	now := time.Now()
 	r.once.Do(func() { r.first(now.UnixMicro()) })

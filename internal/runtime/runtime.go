@@ -218,7 +218,7 @@ func (s *Supervisor) used() load {
 	var sum load
 	for _, w := range s.workers {
 		if !w.left() { // those that only finish their files are niced
-			sum = sum.plus(cost(w.spec))
+			sum = sum.plus(w.cost())
 		}
 	}
 	return sum

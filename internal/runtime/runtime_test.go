@@ -16,6 +16,7 @@ import (
 
 	"steno/internal/bot"
 	"steno/internal/clock"
+	"steno/internal/record/journal"
 	"steno/internal/runtime/runtimetest"
 	"steno/internal/runtime/session"
 )
@@ -274,6 +275,57 @@ func TestFailedBotTellsWhy(t *testing.T) {
 	}
 	if want := []bot.Status{bot.JoiningCall, bot.BotRejected, bot.RecordingFailed}; !slices.Equal(l.States, want) {
 		t.Errorf("states %v, want %v", l.States, want)
+	}
+}
+
+// What the bot kept of its end is stored before its folder goes, once, and beside
+// what the team may see.
+func TestEvidenceOfAnEndIsStored(t *testing.T) {
+	t.Parallel()
+	v := newServer(t)
+	v.start()
+	v.launch("b1", "denied")
+	v.untilGone("b1")
+	var kept []string
+	for _, a := range v.book.Life("b1").Artifacts {
+		if a.Kind == bot.KindEvidence {
+			kept = append(kept, a.Name)
+			if !slices.Contains(v.shelf.keys, "b1/evidence/"+a.Name) {
+				t.Errorf("%s was reported and not stored", a.Name)
+			}
+		}
+	}
+	if len(kept) != 1 || !strings.HasSuffix(kept[0], "-end.json") {
+		t.Errorf("got %v", kept)
+	}
+}
+
+// A bot whose tracks are not enough, so that it films its page, takes the place of
+// several others, also after a restart, when its journal is read again.
+func TestABotThatFellToTheScreenEngineTakesMore(t *testing.T) {
+	t.Parallel()
+	for name, applied := range map[string]int64{"now": 0, "before the restart": 9} {
+		v := newServer(t)
+		v.s = New(v.opt)
+		v.s.watcher = newWatcher(v.opt.Log)
+		w := newWorker(v.s, spec("b1", "stays"))
+		v.s.workers["b1"] = w
+		v.s.room = load{bots: -1, cpu: cpuScreen, memory: -1}
+		another := cost(spec("b2", "stays"))
+		if got := v.s.used(); got.cpu != cpuAudio || !v.s.room.carries(got.plus(another)) {
+			t.Fatalf("%s: a bot with tracks takes %v", name, got)
+		}
+		tail := newTail(w)
+		tail.applied = applied
+		if err := tail.take(t.Context(), journal.Entry{Seq: 3, Command: &journal.Command{Name: journal.CommandFilm, From: "ladder"}}); err != nil {
+			t.Fatal(err)
+		}
+		if got := v.s.used(); got.cpu != cpuScreen {
+			t.Errorf("%s: it takes %v", name, got)
+		}
+		if err := v.s.Launch(t.Context(), spec("b2", "stays")); !errors.Is(err, ErrFull) {
+			t.Errorf("%s: another bot beside it: %v, want ErrFull", name, err)
+		}
 	}
 }
 

@@ -18,10 +18,10 @@ const (
 	drainPoll = 20 * time.Millisecond
 )
 
-// shots stores a bot's screenshots beside its reports, which must not wait for
-// the object store while the meeting runs. A file goes when the report that
-// names it was taken, so that a file which is still there has to be stored,
-// whoever looks at it.
+// shots stores a bot's screenshots, and evidence, beside its reports, which must
+// not wait for the object store while the meeting runs. A screenshot's file goes
+// when the report that names it was taken, so that a file which is still there has
+// to be stored, whoever looks at it; the few of evidence stay in the folder.
 type shots struct {
 	t *tail
 
@@ -37,7 +37,7 @@ func newShots(t *tail) *shots {
 	return &shots{t: t, files: map[string]string{}, wake: make(chan struct{}, 1)}
 }
 
-// add has a screenshot stored, unless that was done before.
+// add has a file stored, unless that was done before.
 func (s *shots) add(a journal.Artifact) {
 	if _, err := os.Stat(s.file(a)); err != nil {
 		return
@@ -74,7 +74,9 @@ func (s *shots) run(ctx context.Context) {
 		s.mu.Lock()
 		s.waiting = s.waiting[1:]
 		s.stored = append(s.stored, stored)
-		s.files[stored.Key] = s.file(a)
+		if a.Kind == bot.KindScreenshot {
+			s.files[stored.Key] = s.file(a)
+		}
 		s.mu.Unlock()
 	}
 }
@@ -98,8 +100,10 @@ func (s *shots) take(least int) []bot.StoredArtifact {
 	list := s.stored
 	s.stored = nil
 	for _, a := range list {
-		s.told = append(s.told, s.files[a.Key])
-		delete(s.files, a.Key)
+		if file, ok := s.files[a.Key]; ok {
+			s.told = append(s.told, file)
+			delete(s.files, a.Key)
+		}
 	}
 	return list
 }

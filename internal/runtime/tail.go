@@ -12,6 +12,7 @@ import (
 	"steno/internal/blob"
 	"steno/internal/bot"
 	"steno/internal/record/journal"
+	"steno/internal/runtime/session"
 )
 
 const (
@@ -103,10 +104,14 @@ func (t *tail) take(ctx context.Context, e journal.Entry) error {
 	switch {
 	case e.End != nil:
 		t.w.ended.Store(true)
+	case e.Command != nil && e.Command.Name == journal.CommandFilm:
+		t.w.films.Store(true)
 	case e.Gap != nil && !old:
 		t.w.s.metrics.gap(*e.Gap)
 	case e.Artifact != nil && e.Artifact.Kind == bot.KindScreenshot:
 		t.shots.add(*e.Artifact)
+	case e.Note != nil && path.Dir(e.Note.File) == session.EvidenceDir:
+		t.shots.add(journal.Artifact{Kind: bot.KindEvidence, Name: path.Base(e.Note.File), Path: e.Note.File})
 	case e.Artifact != nil && !old:
 		if err := t.takeArtifact(ctx, *e.Artifact); err != nil {
 			return err

@@ -34,6 +34,7 @@ type worker struct {
 	events <-chan struct{} // the journal may have grown
 
 	ended   atomic.Bool // the End entry is there
+	films   atomic.Bool // the bot fell to the screen engine
 	telling atomic.Bool // a goroutine tells the bot what it is to be told
 
 	mu       sync.Mutex
@@ -52,6 +53,15 @@ func newWorker(s *Supervisor, spec bot.Spec) *worker {
 
 // left reports whether the bot is out of the meeting.
 func (w *worker) left() bool { return w.ended.Load() }
+
+// cost is what the bot takes now.
+func (w *worker) cost() load {
+	spec := w.spec
+	if w.films.Load() {
+		spec.Engine = bot.ScreenEngine
+	}
+	return cost(spec)
+}
 
 // run works until the bot is done and reported, or ctx ends.
 func (w *worker) run(ctx context.Context) {

@@ -67,9 +67,10 @@ func (t botTx) PutArtifacts(ctx context.Context, b bot.Bot, all []bot.StoredArti
 }
 
 // artifacts returns the files of a bot that may be read, without its
-// screenshots, of which there are thousands: none once they are to be deleted.
+// screenshots, of which there are thousands, and what is for operators only: none
+// once they are to be deleted.
 func artifacts(ctx context.Context, q Querier, botID string) ([]bot.StoredArtifact, error) {
-	const query = "SELECT kind, name, key, bytes, sha256 FROM artifacts WHERE bot_id = $1 AND deleted_at IS NULL AND kind <> 'screenshot' ORDER BY kind, name"
+	const query = "SELECT kind, name, key, bytes, sha256 FROM artifacts WHERE bot_id = $1 AND deleted_at IS NULL AND kind NOT IN ('screenshot', 'evidence') ORDER BY kind, name"
 	return rowsOf(ctx, q, query, []any{botID}, scanArtifact)
 }
 

@@ -132,6 +132,9 @@ func speakersMessage(list []Speaker) []byte {
 	out := make([]speaker, len(list))
 	for i, p := range list {
 		out[i] = speaker{Name: p.Name, Timestamp: float64(p.At.UnixMilli()) / 1000, Speaking: p.Speaking}
+		if p.ID != 0 {
+			out[i].ID = &list[i].ID
+		}
 	}
 	text, err := json.Marshal(out)
 	if err != nil {

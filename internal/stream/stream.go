@@ -52,6 +52,7 @@ type Options struct {
 // Speaker is somebody who began or ceased to speak.
 type Speaker struct {
 	Name     string
+	ID       int // 1, 2, 3 as people came; 0: not known
 	At       time.Time
 	Speaking bool
 }

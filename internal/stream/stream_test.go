@@ -166,13 +166,13 @@ func TestAReceiverThatComesBackIsGreetedAgainAndGetsNothingOld(t *testing.T) {
 	if h := hello(t, again); *h.Offset < 0.1 {
 		t.Errorf("the second handshake is at %v s", *h.Offset)
 	}
-	s.Speakers([]Speaker{{Name: "Ada", At: time.UnixMilli(1500), Speaking: true}})
+	s.Speakers([]Speaker{{Name: "Ada", ID: 2, At: time.UnixMilli(1500), Speaking: true}, {Name: "Bot", At: time.UnixMilli(1500)}})
 	for {
 		kind, b := read(t, again)
 		if kind == websocket.MessageBinary {
 			continue
 		}
-		if want := `[{"name":"Ada","id":null,"timestamp":1.5,"isSpeaking":true}]`; string(b) != want {
+		if want := `[{"name":"Ada","id":2,"timestamp":1.5,"isSpeaking":true},{"name":"Bot","id":null,"timestamp":1.5,"isSpeaking":false}]`; string(b) != want {
 			t.Errorf("speakers %s, want %s", b, want)
 		}
 		break

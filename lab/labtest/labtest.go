@@ -152,7 +152,7 @@ func Enter(t *testing.T, a platform.Adapter, page platform.Page, url string, sta
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	if err := a.Enter(ctx, page, platform.Join{URL: url, Name: platformtest.BotName, Captions: true}); err != nil {
+	if err := a.Enter(ctx, page, platform.Join{URL: url, Name: platformtest.BotName, Mode: bot.GalleryView, Captions: true}); err != nil {
 		t.Fatalf("enter: %v", err)
 	}
 	return Until(t, a, page, string(stage), func(o platform.Observation) bool { return o.Stage == stage })

@@ -60,8 +60,8 @@ function strangeView() {
   show(h('main', { class: 'exit' }, h('h1', {}, 'We are making things better'), h('p', {}, 'Come back another time')));
 }
 
-// die plays the death of a page. Standing still costs no processor time: the
-// page waits for an answer that never comes.
+// die plays the death of a page. Standing still ('freeze') costs no processor
+// time: the page waits for an answer that never comes.
 function die(how) {
   if (how === 'freeze') {
     const req = new XMLHttpRequest();
@@ -69,6 +69,7 @@ function die(how) {
     req.send();
     return;
   }
+  if (how === 'busy') for (;;);
   const hoard = [];
   for (;;) hoard.push(new Array(1 << 20).fill(hoard.length + 0.5));
 }

@@ -37,6 +37,11 @@ function toggle(device, off = false, changed = () => {}) {
   return el;
 }
 
+// puzzle stands in for one that only people solve.
+function puzzle() {
+  return h('main', { class: 'exit' }, h('iframe', { title: 'recaptcha challenge expires in two minutes', width: '400', height: '500' }));
+}
+
 function show(...children) {
   document.getElementById('app').replaceChildren(...children);
 }

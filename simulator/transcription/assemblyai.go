@@ -65,6 +65,7 @@ func assembly(s *Server) http.Handler {
 		s.remove(j)
 		return service.Reply{Body: s.assemblyJob(j)}
 	}))
+	mux.HandleFunc("GET /v3/ws", s.assemblyLive)
 	return mux
 }
 

@@ -44,6 +44,7 @@ func deepgram(s *Server) http.Handler {
 			return s.listenTo(r, key)
 		})
 	})
+	mux.HandleFunc("GET /v1/listen", s.deepgramLive)
 	return mux
 }
 

@@ -33,6 +33,12 @@ type Options struct {
 	Script string
 	// Ear replaces what is heard in audio, for tests that know it.
 	Ear func(audio []byte) (Heard, error)
+	// LiveEar says what is said in a stretch of voice that was streamed; default the
+	// script.
+	LiveEar func(voice []int16, rate int) string
+	// Idle is how long a streaming connection may stand without a message; 0: as the
+	// service does.
+	Idle time.Duration
 	// Jitter is how far the times of words are off at most; default 80 ms, less
 	// than zero: none.
 	Jitter time.Duration
@@ -55,12 +61,14 @@ type Server struct {
 	o    Options
 	kind kind
 
-	mu      sync.Mutex
-	uploads map[string]upload // by URL
-	jobs    map[string]*job
-	order   []*job // oldest first
-	closing chan struct{}
-	calls   sync.WaitGroup // callbacks under way
+	mu                  sync.Mutex
+	uploads             map[string]upload // by URL
+	jobs                map[string]*job
+	order               []*job // oldest first
+	closing             chan struct{}
+	cut                 chan struct{}  // breaks streaming connections; guarded by mu
+	sessions, streaming int            // connections for streaming: ever opened, standing
+	calls               sync.WaitGroup // callbacks under way
 }
 
 // kind is what differs from service to service.
@@ -118,7 +126,7 @@ func Start(o Options) (*Server, error) {
 	if o.Callbacks == nil {
 		o.Callbacks = &http.Client{Timeout: 10 * time.Second}
 	}
-	s := &Server{Core: service.NewCore(o.Options, Faults(), nil), o: o, kind: k, uploads: map[string]upload{}, jobs: map[string]*job{}, closing: make(chan struct{})}
+	s := &Server{Core: service.NewCore(o.Options, Faults(), nil), o: o, kind: k, uploads: map[string]upload{}, jobs: map[string]*job{}, closing: make(chan struct{}), cut: make(chan struct{})}
 	if o.Ear == nil {
 		s.o.Ear = reader(o.Script).hear
 	}

@@ -63,7 +63,7 @@ var additionalInMessages = map[string][]string{
 
 // ours says whether a request is for an operation that only Steno has.
 func ours(method, path string) bool {
-	own := []string{"GET /v2/calendars/{}/events/{}/decisions", "GET /v2/bots/{}/transcript/stream", "GET /v2/openapi.json"}
+	own := []string{"GET /v2/calendars/{}/events/{}/decisions", "GET /v2/bots/{}/transcript/stream", "GET /v2/openapi.json", "GET /v2/transcripts/search"}
 	parts := strings.Split(strings.TrimSuffix(path, "/"), "/")
 	return slices.ContainsFunc(own, func(o string) bool {
 		m, p, _ := strings.Cut(o, " ")

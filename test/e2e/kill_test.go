@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"steno/internal/bot"
 	"steno/lab"
 	"steno/lab/measure"
 )
@@ -18,6 +19,7 @@ type killed struct {
 	*house
 	m    *lab.Meeting
 	id   string
+	bot  int // process id
 	seen *watched
 	at   int64 // Unix microseconds of the kill
 }
@@ -37,116 +39,140 @@ func record(t *testing.T) *killed {
 		e := k.seen.epoch()
 		return e > 0 && time.Now().UnixMicro() > e+10e6
 	})
+	k.bot = k.botPID()
 	return k
+}
+
+func (k *killed) botPID() int {
+	k.t.Helper()
+	pid, err := k.BotPID(k.id)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return pid
 }
 
 func (k *killed) kill(pid int) {
 	k.t.Helper()
-	k.at = time.Now().UnixMicro()
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		k.t.Fatal(err)
 	}
 }
 
-// finish ends the meeting and measures what was recorded but for the gap.
-func (k *killed) finish() *measure.Report {
-	k.t.Helper()
-	if err := k.m.WaitAllSaid(k.t.Context()); err != nil {
-		k.t.Fatal(err)
+// Proves R1, R2 and R5 through the whole system: kill -9 of each process in
+// mid-recording. The supervisor is a part of the server's process, and dies with
+// it; the next server takes over bots of the last one.
+func TestKilledInMidRecording(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what string
+		kill func(k *killed)
+		away bool // the bot is away from the meeting for a while
+	}{
+		{"bot", func(k *killed) { k.kill(k.bot) }, true},
+		{"browser", func(k *killed) { k.kill(k.child("--remote-debugging-pipe")) }, true},
+		{"composer", func(k *killed) { k.kill(k.child("compose")) }, false},
+		{"server with its supervisor", func(k *killed) {
+			if err := k.Kill(); err != nil {
+				k.t.Fatal(err)
+			}
+			if err := k.Start(k.t.Context()); err != nil {
+				k.t.Fatal(err)
+			}
+		}, false},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			k := record(t)
+			k.at = time.Now().UnixMicro()
+			c.kill(k)
+			k.finish(c.away)
+			if again := k.seen.process(); !c.away && again != k.bot {
+				t.Errorf("the bot's process was %d and became %d", k.bot, again)
+			}
+		})
+	}
+}
+
+// finish ends the meeting and holds what was recorded against the truth.
+func (k *killed) finish(away bool) {
+	t := k.t
+	t.Helper()
+	if err := k.m.WaitAllSaid(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	k.m.End()
-	d := k.final(k.id, "bot.completed")
-	r, err := measure.Measure(k.t.Context(), k.download(d, k.seen.epoch()), k.m.Truth(), measure.Options{})
+	d := k.final(k.id, "bot.completed") // once
+	wantNames(t, d)
+	wantStatuses(t, k.heard(k.id), "queued", "joining_call", "in_call_not_recording", "in_call_recording", "call_ended", "recording_succeeded", "completed")
+	if code := k.seen.end(); code != bot.EndMeetingEnded || d.ErrorCode != nil {
+		t.Errorf("the bot ended with %q, error %v", code, d.ErrorCode)
+	}
+	rec := k.download(d, k.seen.epoch())
+	report := func(o measure.Options) *measure.Report {
+		r, err := measure.Measure(t.Context(), rec, k.m.Truth(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	whole, before := report(measure.Options{}), report(measure.Options{ToUS: k.at})
+	if s := whole.Speakers; s == nil || s.Confusion > 0 {
+		t.Errorf("speakers: %+v, want no confusion", s)
+	}
+	if v := whole.Video; v == nil || v.AV == nil || v.AV.MaxMS > 80 {
+		t.Errorf("picture after the kill: %+v", v)
+	}
+	if lost := before.Mix.LostS; lost > 4 || before.Mix.Found == 0 {
+		t.Errorf("%.1f s of what was said before the kill are lost, want at most 4 s: %+v", lost, before.Mix)
+	}
+	gaps := k.seen.gaps()
+	if !away {
+		if len(gaps) != 0 || whole.Mix.LostS > 0.2 {
+			t.Errorf("gaps %+v, %.1f s of speech are lost; want none", gaps, whole.Mix.LostS)
+		}
+		return
+	}
+	if len(gaps) != 1 {
+		t.Fatalf("%d gaps are marked, want one: %+v", len(gaps), gaps)
+	}
+	tail, missed := time.Duration(k.at-gaps[0].From)*time.Microsecond, time.Duration(gaps[0].To-gaps[0].From)*time.Microsecond
+	if tail > 4*time.Second {
+		t.Errorf("%v recorded before the kill are lost, want at most 4 s", tail)
+	}
+	if lost := whole.Mix.LostS; lost > missed.Seconds()+1 {
+		t.Errorf("%.1f s of speech are lost although the bot was away for %v", lost, missed)
+	}
+	t.Logf("lost before the kill %v, of speech %.2f s; away for %v in all; %.1f of %.1f s of speech lost",
+		tail, before.Mix.LostS, missed, whole.Mix.LostS, whole.Mix.SpeechS)
+}
+
+// end is the code of a bot's End entry.
+func (w *watched) end() (code bot.EndCode) {
+	for _, e := range w.all() {
+		if e.End != nil {
+			code = e.End.Code
+		}
+	}
+	return code
+}
+
+// process is the last process that worked on a bot's folder.
+func (w *watched) process() (pid int) {
+	for _, e := range w.all() {
+		if e.Session != nil {
+			pid = e.Session.PID
+		}
+	}
+	return pid
+}
+
+// child finds the child of the bot in whose command line an argument stands.
+func (k *killed) child(argument string) int {
+	k.t.Helper()
+	tasks, err := filepath.Glob("/proc/" + strconv.Itoa(k.bot) + "/task/*/children")
 	if err != nil {
 		k.t.Fatal(err)
-	}
-	wantNames(k.t, d)
-	wantStatuses(k.t, k.heard(k.id), "queued", "joining_call", "in_call_not_recording", "in_call_recording", "call_ended", "recording_succeeded", "completed")
-	if r.Speakers == nil || r.Speakers.Confusion > 0 {
-		k.t.Errorf("speakers: %+v, want no confusion", r.Speakers)
-	}
-	if r.Video == nil || r.Video.AV == nil || r.Video.AV.MaxMS > 80 {
-		k.t.Errorf("picture after the kill: %+v", r.Video)
-	}
-	return r
-}
-
-// wantGap checks that what was recorded until the kill is there, and that the
-// absence is marked as one.
-func (k *killed) wantGap(r *measure.Report) {
-	k.t.Helper()
-	gaps := k.seen.gaps()
-	if len(gaps) != 1 {
-		k.t.Fatalf("%d gaps are marked, want one: %+v", len(gaps), gaps)
-	}
-	tail := time.Duration(k.at-gaps[0].From) * time.Microsecond
-	away := time.Duration(gaps[0].To-gaps[0].From) * time.Microsecond
-	if tail > 4*time.Second {
-		k.t.Errorf("%v recorded before the kill are lost, want at most 4 s", tail)
-	}
-	if lost := r.Mix.LostS; lost > away.Seconds()+1 {
-		k.t.Errorf("%.1f s of speech are lost although the bot was away for %v", lost, away)
-	}
-	k.t.Logf("lost before the kill %v; away for %v in all; %.1f of %.1f s of speech lost", tail, away, r.Mix.LostS, r.Mix.SpeechS)
-}
-
-// Proves R1 through the whole system: kill -9 of the bot in mid-recording.
-func TestKilledBotComesBackIntoTheSameRecording(t *testing.T) {
-	t.Parallel()
-	k := record(t)
-	pid, err := k.BotPID(k.id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k.kill(pid)
-	k.wantGap(k.finish())
-}
-
-// Proves R5 through the whole system: kill -9 of the browser in mid-recording.
-func TestKilledBrowserIsReplacedInTheSameRecording(t *testing.T) {
-	t.Parallel()
-	k := record(t)
-	pid, err := k.BotPID(k.id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k.kill(browserOf(t, pid))
-	k.wantGap(k.finish())
-}
-
-// Proves R2 through the whole system: kill -9 of the server in mid-recording;
-// the bot goes on, and the next server takes it over.
-func TestKilledServerLosesNothing(t *testing.T) {
-	t.Parallel()
-	k := record(t)
-	pid, err := k.BotPID(k.id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := k.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	if err := k.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if again, err := k.BotPID(k.id); err != nil || again != pid {
-		t.Errorf("the bot's process is %d after the restart, it was %d: %v", again, pid, err)
-	}
-	r := k.finish()
-	if gaps := k.seen.gaps(); len(gaps) != 0 {
-		t.Errorf("the recording has gaps: %+v", gaps)
-	}
-	if r.Mix.LostS > 0.2 {
-		t.Errorf("%.1f s of speech are lost", r.Mix.LostS)
-	}
-}
-
-// browserOf finds the browser among a bot's children.
-func browserOf(t *testing.T, bot int) int {
-	t.Helper()
-	tasks, err := filepath.Glob("/proc/" + strconv.Itoa(bot) + "/task/*/children")
-	if err != nil {
-		t.Fatal(err)
 	}
 	for _, task := range tasks {
 		list, err := os.ReadFile(task)
@@ -154,15 +180,15 @@ func browserOf(t *testing.T, bot int) int {
 			continue
 		}
 		for _, child := range strings.Fields(string(list)) {
-			if cmd, err := os.ReadFile("/proc/" + child + "/cmdline"); err == nil && strings.Contains(string(cmd), "--remote-debugging-pipe") {
+			if cmd, err := os.ReadFile("/proc/" + child + "/cmdline"); err == nil && strings.Contains(string(cmd), "\x00"+argument+"\x00") {
 				pid, err := strconv.Atoi(child)
 				if err != nil {
-					t.Fatal(err)
+					k.t.Fatal(err)
 				}
 				return pid
 			}
 		}
 	}
-	t.Fatalf("process %d has no browser", bot)
+	k.t.Fatalf("the bot's process %d has no child %s", k.bot, argument)
 	return 0
 }

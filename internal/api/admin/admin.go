@@ -1,5 +1,5 @@
 // Package admin is the surface for those who run the server: teams, API keys, limits,
-// webhook endpoints and what became of their deliveries. The original keeps
+// webhook endpoints, what became of their deliveries, and how bots ended. The original keeps
 // these in its dashboard; nothing of the API v2 is here.
 //
 // Callers are operators, recognised by an admin key; a team's API key opens
@@ -68,6 +68,8 @@ type Surface struct {
 	Webhooks   Webhooks
 	Deliveries Deliveries
 	Quota      Quota
+	Evidence   Evidence
+	Objects    Objects // where evidence is
 	Log        *slog.Logger
 	Version    string
 }
@@ -86,7 +88,7 @@ type route struct {
 // routes lists all operations. Each file of handlers has its own part.
 func routes() []route {
 	var all []route
-	for _, part := range [][]route{teamRoutes, keyRoutes, quotaRoutes, webhookRoutes, deliveryRoutes} {
+	for _, part := range [][]route{teamRoutes, keyRoutes, quotaRoutes, webhookRoutes, deliveryRoutes, evidenceRoutes} {
 		all = append(all, part...)
 	}
 	return all
@@ -98,7 +100,7 @@ func routes() []route {
 func (s *Surface) Mount(r chi.Router) huma.API {
 	d := door.New(r, door.Options{
 		Title: "Steno admin API", Version: s.Version,
-		Description: "For those who run the server: teams, API keys, limits, tokens, webhook endpoints and their delivery log.",
+		Description: "For those who run the server: teams, API keys, limits, tokens, webhook endpoints and their delivery log, evidence of how bots ended.",
 		Security:    map[string]*huma.SecurityScheme{"AdminKey": {Type: "http", Scheme: "bearer"}},
 		Strict:      true, Identify: s.identify,
 		Problem: func(ctx context.Context, err error) door.Problem { return s.problem(ctx, err) },

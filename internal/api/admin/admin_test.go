@@ -17,6 +17,8 @@ import (
 	"steno/internal/account"
 	"steno/internal/api/admin"
 	"steno/internal/api/httpx"
+	"steno/internal/blob"
+	"steno/internal/bot"
 	"steno/internal/clock"
 	"steno/internal/netguard"
 	"steno/internal/netguard/netguardtest"
@@ -34,6 +36,8 @@ type stand struct {
 	*httptest.Server
 	db       *store.DB
 	accounts *account.Service
+	bots     *bot.Service
+	objects  *blob.Store
 	api      chi.Router
 	key      string
 	now      time.Time
@@ -54,9 +58,15 @@ func newStand(t *testing.T, db *store.DB) *stand {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s.objects, err = blob.Open(t.Context(), t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.objects.Close() })
+	s.bots = &bot.Service{Store: store.Bots{DB: db}, Clock: clk}
 	s.key, s.accounts = key, account.New(store.Accounts{DB: db}, clk, log)
 	(&admin.Surface{
 		Operators: operators, Teams: s.accounts, Deliveries: webhook.History{Store: db, Clock: clk}, Quota: &quota.Service{Store: store.Quotas{DB: db}, Clock: clk}, Log: log, Version: "test",
+		Evidence: s.bots, Objects: s.objects,
 		Webhooks: webhook.Service{Store: db, Vault: seal.Webhooks{Sealer: sealer}, Clock: clk, Validate: netguard.New(netguard.Options{}).Validate},
 	}).Mount(s.api)
 	s.Server = httptest.NewServer(httpx.Wrap(s.api, httpx.Options{Log: log, Clock: clk, Panic: http.NotFound}))
@@ -377,6 +387,7 @@ func TestNobodyButOperatorsGetsIn(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &doc); err != nil || status != 200 {
 		t.Fatalf("document: %d, %v", status, err)
 	}
+	b := s.failed(t, red)
 	bodies := map[string]string{
 		"createTeam": `{"name":"x"}`, "renameTeam": `{"name":"red"}`, "createKey": `{"name":"x"}`, "createWebhook": `{"url":"https://example.com/"}`,
 		"updateWebhook": `{}`, "setLimits": `{"calendars":7}`, "giveTokens": `{"amount":1}`, "replayWebhook": `{"since":"2026-01-01T00:00:00Z"}`, "recoverWebhook": `{"since":"2026-01-01T00:00:00Z"}`,
@@ -391,7 +402,7 @@ func TestNobodyButOperatorsGetsIn(t *testing.T) {
 			seen++
 			method, id := strings.ToUpper(method), op.OperationID
 			fill := func(team string) string {
-				return strings.NewReplacer("{team_id}", team, "{key_id}", str(k, "key_id"), "{webhook_id}", e, "{delivery_id}", d).Replace(path)
+				return strings.NewReplacer("{team_id}", team, "{key_id}", str(k, "key_id"), "{webhook_id}", e, "{delivery_id}", d, "{bot_id}", b, "{name}", "1-end.json").Replace(path)
 			}
 			for name, key := range map[string]string{"no key": "", "wrong key": s.key + "x", "a team's key": str(k, "key"), "the hash": "sha256:00"} {
 				if status, text := s.call(t, key, method, fill(red), bodies[id]); status != 401 || !strings.Contains(text, `"code":"FST_ERR_UNAUTHORIZED"`) {
@@ -412,7 +423,7 @@ func TestNobodyButOperatorsGetsIn(t *testing.T) {
 			}
 		}
 	}
-	if seen != 25 {
+	if seen != 27 {
 		t.Errorf("%d operations in the document", seen)
 	}
 }

@@ -66,6 +66,8 @@ var routes = []route{
 	{"updateCalendarBot", http.MethodPatch, "/v2/calendars/{calendar_id}/bots", account.ScopeFull, http.StatusOK, "Change the bot of an event or a series", do((*Surface).updateCalendarBot)},
 	{"deleteCalendarBot", http.MethodDelete, "/v2/calendars/{calendar_id}/bots", account.ScopeFull, http.StatusOK, "Take the bot of an event or a series away", do((*Surface).deleteCalendarBot)},
 
+	{"searchTranscripts", http.MethodGet, "/v2/transcripts/search", account.ScopeFull, http.StatusOK, "Find what was said, newest meeting first", do((*Surface).searchTranscripts)},
+
 	{"createZoomCredential", http.MethodPost, "/v2/zoom-credentials", account.ScopeFull, http.StatusCreated, "Store the keys of a Zoom app", do((*Surface).createZoomCredential)},
 	{"listZoomCredentials", http.MethodGet, "/v2/zoom-credentials", account.ScopeFull, http.StatusOK, "List Zoom credentials, newest first", do((*Surface).listZoomCredentials)},
 	{"getZoomCredential", http.MethodGet, "/v2/zoom-credentials/{id}", account.ScopeFull, http.StatusOK, "Show a Zoom credential", do((*Surface).getZoomCredential)},
@@ -80,6 +82,9 @@ func (r route) tag() string {
 	}
 	if strings.HasPrefix(r.path, "/v2/zoom-credentials") {
 		return "Zoom Credentials"
+	}
+	if strings.HasPrefix(r.path, "/v2/transcripts") {
+		return "Transcripts"
 	}
 	return "Bots"
 }

@@ -56,6 +56,7 @@ func (w *world) fill(t testing.TB) {
 	w.ids["bot"] = w.create(t, minimal)
 	w.ids["done"] = w.create(t, `{"bot_name":"N","meeting_url":"https://zoom.us/j/1","callback_enabled":true,"callback_config":{"url":"https://receiver.example"},"transcription_enabled":true,"live_transcript":{"webhook":true}}`)
 	w.finish(t, w.ids["done"])
+	w.heard(t, w.ids["done"], "The budget of "+w.team.Name)
 	w.ids["calendar"] = w.connect(t, "google", "primary")
 	list := w.events(t, w.ids["calendar"])
 	w.ids["event"], w.ids["series"] = titled(list, "Standup").EventID, titled(list, "Standup").SeriesID
@@ -206,6 +207,8 @@ var samples = map[string]sample{
 	"createCalendarBot":        {body: botOnEvent},
 	"updateCalendarBot":        {body: `{"bot_name":"M",` + oneEvent, ready: withCalendarBot, more: map[int]state{409: {prepare: nearlyThere}}},
 	"deleteCalendarBot":        {body: `{` + oneEvent, ready: withCalendarBot, more: map[int]state{409: {prepare: nearlyThere}}},
+
+	"searchTranscripts": {query: "?q=budget&limit=2", bad: request{path: "?q=%22%22"}},
 
 	"createZoomCredential": {body: appKeys, bad: request{body: `{"name":""}`}},
 	"listZoomCredentials":  {bad: request{path: "?state=odd"}},

@@ -30,6 +30,7 @@ import (
 	"steno/internal/quota"
 	"steno/internal/store"
 	"steno/internal/store/storetest"
+	"steno/internal/transcript"
 	"steno/internal/zoom"
 	"steno/test/contract"
 	"steno/test/fakecalendar"
@@ -94,7 +95,8 @@ func newStand(t testing.TB, db *store.DB) *stand {
 		t.Fatal(err)
 	}
 	credentials := newZoom(t, s, clk)
-	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.accounts, Quota: s.quota, Zoom: credentials, Clock: clk, Log: log, Version: "test"}
+	surface := &v2.Surface{Bots: s.bots, Calendars: s.calendars, Accounts: s.accounts, Quota: s.quota, Zoom: credentials, Clock: clk, Log: log, Version: "test",
+		Transcripts: &transcript.Searcher{Finder: store.Search{DB: db}, MeetingKey: s.bots.MeetingKey}}
 	r := chi.NewRouter()
 	surface.Mount(r)
 	r.Get("/panic", func(http.ResponseWriter, *http.Request) { panic("canary in a panic") })

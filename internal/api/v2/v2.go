@@ -88,14 +88,15 @@ type Quota interface {
 
 // Surface is the API v2. All fields but Quota are required.
 type Surface struct {
-	Bots      Bots
-	Calendars Calendars
-	Accounts  Accounts
-	Quota     Quota // nil: no limits, no costs
-	Zoom      ZoomCredentials
-	Clock     clock.Clock
-	Log       *slog.Logger
-	Version   string // of the program, for the OpenAPI document
+	Bots        Bots
+	Calendars   Calendars
+	Accounts    Accounts
+	Quota       Quota // nil: no limits, no costs
+	Zoom        ZoomCredentials
+	Transcripts Transcripts
+	Clock       clock.Clock
+	Log         *slog.Logger
+	Version     string // of the program, for the OpenAPI document
 	// Patience is how long a request may take; 0: httpx.Patience.
 	Patience time.Duration
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"steno/internal/bot"
 	"steno/internal/meeting"
 	"steno/internal/platform"
 	"steno/internal/platform/pack"
@@ -72,7 +73,7 @@ func TestEverySelectorIsExercised(t *testing.T) {
 				w.Page = page(t)
 				wholeVisit(t, w, p, stage, skin)
 			}
-			for _, sc := range []lab.Scenario{{Door: lab.DoorBlocked, Skin: "old"}, {Door: lab.DoorLogin, Skin: "old"}} {
+			for _, sc := range []lab.Scenario{{Door: lab.DoorBlocked, Skin: "old"}, {Door: lab.DoorLogin, Skin: "old"}, {Door: lab.DoorCaptcha, Skin: "old"}} {
 				w.Page = page(t)
 				labtest.Outcome(t, fresh(t, p), w, stage.Open(t, sc).URL())
 			}
@@ -163,5 +164,40 @@ func TestOverrideIsUsed(t *testing.T) {
 	}
 	if a, err := Adapter("webex", ""); a != nil || err != nil {
 		t.Errorf("adapter of an unknown platform: %v, %v", a, err)
+	}
+}
+
+// A bot sets the page's view that fits its recording mode.
+func TestLayoutIsSet(t *testing.T) {
+	page := labtest.OnePage(t)
+	for _, c := range []struct {
+		platform meeting.Platform
+		mode     bot.RecordingMode
+		want     string
+	}{
+		{meeting.Meet, bot.GalleryView, "Tiled"}, {meeting.Meet, bot.SpeakerView, "Sidebar"},
+		{meeting.Teams, bot.GalleryView, "Gallery"}, {meeting.Teams, bot.SpeakerView, "Speaker"},
+	} {
+		t.Run(string(c.platform)+" "+string(c.mode), func(t *testing.T) {
+			page := page(t)
+			m := labtest.Start(t, string(c.platform)).Open(t, lab.Scenario{People: []lab.Participant{{Name: "Ada", NoCam: true}}})
+			a := fresh(t, c.platform)
+			ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
+			defer cancel()
+			must(t, a.Enter(ctx, page, platform.Join{URL: m.URL(), Name: "Steno", Mode: c.mode}))
+			layout := ""
+			labtest.Until(t, a, page, "the layout", func(platform.Observation) bool {
+				must(t, page.Eval(ctx, "document.querySelector('.call')?.dataset.layout || ''", &layout))
+				return layout != ""
+			})
+			if layout != c.want {
+				t.Errorf("layout %s, want %s", layout, c.want)
+			}
+			labtest.Until(t, a, page, "the roster, over no menu", func(o platform.Observation) bool {
+				open := true
+				must(t, page.Eval(ctx, `document.querySelector('[role="menu"], [role="dialog"]') !== null`, &open))
+				return len(o.Roster) == 2 && !open
+			})
+		})
 	}
 }

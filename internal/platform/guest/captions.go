@@ -15,8 +15,9 @@ const (
 	// captionsAfter: captions wait until the bot has settled in the call, and are
 	// no part of coming in.
 	captionsAfter = 3 * time.Second
-	// captionsStep is how long a click of the way to the captions may take to show.
-	captionsStep = 2 * time.Second
+	// menuStep is how long a click of the way to captions or a layout may take to
+	// show.
+	menuStep = 2 * time.Second
 )
 
 // captionSeen is a line of captions as it is on the page.
@@ -57,7 +58,7 @@ func (a *Adapter) switchCaptions(ctx context.Context, page platform.Page, s snap
 		c.over = true
 		return
 	case s.CaptionsOn != "" && !c.clicked[s.CaptionsOn]:
-	case len(c.clicked) > 0 && now.Sub(c.at) < captionsStep:
+	case len(c.clicked) > 0 && now.Sub(c.at) < menuStep:
 		return
 	default:
 		// The last click was the switch, or there is none.

@@ -60,11 +60,12 @@ type Adapter struct {
 	entered                time.Time       // when the call was seen first
 	captions               captions
 	sources                sources
+	layout                 layout
 }
 
 // New returns an adapter for one page of the pack's platform.
 func New(p *pack.Pack) *Adapter {
-	return &Adapter{pack: p, view: lookExpression(p), now: clock.System{}.Now, reported: map[string]bool{}, sources: sources{}}
+	return &Adapter{pack: p, view: lookExpression(p, nil), now: clock.System{}.Now, reported: map[string]bool{}, sources: sources{}}
 }
 
 var _ platform.Adapter = (*Adapter)(nil)
@@ -86,6 +87,7 @@ func (a *Adapter) Scripts(platform.Join) []string {
 // returns when the page shows the lobby or the call.
 func (a *Adapter) Enter(ctx context.Context, page platform.Page, join platform.Join) error {
 	a.name, a.join = join.Name, join
+	a.layout = layout{way: a.pack.Layouts[join.Mode]}
 	if err := a.open(ctx, page); err != nil {
 		return err
 	}
@@ -245,7 +247,9 @@ func (a *Adapter) Observe(ctx context.Context, page platform.Page) (platform.Obs
 	switch {
 	case v.stage == platform.StageInCall:
 		a.openPanels(ctx, page, s)
-		a.switchCaptions(ctx, page, s)
+		if !a.arrange(ctx, page, s) {
+			a.switchCaptions(ctx, page, s)
+		}
 		return a.report(s, v), nil
 	case v.stage == platform.StageHostAbsent && a.now().Sub(a.opened) > knockAgain:
 		a.again = true

@@ -27,8 +27,8 @@
   };
   const disabled = (e) => e.disabled === true || e.getAttribute('aria-disabled') === 'true' || e.classList.contains('disabled');
   const button = (e, text) => ({ selector: path(e), text, disabled: disabled(e) });
-  const named = (root, texts) => {
-    const list = [...root.querySelectorAll('button, [role="button"]')].filter((e) => visible(e) && !foreign(e));
+  const named = (root, texts, kinds = 'button, [role="button"]') => {
+    const list = [...root.querySelectorAll(kinds)].filter((e) => visible(e) && !foreign(e));
     for (const text of texts) {
       const want = low(text);
       for (const e of list) if ([e, ...e.querySelectorAll('span')].some((x) => low(x.textContent) === want)) return button(e, text);
@@ -165,11 +165,12 @@
   return {
     host: location.hostname, titles, modals: headings(sel.out_modal, true).concat(headings(sel.out_modal, false)), people: tiles, turns: ear.turns.splice(0), channels: window[Symbol.for('steno.channels')]?.splice(0) || [], messages,
     login: (titles.some((t) => words.login_title.includes(t)) && said(words.login) !== '' && !name) || first(sel.login_field) !== null,
-    lobby: said(words.lobby), lobby_mark: selector(sel.lobby), host_absent: said(words.host_absent), reconnect: said(words.reconnect),
+    captcha: selector(sel.captcha), lobby: said(words.lobby), lobby_mark: selector(sel.lobby), host_absent: said(words.host_absent), reconnect: said(words.reconnect),
     signals: Object.entries(pack.signals).filter(([, s]) => all([s]).length > 0).map(([k]) => k),
     speaker: plain(first(sel.speaker_name)?.element.textContent),
     name, passcode: field(sel.passcode_field), mic: selector(sel.mic_on), mic_off: selector(sel.mic_off), cam: selector(sel.cam_on), cam_off: selector(sel.cam_off),
     join: named(document, words.join) || found(sel.join_button),
+    layout: pack.layout && (named(document, pack.layout.press, 'button, [role="button"], [role^="menuitem"], [role="radio"], li, label') || found(pack.layout.click)),
     answers: pack.dialogs.map(answer).filter(Boolean),
     captions, captions_shown: Boolean(box), captions_on: selector(sel.captions_on),
     leave: selector(sel.leave), leave_confirm: selector(sel.leave_confirm), people_open: selector(sel.people_open),

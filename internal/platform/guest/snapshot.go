@@ -19,6 +19,7 @@ type snapshot struct {
 	Titles     []string  `json:"titles"` // headings outside chat, tiles and dialogs
 	Modals     []string  `json:"modals"` // the platform's own, over the call
 	Login      bool      `json:"login"`
+	Captcha    string    `json:"captcha"`     // the selector that finds one
 	Lobby      string    `json:"lobby"`       // the text that says so
 	LobbyMark  string    `json:"lobby_mark"`  // the selector of what is there only in the lobby
 	HostAbsent string    `json:"host_absent"` // the text that says so
@@ -37,6 +38,7 @@ type snapshot struct {
 	CamOff     string    `json:"cam_off"`
 	Join       *button   `json:"join"`
 	Answers    []reply   `json:"answers"` // buttons of dialogs that are open
+	Layout     *button   `json:"layout"`  // the next step towards a layout
 	Leave      string    `json:"leave"`
 	Confirm    string    `json:"leave_confirm"`
 	PeopleOpen string    `json:"people_open"`
@@ -127,6 +129,8 @@ func judge(p *pack.Pack, s snapshot, inCall bool) verdict {
 		return ended(bot.EndLoginRequired, "the page asks to sign in", "host: "+s.Host)
 	case s.Login:
 		return ended(bot.EndLoginRequired, "the page asks to sign in", "form to sign in")
+	case s.Captcha != "" && !inCall:
+		return ended(bot.EndCannotJoin, "the page asks for proof that a person joins (CAPTCHA), which a bot does not give", "captcha: "+s.Captcha)
 	}
 	if v, waits := s.waiting(); waits && !inCall {
 		return v
@@ -150,17 +154,25 @@ func (s snapshot) out(p *pack.Pack) (verdict, bool) {
 		for _, text := range o.Text.All() {
 			for _, t := range s.Modals {
 				if strings.Contains(t, text) {
-					return ended(o.Code, "the page says: "+t, "modal: "+t), true
+					return ended(o.Code, reason(o, t), "modal: "+t), true
 				}
 			}
 			for _, t := range s.Titles {
 				if gone && strings.Contains(t, text) {
-					return ended(o.Code, "the page says: "+t, "heading: "+t, "the call is not to be seen"), true
+					return ended(o.Code, reason(o, t), "heading: "+t, "the call is not to be seen"), true
 				}
 			}
 		}
 	}
 	return verdict{}, false
+}
+
+// reason says in words why the bot is out.
+func reason(o pack.Out, said string) string {
+	if o.Why == "" {
+		return "the page says: " + said
+	}
+	return o.Why + "; the page says: " + said
 }
 
 // waiting looks for the lobby.

@@ -43,6 +43,8 @@ func TestJudge(t *testing.T) {
 		{"the platform's own box over the call is an end", snapshot{Modals: []string{"the call ended"}, Signals: allSignals, People: person}, true, platform.StageEnded, bot.EndMeetingEnded},
 		{"a lobby's text beside the form is no lobby", snapshot{Lobby: "asking to join", Join: &button{}}, false, platform.StageJoining, ""},
 		{"nobody has begun", snapshot{HostAbsent: "waiting for the host"}, false, platform.StageHostAbsent, ""},
+		{"a puzzle for people", snapshot{Captcha: "iframe"}, false, platform.StageEnded, bot.EndCannotJoin},
+		{"a puzzle in the call is none of ours", snapshot{Captcha: "iframe", Signals: allSignals, People: person}, true, platform.StageInCall, ""},
 		{"login wins over lobby", snapshot{Login: true, Lobby: "asking to join"}, false, platform.StageEnded, bot.EndLoginRequired},
 		{"nothing known", snapshot{Titles: []string{"something new"}}, false, platform.StageJoining, ""},
 	} {
@@ -61,7 +63,7 @@ func TestJudge(t *testing.T) {
 // structural tells signals that count alone: another host, a form to sign in, the
 // platform's own box.
 func structural(v verdict) bool {
-	for _, prefix := range []string{"host: ", "form to sign in", "modal: "} {
+	for _, prefix := range []string{"host: ", "form to sign in", "modal: ", "captcha: "} {
 		if strings.HasPrefix(v.signals[0], prefix) {
 			return true
 		}
@@ -136,5 +138,16 @@ func TestSplitKeepsWordsAndLimit(t *testing.T) {
 		if got[i] != want[i] {
 			t.Errorf("piece %d is %q, want %q", i, got[i], want[i])
 		}
+	}
+}
+
+// An end that people cannot make out of the page's words is said in ours.
+func TestReasonOfAnEnd(t *testing.T) {
+	s := snapshot{Titles: []string{"verify you're a real person"}}
+	if v := judge(pack.Builtin(meeting.Teams), s, false); v.code != bot.EndCannotJoin || !strings.Contains(v.reason, "CAPTCHA") || !strings.Contains(v.reason, "real person") {
+		t.Errorf("%s: %q", v.code, v.reason)
+	}
+	if v := judge(pack.Builtin(meeting.Zoom), snapshot{Titles: []string{"we detected you may be a bot"}}, false); v.code != bot.EndCannotJoin || !strings.Contains(v.reason, "browser") {
+		t.Errorf("%s: %q", v.code, v.reason)
 	}
 }

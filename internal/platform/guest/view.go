@@ -17,8 +17,13 @@ var (
 )
 
 // lookExpression is the one expression that an observation evaluates: the
-// script, applied to what it needs of the pack.
-func lookExpression(p *pack.Pack) string {
+// script, applied to what it needs of the pack, and to the next step towards a
+// layout, if there is one.
+func lookExpression(p *pack.Pack, layout []pack.Step) string {
+	var next any
+	if len(layout) > 0 {
+		next = map[string]any{"press": texts(layout[0].Press), "click": some(layout[0].Click)}
+	}
 	dialogs := []any{}
 	for _, d := range p.Dialogs {
 		dialogs = append(dialogs, map[string]any{
@@ -27,7 +32,7 @@ func lookExpression(p *pack.Pack) string {
 	}
 	view, err := json.Marshal(map[string]any{
 		"selectors": plain(p.Selectors), "attributes": plain(p.Attributes), "texts": plain(p.Texts),
-		"signals": p.Signals, "dialogs": dialogs,
+		"signals": p.Signals, "dialogs": dialogs, "layout": next,
 	})
 	if err != nil {
 		panic(err) // strings in maps and lists

@@ -30,6 +30,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"blocked", lab.Scenario{Door: lab.DoorBlocked}, bot.EndCannotJoin},
 		{"sign-in needed", lab.Scenario{Door: lab.DoorLogin}, bot.EndLoginRequired},
+		{"a CAPTCHA", lab.Scenario{Door: lab.DoorCaptcha}, bot.EndCannotJoin},
 		{"nobody answers", lab.Scenario{Door: lab.DoorManual, NoResponse: lab.Duration(300 * time.Millisecond)}, bot.EndTimeoutWaiting},
 	} {
 		t.Run(c.name, func(t *testing.T) {

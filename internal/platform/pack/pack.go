@@ -45,8 +45,10 @@ type Pack struct {
 	// who among the contributing sources.
 	RosterChannels []string `yaml:"roster_channels"`
 
-	Dialogs []Dialog `yaml:"dialogs"`
-	Outs    []Out    `yaml:"outs"`
+	// Layouts lead to the page's view of a recording mode; optional.
+	Layouts map[bot.RecordingMode][]Step `yaml:"layouts"`
+	Dialogs []Dialog                     `yaml:"dialogs"`
+	Outs    []Out                        `yaml:"outs"`
 
 	text string // the file
 }
@@ -72,6 +74,7 @@ type Selectors struct {
 	LeaveConfirm  []string `yaml:"leave_confirm"`
 	Lobby         []string `yaml:"lobby"` // there only while somebody waits
 	LoginField    []string `yaml:"login_field"`
+	Captcha       []string `yaml:"captcha"` // a puzzle for people, in the way; bots solve none
 
 	PeopleOpen   []string `yaml:"people_open"` // what shows the list of people, if tiles do not
 	Tile         []string `yaml:"tile"`        // a person
@@ -171,10 +174,17 @@ type Dialog struct {
 	Unless []string `yaml:"unless"` // one of these selectors finds something
 }
 
+// Step is something to be clicked on the way to a view.
+type Step struct {
+	Press Words    `yaml:"press"` // what has this text …
+	Click []string `yaml:"click"` // … or what one of these selectors finds
+}
+
 // Out is a text that says that the bot is not, or no longer, in.
 type Out struct {
 	Text Words       `yaml:"text"`
 	Code bot.EndCode `yaml:"code"`
+	Why  string      `yaml:"why"` // in our words, if the page's are not enough
 }
 
 // Open returns the address to open for a meeting's URL.

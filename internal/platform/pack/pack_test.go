@@ -47,6 +47,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"capital letters never match", "'the call ended'", "'The call ended'", "outs[13].text.en[0]", "lower case"},
 		{"typographic apostrophes never match", "'you left the meeting'", "'you’ve left the meeting'", "outs[14].text.en[0]", "plain apostrophes"},
 		{"unknown code", "code: BOT_REMOVED", "code: GONE", "outs[11].code", "GONE"},
+		{"layout of another mode", "  gallery_view:", "  film_view:", "layouts", "gallery_view"},
+		{"step that clicks nothing", "- press: {en: [Sidebar]}", "- press: {}", "layouts.speaker_view[2]", "press or click"},
 		{"unknown moment", "when: [joining]", "when: [lunch]", "dialogs[0].when[0]", "lunch"},
 		{"unknown language", "{en: [sign in]}", "{english: [sign in]}", "texts.login_title", "english"},
 		{"no way to leave", "  leave:", "  leave_confirm:", "selectors.leave", "missing"},
@@ -124,7 +126,8 @@ func TestBrokenFileLeavesTheLastGoodPack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := NewShelf(dir, slog.New(slog.NewTextHandler(&log, nil)))
+	logger, copies := slog.New(slog.NewTextHandler(&log, nil)), filepath.Join(t.TempDir(), "packs")
+	s := NewShelf(dir, copies, logger)
 	if got := s.Override(meeting.Meet); got != "" {
 		t.Errorf("without a file: %d bytes", len(got))
 	}
@@ -142,11 +145,21 @@ func TestBrokenFileLeavesTheLastGoodPack(t *testing.T) {
 	if n := strings.Count(log.String(), "pack refused"); n != 1 {
 		t.Errorf("told %d times:\n%s", n, log.String())
 	}
+	if got := NewShelf(dir, copies, logger).Override(meeting.Meet); got != good {
+		t.Error("the next server does not have the last good pack")
+	}
+	if got := NewShelf(dir, t.TempDir(), logger).Override(meeting.Meet); got != "" {
+		t.Error("a broken pack is in force where there was no good one")
+	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Override(meeting.Meet); got != "" {
 		t.Error("without its file the operator's pack is still in force")
+	}
+	put("format: 1\n")
+	if got := NewShelf(dir, copies, logger).Override(meeting.Meet); got != "" {
+		t.Error("a pack that the operator took away came back")
 	}
 }
 

@@ -165,6 +165,7 @@ func (c *checker) check() {
 	c.pages()
 	c.texts()
 	c.dialogs()
+	c.layouts()
 	c.outs()
 }
 
@@ -250,6 +251,21 @@ func (c *checker) dialogs() {
 	}
 }
 
+func (c *checker) layouts() {
+	for mode, steps := range c.pack.Layouts {
+		if mode != bot.SpeakerView && mode != bot.GalleryView {
+			c.wrong("layouts", "%q is neither %s nor %s", mode, bot.SpeakerView, bot.GalleryView)
+		}
+		for i, s := range steps {
+			at := fmt.Sprintf("layouts.%s[%d]", mode, i)
+			if len(s.Press.All()) == 0 && len(s.Click) == 0 {
+				c.wrong(at, "clicks nothing; it needs press or click")
+			}
+			c.words(at+".press", s.Press, true)
+		}
+	}
+}
+
 // endCodes are those that a page can tell. UNKNOWN_ERROR: out, it does not say
 // why.
 var endCodes = []bot.EndCode{
@@ -292,6 +308,13 @@ func (p *Pack) eachSelector(f func(place, selector string)) {
 	}
 	for name, selector := range p.Signals {
 		f("signals."+name, selector)
+	}
+	for mode, steps := range p.Layouts {
+		for i, s := range steps {
+			for k, selector := range s.Click {
+				f(fmt.Sprintf("layouts.%s[%d].click[%d]", mode, i, k), selector)
+			}
+		}
 	}
 	for i, d := range p.Dialogs {
 		for key, selectors := range map[string][]string{"click": d.Click, "unless": d.Unless} {

@@ -31,6 +31,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"blocked", lab.Scenario{Door: lab.DoorBlocked}, bot.EndCannotJoin},
 		{"sign-in needed", lab.Scenario{Door: lab.DoorLogin}, bot.EndLoginRequired},
+		{"a CAPTCHA", lab.Scenario{Door: lab.DoorCaptcha}, bot.EndCannotJoin},
 		{"the sign-in page itself", lab.Scenario{Door: lab.DoorLogin, Skin: "old"}, bot.EndLoginRequired},
 		{"denied", lab.Scenario{Door: lab.DoorDeny}, bot.EndNotAccepted},
 		{"declined by time", lab.Scenario{Door: lab.DoorManual, NoResponse: lab.Duration(100 * time.Millisecond)}, bot.EndNotAccepted},

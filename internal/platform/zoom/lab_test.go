@@ -32,6 +32,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"bots are not wanted", lab.Scenario{Door: lab.DoorBlocked}, bot.EndCannotJoin},
 		{"sign-in needed", lab.Scenario{Door: lab.DoorLogin}, bot.EndLoginRequired},
+		{"a CAPTCHA", lab.Scenario{Door: lab.DoorCaptcha}, bot.EndCannotJoin},
 		{"removed from the waiting room", lab.Scenario{Door: lab.DoorDeny, Skin: "old"}, bot.EndNotAccepted},
 		{"waiting room closed", lab.Scenario{Door: lab.DoorManual, NoResponse: lab.Duration(100 * time.Millisecond)}, bot.EndTimeoutWaiting},
 	} {

@@ -247,7 +247,7 @@ func (c *composer) voices(people []*participant, samples int64) ([]journal.Artif
 			continue // nobody's own
 		}
 		f := c.sound.files[p.person]
-		if stale {
+		if stale[p.person] {
 			var err error
 			if f, err = c.sound.rewrite(p.person, c.at); err != nil {
 				return nil, err

@@ -108,7 +108,7 @@ func (c *composer) remux(ctx context.Context) ([]journal.Artifact, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compose: %w", err)
 	}
-	err = screen.Remux(ctx, c.FFmpeg, c.Folder, screen.Plan{MP4: mp4, FLAC: flac, Before: before, Ahead: ahead})
+	err = screen.Remux(ctx, c.FFmpeg, c.Folder, screen.Plan{MP4: mp4, FLAC: flac, Before: before, Ahead: ahead, Place: c.place})
 	if errors.Is(err, screen.ErrNoFilm) && before != "" {
 		// The bot died before there was a film: all that is there was composed.
 		flac, mp4 = c.sound.mix.temp[0], before
@@ -124,6 +124,12 @@ func (c *composer) remux(ctx context.Context) ([]journal.Artifact, error) {
 	}
 	v, err := c.adopt(KindVideo, mp4, "video.mp4", "")
 	return []journal.Artifact{a, v}, err
+}
+
+// place turns time since the epoch into recording time.
+func (c *composer) place(since time.Duration) time.Duration {
+	us, _ := c.story.timeline().rec(c.story.epoch + since.Microseconds())
+	return time.Duration(us) * time.Microsecond
 }
 
 // before makes the file of what precedes the first film. Empty if nothing
@@ -162,7 +168,7 @@ func (c *composer) filmLag(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	skip := min(lagSettle, len(pcm))
-	film := &levels{from: start.Microseconds()*rate/1_000_000 + int64(skip)}
+	film := &levels{from: c.place(start).Microseconds()*rate/1_000_000 + int64(skip)}
 	film.add(pcm[skip:])
 	samples, ok := lag(film, loud)
 	c.Log.Info("film and tracks compared", "lag_ms", samples*1000/rate, "alike", ok)

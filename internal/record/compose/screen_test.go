@@ -2,8 +2,10 @@ package compose
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -106,5 +108,59 @@ func TestTracksBeforeAFilmThatHoldsNothingAreKept(t *testing.T) {
 				t.Errorf("result %+v", o.Result)
 			}
 		})
+	}
+}
+
+// Of a film that was paused the second part lies right behind the first, in
+// picture, sound and timeline; of the pause, in which Bob spoke on, there is
+// nothing.
+func TestPauseOfAFilmIsCutOut(t *testing.T) {
+	m := newMade(t)
+	roll := func(at float64, ended bool) {
+		m.say(at, journal.Entry{Track: &journal.Track{ID: screen.TrackID, Kind: "video", Codec: "H264", ClockRate: 90000, Source: "screen", Screen: true, Ended: ended}})
+	}
+	pause := func(at float64, on bool) {
+		m.say(at+0.01, journal.Entry{Pause: &journal.Pause{On: on, UnixMicro: epoch0.Add(sec(at)).UnixMicro()}})
+	}
+	speech := func(at float64, on bool) {
+		m.say(at, journal.Entry{Speech: &journal.Speech{Person: "b", On: on, Source: "page"}})
+	}
+	m.person(0.1, "b", "Bob")
+	roll(0, false)
+	speech(1, true)
+	speech(3, false)
+	roll(4, true)
+	pause(4, true)
+	pause(9, false)
+	roll(9, false)
+	speech(10, true)
+	speech(11, false)
+	roll(12, true)
+	m.end(12)
+	folder := m.all()
+	dir := filepath.Join(folder, segment.Dir, screen.TrackID)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range []struct{ colour, start, length string }{{"blue", "0.5", "3.5"}, {"red", "9", "3"}} {
+		ff(t, nil, "-f", "lavfi", "-i", "color="+f.colour+":s=320x180:r=25:d="+f.length, "-f", "lavfi", "-i", fmt.Sprintf("sine=f=%d:d=%s", 400*(i+1), f.length),
+			"-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-ac", "1", "-ar", "48000", "-output_ts_offset", f.start, "-avoid_negative_ts", "disabled",
+			"-f", "mp4", "-movflags", "+empty_moov+default_base_moof+frag_keyframe+frag_discont", filepath.Join(dir, fmt.Sprintf("%06d.mp4", i+1)))
+	}
+	o := compose(t, folder, bot.SpeakerView)
+	if o.Result.DurationMS != 7000 {
+		t.Errorf("duration %d ms, want 7000", o.Result.DurationMS)
+	}
+	if lines, want := readLines(t, folder), []line{{"Bob", 1, 3}, {"Bob", 5, 6}}; !slices.Equal(lines, want) {
+		t.Errorf("timeline %v, want %v", lines, want)
+	}
+	if s := float64(len(pcmOf(t, out(folder, "output.flac")))) / rate; s < 6.9 || s > 7.1 {
+		t.Errorf("%.2f s of sound, want 7", s)
+	}
+	for at, want := range map[string]byte{"3.8": 0, "4.2": 2, "6.5": 2} { // which of red, green, blue is none
+		rgb := ff(t, nil, "-ss", at, "-i", out(folder, "video.mp4"), "-frames:v", "1", "-vf", "scale=1:1,format=rgb24", "-f", "rawvideo", "pipe:1")
+		if len(rgb) != 3 || rgb[want] > 60 || rgb[2-want] < 200 {
+			t.Errorf("at %s s the picture is %v", at, rgb)
+		}
 	}
 }

@@ -230,3 +230,36 @@ func TestUnknownVoiceIsNotOneThatIsKnown(t *testing.T) {
 		t.Errorf("diarization error rate %.4f: %v", e, readLines(t, folder))
 	}
 }
+
+// A video track shows whoever its present frames come from.
+func TestSharedVideoShowsWhoIsOnIt(t *testing.T) {
+	m := newMade(t)
+	m.person(0, "a", "Ada Lovelace")
+	m.person(0, "b", "Grace Hopper")
+	var units []unit
+	for i := range 180 {
+		units = append(units, unit{at: float64(i) / 30, key: i%30 == 0, data: []byte{0}})
+	}
+	m.video(0, "t1", "", "VP8", units, network{})
+	m.sourced("t1", 0, 2, 11)
+	m.sourced("t1", 2, 4, 22)
+	m.sourced("t1", 4, 7, 33)
+	m.say(5, journal.Entry{Bind: &journal.Bind{Track: "t1", Person: "a", CSRC: 11, Source: "csrc"}})
+	m.say(5, journal.Entry{Bind: &journal.Bind{Track: "t1", Person: "b", CSRC: 22, Source: "csrc"}})
+	m.end(6)
+	c := &composer{Options: Options{Folder: m.all()}, story: newStory()}
+	if err := c.read(); err != nil {
+		t.Fatal(err)
+	}
+	e, tl := newEye(c.Folder, c.story.tracks[0]), c.story.timeline()
+	if err := e.step(never, tl); err != nil {
+		t.Fatal(err)
+	}
+	e.who(5_000_000, c.story, tl) // what comes later is seen first
+	for at, want := range map[float64]string{1: "Ada Lovelace", 1.9: "Ada Lovelace", 2.1: "Grace Hopper", 3.9: "Grace Hopper", 4.5: ""} {
+		got := e.who(int64(at*1e6), c.story, tl)
+		if got == nil && want != "" || got != nil && got.name != want {
+			t.Errorf("at %g s: %+v, want %q", at, got, want)
+		}
+	}
+}

@@ -290,19 +290,20 @@ func (s *sound) close() {
 	}
 }
 
-// misattributed reports whether a binding that came late says otherwise about
-// packets that are in somebody's file already.
-func (s *sound) misattributed() bool {
+// misattributed lists those whose files are wrong because a binding came late:
+// who has packets of another's, and whose they are.
+func (s *sound) misattributed() map[*person]bool {
+	wrong := map[*person]bool{}
 	for p, f := range s.files {
 		for _, r := range f.runs {
 			for _, at := range []int64{r.from, r.to} {
-				if s.speaker(r.t, r.csrc, at) != p {
-					return true
+				if other := s.speaker(r.t, r.csrc, at); other != p {
+					wrong[p], wrong[other] = true, true
 				}
 			}
 		}
 	}
-	return false
+	return wrong
 }
 
 // rewrite makes a person's file anew from the segments: the slow way, for

@@ -153,6 +153,9 @@ type Command struct {
 	ID   string `json:"id,omitempty"`   // of what is done once only
 }
 
+// CommandFilm is the name of the command that has the page filmed from now on.
+const CommandFilm = "film"
+
 // Gap: media of this span (Unix microseconds) are missing, and why.
 type Gap struct {
 	From   int64  `json:"from_us"`

@@ -39,12 +39,15 @@ type Plan struct {
 	Before string
 	// Ahead is how much earlier than they were filmed the films shall lie.
 	Ahead time.Duration
+	// Place turns a time that counts from the epoch into one of the artifacts,
+	// which leave pauses out. Nil: they are the same.
+	Place func(time.Duration) time.Duration
 }
 
 // Remux makes the artifacts of a folder's films: an MP4 whose picture is
 // copied as it was filmed, the first one standing from time zero on, and a FLAC
 // of its sound. Time in both counts from the epoch that Record was given, also
-// behind an interruption. It works on what a killed process left behind.
+// behind an interruption, but for what Place leaves out. It works on what a killed process left behind.
 func Remux(ctx context.Context, ffmpeg, folder string, plan Plan) error {
 	pieces, err := playable(ctx, ffmpeg, folder)
 	if err != nil {
@@ -53,8 +56,11 @@ func Remux(ctx context.Context, ffmpeg, folder string, plan Plan) error {
 	if len(pieces) == 0 {
 		return fmt.Errorf("remux films of %s: %w", folder, ErrNoFilm)
 	}
-	for i := range pieces {
-		pieces[i].start = max(pieces[i].start-plan.Ahead, 0)
+	for i, p := range pieces {
+		if plan.Place != nil {
+			p.start = plan.Place(p.start)
+		}
+		pieces[i].start = max(p.start-plan.Ahead, 0)
 	}
 	if plan.Before != "" {
 		pieces = slices.Insert(pieces, 0, piece{path: plan.Before, fromZero: true})

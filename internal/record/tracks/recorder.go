@@ -51,7 +51,8 @@ type Recorder struct {
 	notes    int
 	pauses   []pause // the last ones
 	open     map[*page]bool
-	picture  []byte // what the pages' cameras show, as it is sent to them
+	left     time.Time // when the last page went
+	picture  []byte    // what the pages' cameras show, as it is sent to them
 }
 
 // New starts a Recorder on the folder; it may have recorded there before, ids
@@ -172,6 +173,9 @@ func (r *Recorder) Activity() Activity {
 
 // down is since when all pages that had connections have none.
 func (r *Recorder) down() (since time.Time) {
+	if len(r.open) == 0 {
+		return r.left
+	}
 	for p := range r.open {
 		switch {
 		case p.down.IsZero() && len(p.receivers) > 0:
@@ -224,6 +228,9 @@ func (r *Recorder) gone(p *page) {
 	delete(r.open, p)
 	for _, rc := range p.receivers {
 		r.end(rc)
+	}
+	if len(r.open) == 0 {
+		r.left = r.o.Clock.Now()
 	}
 }
 
@@ -306,6 +313,7 @@ func (r *Recorder) write(t *track, s sample) {
 		a.VideoFrames++
 	} else {
 		a.AudioFrames++
+		a.LastAudio = t.info.LastFrame
 		if t.info.LastSound.After(a.LastSound) {
 			a.LastSound = t.info.LastSound
 		}

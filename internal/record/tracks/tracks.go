@@ -118,7 +118,8 @@ func (c *Contributor) Note(at time.Time) {
 // Activity sums up what flows. Times are zero as long as nothing came.
 type Activity struct {
 	LastFrame   time.Time // of any track
-	LastSound   time.Time // of any audio track
+	LastAudio   time.Time // of any audio track, of silence, too
+	LastSound   time.Time // of any audio track, loud enough to be somebody
 	AudioFrames int64
 	VideoFrames int64
 	Bytes       int64 // of payloads
@@ -126,8 +127,9 @@ type Activity struct {
 	Dropped     int64 // frames thrown away because the disk would not take them
 	Connected   int   // pages whose sockets are open
 	Pending     int64 // bytes that wait for the disk
-	// Down is since when no connection stands of all that carried media; zero
-	// while one does. Silence does not change it.
+	// Down is since when no connection stands of all that carried media, or since
+	// when the last page's script is gone; zero while one does. Silence does not
+	// change it.
 	Down time.Time
 	// NeedsScreen: a receiver gave no encoded video; only the screen engine
 	// can record it.

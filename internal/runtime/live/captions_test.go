@@ -39,8 +39,8 @@ func TestCaptionsAreToldLive(t *testing.T) {
 	h.untilState(bot.Recording)
 	h.untilCaptions("Testing.")
 	first := say("Ada Blue", "ada-1")
-	h.untilSaid(say("Ben Red", "ben-1")) // at the same time
-	h.untilSaid(first)
+	h.untilCaption(say("Ben Red", "ben-1")) // at the same time
+	h.untilCaption(first)
 
 	begun := clips["ben-2"].Text[:12]
 	say("Ben Red", "ben-2")
@@ -52,7 +52,7 @@ func TestCaptionsAreToldLive(t *testing.T) {
 	kept, _, _ = strings.Cut(kept, "\n")
 	h.untilGaps(1)
 	h.untilCaptions("Back again.")
-	h.untilSaid(say("Cora Green", "cora-1"))
+	h.untilCaption(say("Cora Green", "cora-1"))
 
 	l := h.finish(bot.EndAPIRequest)
 	text := ""
@@ -85,7 +85,7 @@ func (h *host) untilCaptions(word string) {
 }
 
 // untilSaid waits until something has been told live.
-func (h *host) untilSaid(text string) {
+func (h *host) untilCaption(text string) {
 	h.t.Helper()
 	h.until(text, func() bool {
 		return slices.ContainsFunc(h.book.Life(botID).Said, func(u bot.Utterance) bool { return strings.Contains(u.Text, text) })

@@ -18,30 +18,6 @@ import (
 	"steno/lab"
 )
 
-// Proves R5: a dead renderer, a hanging and a dead browser are noticed; the
-// bot is back in the call each time and nothing is left behind.
-func TestBrowserTrouble(t *testing.T) {
-	h := newHost(t, t.TempDir(), nil)
-	h.start()
-	h.launch(nil)
-	h.untilState(bot.Recording)
-	blows := []struct {
-		name string
-		blow func(browser int) time.Time
-	}{
-		{"renderer killed", func(b int) time.Time { return h.kill(h.renderer(b), unix.SIGKILL) }},
-		{"browser stopped", func(b int) time.Time { return h.kill(b, unix.SIGSTOP) }},
-		{"browser killed", func(b int) time.Time { return h.kill(b, unix.SIGKILL) }},
-	}
-	for i, b := range blows {
-		h.untilRecorded(2 * time.Second)
-		at := b.blow(h.browserPID())
-		h.tailLost(b.name, h.untilGaps(i+1), at)
-	}
-	h.untilRecorded(time.Second)
-	h.playsAll(h.finish(bot.EndAPIRequest), 6*time.Second)
-}
-
 // Proves R1 in short: a bot that is killed at random times keeps what it
 // heard, and goes on.
 func TestKilledBot(t *testing.T) {

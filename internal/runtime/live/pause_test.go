@@ -3,14 +3,17 @@ package live
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"steno/internal/bot"
 	"steno/internal/record/journal"
+	"steno/internal/record/screen"
 	"steno/internal/record/segment"
 	"steno/internal/runtime/runtimetest"
 )
@@ -24,10 +27,18 @@ func (h *host) tell(kind bot.CommandKind, id, text string) {
 
 // A bot that pauses for a while in a real meeting: no frame of the pause is on
 // disk, the artifacts are shorter by it, and what it posted is in the chat once.
-func TestPausedMeeting(t *testing.T) {
+func TestPausedMeeting(t *testing.T) { pausedMeeting(t, bot.TrackEngine) }
+
+// The same of a bot that films its page: the film stops meanwhile.
+func TestFilmedMeetingThatIsPaused(t *testing.T) {
+	needsProcessor(t)
+	pausedMeeting(t, bot.ScreenEngine)
+}
+
+func pausedMeeting(t *testing.T, engine bot.Engine) {
 	h := newHost(t, t.TempDir(), nil)
 	h.start()
-	h.launch(func(s *bot.Spec) { s.Mode = bot.SpeakerView })
+	h.launch(func(s *bot.Spec) { s.Mode, s.Engine = bot.SpeakerView, engine })
 	h.untilState(bot.Recording)
 	h.untilRecorded(3 * time.Second)
 	h.tell(bot.CommandChat, "c1", "Hello from the bot")
@@ -36,7 +47,8 @@ func TestPausedMeeting(t *testing.T) {
 	h.untilRecorded(4 * time.Second)
 	h.tell(bot.CommandResume, "c3", "")
 	h.untilRecorded(5 * time.Second)
-	var frames []segment.Frame // kept, for the folder goes
+	entries := h.journal()
+	frames := h.filmed(entries) // kept, for the folder goes
 	tracks, _ := filepath.Glob(filepath.Join(h.folder(), segment.Dir, "*"))
 	for _, track := range tracks {
 		files, err := segment.List(h.folder(), filepath.Base(track))
@@ -58,7 +70,6 @@ func TestPausedMeeting(t *testing.T) {
 			r.Close()
 		}
 	}
-	entries := h.journal()
 	l := h.finish(bot.EndAPIRequest)
 	from, to := pauseIn(entries)
 	early, late := 0, 0
@@ -84,6 +95,39 @@ func TestPausedMeeting(t *testing.T) {
 	}
 }
 
+// filmed lists the pictures of the films, by the time at which they were taken.
+func (h *host) filmed(entries []journal.Entry) (frames []segment.Frame) {
+	h.t.Helper()
+	films, err := screen.Files(h.folder())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	epoch := epochOf(entries)
+	for _, f := range films {
+		out, err := exec.Command("ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time", "-of", "csv=p=0", f).Output()
+		if err != nil {
+			h.t.Fatalf("%s: %v", f, err)
+		}
+		for line := range strings.Lines(string(out)) {
+			at, err := strconv.ParseFloat(strings.TrimSpace(line), 64)
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			frames = append(frames, segment.Frame{Arrival: epoch + int64(at*1e6)})
+		}
+	}
+	return frames
+}
+
+func epochOf(entries []journal.Entry) int64 {
+	for _, e := range entries {
+		if e.Epoch != nil {
+			return e.Epoch.UnixMicro
+		}
+	}
+	return 0
+}
+
 func pauseIn(entries []journal.Entry) (from, to int64) {
 	for _, e := range entries {
 		switch {
@@ -100,12 +144,7 @@ func pauseIn(entries []journal.Entry) (from, to int64) {
 // the pause.
 func (h *host) isShorter(l runtimetest.Life, entries []journal.Entry, pause time.Duration) {
 	h.t.Helper()
-	var epoch int64
-	for _, e := range entries {
-		if e.Epoch != nil {
-			epoch = e.Epoch.UnixMicro
-		}
-	}
+	epoch := epochOf(entries)
 	least := entries[len(entries)-1].At.Sub(time.UnixMicro(epoch)) - pause // what came by then
 	for _, a := range l.Artifacts {
 		if a.Kind != "video" && a.Kind != "audio" {

@@ -210,9 +210,3 @@ func (d *diary) isPaused() (yes bool) {
 	d.look(func(m *memory) { yes = m.paused })
 	return yes
 }
-
-// wasPaused reports whether the recording was ever paused.
-func (d *diary) wasPaused() (yes bool) {
-	d.look(func(m *memory) { yes = m.pauses > 0 })
-	return yes
-}

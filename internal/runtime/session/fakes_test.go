@@ -80,19 +80,20 @@ type world struct {
 	scene    platform.Observation
 	enter    error // what Enter returns
 	noFrames bool
-	noVideo  bool  // the page keeps the encoded video to itself
-	noStage  error // why the machine cannot film
-	stages   int   // opened so far
+	noVideo  bool      // the page keeps the encoded video to itself
+	hushed   time.Time // frames come, but none of audio since then; zero: they do
+	noStage  error     // why the machine cannot film
+	stages   int       // opened so far
 	full     bool
 	opened   int
+	looks    int
 	openedAt time.Time   // the first one
 	entered  []time.Time // when the bot asked to be let in
 	said     []string
 	mute     error  // what Say returns
 	pauses   []bool // what the recorders were told
 	left     int
-	shown    [][]byte // on the camera
-	looks    int
+	shown    [][]byte     // on the camera
 	lit      int          // how often the camera was switched on
 	dark     error        // what ShowCamera returns
 	browser  *fakeBrowser // the latest
@@ -320,8 +321,17 @@ func (s *fakeStage) Activity() screen.Activity {
 	return screen.Activity{LastFrame: time.Now(), LastSound: time.Now(), Bytes: 1}
 }
 func (s *fakeStage) Failed() <-chan struct{} { return nil }
-func (s *fakeStage) Stop() error             { return nil }
-func (s *fakeStage) Close() error            { return nil }
+func (s *fakeStage) Stop() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.rolling {
+		return nil
+	}
+	s.rolling = false
+	_, err := s.o.Journal.Append(journal.Entry{Track: &journal.Track{ID: screen.TrackID, Source: "screen", Screen: true, Ended: true}})
+	return err
+}
+func (s *fakeStage) Close() error { return nil }
 
 type fakeRecorder struct {
 	w       *world
@@ -351,7 +361,11 @@ func (r *fakeRecorder) Activity() tracks.Activity {
 		return tracks.Activity{}
 	}
 	r.once.Do(func() { r.first(now.UnixMicro()) })
-	return tracks.Activity{LastFrame: now, LastSound: now, AudioFrames: 1, NeedsScreen: r.w.noVideo}
+	a := tracks.Activity{LastFrame: now, LastAudio: now, LastSound: now, AudioFrames: 1, NeedsScreen: r.w.noVideo}
+	if !r.w.hushed.IsZero() {
+		a.LastAudio = r.w.hushed
+	}
+	return a
 }
 func (r *fakeRecorder) Err() error {
 	r.w.mu.Lock()

@@ -23,8 +23,8 @@ func (s *session) films() bool {
 // lacking says what the tracks of this page do not give, as far as is known by
 // now; empty if nothing.
 func (v *visit) lacking(seen platform.Observation, now time.Time) string {
-	if v.film != nil || v.s.diary.wasPaused() {
-		return "" // a film knows nothing of the pauses before it
+	if v.film != nil {
+		return ""
 	}
 	a := v.rec.Activity()
 	if a.NeedsScreen && v.s.spec.Mode != bot.AudioOnly {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ type memory struct {
 	admitted time.Time
 	epoch    int64 // Unix microseconds; 0: recording has not begun
 	people   map[string]journal.Person
+	numbers  map[string]int  // of people, by id: 1, 2, 3 as they came; the bot has none
 	told     map[string]bool // people of whom this process wrote
 	bound    map[bound]journal.Bind
 	speaking map[string]bool
@@ -36,7 +38,6 @@ type memory struct {
 	posts    map[string]bool // commands that were posted, or were about to be
 	echoes   []string        // texts that were posted and not seen in the page's chat yet
 	paused   bool
-	pauses   int // so far
 	shots    int // the number of the last screenshot
 	result   *journal.Result
 	done     *journal.Done
@@ -52,14 +53,14 @@ type bound struct {
 // The commands in a journal.
 const (
 	commandLeave = "leave"
-	commandSay   = "say"  // post the entry message
-	commandFilm  = "film" // film the page from now on
+	commandSay   = "say" // post the entry message
+	commandFilm  = journal.CommandFilm
 	commandPost  = "post" // post a message
 )
 
 func recall(entries []journal.Entry) *memory {
 	m := &memory{
-		seen: map[bot.Status]bool{}, people: map[string]journal.Person{}, told: map[string]bool{}, bound: map[bound]journal.Bind{},
+		seen: map[bot.Status]bool{}, people: map[string]journal.Person{}, numbers: map[string]int{}, told: map[string]bool{}, bound: map[bound]journal.Bind{},
 		speaking: map[string]bool{}, chats: map[string]bool{}, posts: map[string]bool{}, files: map[string]bool{}, open: map[string]journal.Caption{}, last: map[string]journal.Caption{},
 	}
 	for _, e := range entries {
@@ -81,6 +82,7 @@ func (m *memory) apply(e journal.Entry) {
 			m.epoch = e.Epoch.UnixMicro
 		}
 	case e.Person != nil:
+		m.count(*e.Person)
 		m.people[e.Person.ID] = *e.Person
 		m.told[e.Person.ID] = true
 	case e.Bind != nil:
@@ -95,14 +97,28 @@ func (m *memory) apply(e journal.Entry) {
 	case e.Caption != nil:
 		m.applyCaption(*e.Caption)
 	case e.Pause != nil:
-		if m.paused = e.Pause.On; m.paused {
-			m.pauses++
-		}
+		m.paused = e.Pause.On
 	case e.Command != nil:
 		m.applyCommand(*e.Command)
 	default:
 		m.applyEnd(e)
 	}
+}
+
+// count numbers people in the order in which they came. Somebody who comes back
+// under another id has the same number, as in the artifacts.
+func (m *memory) count(p journal.Person) {
+	if p.Self || m.numbers[p.ID] != 0 {
+		return
+	}
+	last, back := 0, 0
+	for id, n := range m.numbers {
+		last = max(last, n)
+		if old := m.people[id]; p.Name != "" && old.Name == p.Name && (old.Left || !m.told[id]) && (back == 0 || n < back) {
+			back = n
+		}
+	}
+	m.numbers[p.ID] = cmp.Or(back, last+1)
 }
 
 func (m *memory) applyState(e journal.Entry) {

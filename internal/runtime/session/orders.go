@@ -15,7 +15,6 @@ import (
 const (
 	ReplyBusy   = "busy"    // not in the call just now; ask again
 	ReplyNoChat = "no_chat" // the meeting has no chat
-	ReplyNever  = "never"   // not possible with this bot as it is
 )
 
 const (
@@ -109,13 +108,13 @@ func (v *visit) post(ctx context.Context, r Request) Reply {
 // come a second time.
 func (v *visit) pause(ctx context.Context, r Request) Reply {
 	s := v.s
-	switch {
-	case v.film != nil || s.films():
-		return Reply{Error: "this bot films its page; a film cannot be paused", Code: ReplyNever}
-	case s.facts.recording.IsZero():
+	if s.facts.recording.IsZero() {
 		return busy()
 	}
 	if !s.diary.isPaused() {
+		if v.film != nil {
+			v.film.halt(s.log)
+		}
 		at := s.clock.Now()
 		s.captions.rest()
 		v.rec.Pause(at, true)
@@ -127,7 +126,7 @@ func (v *visit) pause(ctx context.Context, r Request) Reply {
 	return Reply{OK: true}
 }
 
-// resume goes on with the recording.
+// resume goes on with the recording; a film begins anew at the next look.
 func (v *visit) resume(ctx context.Context, r Request) Reply {
 	s := v.s
 	if s.diary.isPaused() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"steno/internal/bot"
 	"steno/internal/platform"
@@ -138,20 +139,56 @@ func TestPausedBot(t *testing.T) {
 	}
 }
 
-func TestFilmIsNotPaused(t *testing.T) {
+// A film is paused, too: it ends, also for a process that takes over in the
+// pause, and begins anew behind it.
+func TestPausedFilm(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *bot.Spec) { s.Engine, s.Mode = bot.ScreenEngine, bot.SpeakerView })
-	w.show(inCall("me"))
+	w := newWorld(t, func(s *bot.Spec) {
+		s.Engine, s.Mode, s.Timeouts.Silence = bot.ScreenEngine, bot.SpeakerView, 300*time.Millisecond
+	})
+	scene := inCall("me")
+	scene.Speaking = []string{"p1"}
+	w.show(scene)
 	p := w.start()
 	w.untilState(bot.Recording)
-	if r, err := w.order(bot.CommandPause, "p1", "canary"); err == nil || r.Code != ReplyNever {
-		t.Errorf("%+v %v", r, err)
+	for i := range 2 {
+		if r, err := w.order(bot.CommandPause, fmt.Sprint("p", i), ""); err != nil || !r.OK {
+			t.Fatalf("%+v %v", r, err)
+		}
 	}
+	p.stop()
+	_ = p.wait()
+	p = w.start()
+	// Nobody listens meanwhile, but the page shows that somebody speaks.
+	w.until("a second in the pause", func(e []journal.Entry) bool {
+		return time.Since(e[len(e)-1].At) > time.Second
+	})
+	if r, err := w.insist(bot.CommandResume, "r1", ""); err != nil || !r.OK {
+		t.Fatalf("%+v %v", r, err)
+	}
+	story := func(entries []journal.Entry) (list []string) {
+		for _, e := range entries {
+			switch {
+			case e.Pause != nil && e.Pause.On:
+				list = append(list, "pause")
+			case e.Pause != nil:
+				list = append(list, "resume")
+			case e.Track != nil && e.Track.Ended:
+				list = append(list, "cut")
+			case e.Track != nil:
+				list = append(list, "roll")
+			}
+		}
+		return list
+	}
+	want := []string{"roll", "cut", "pause", "resume", "roll"}
+	w.until("the film goes on", func(e []journal.Entry) bool { return len(story(e)) == len(want) })
 	p.leave <- "terminal"
 	if err := p.wait(); err != nil {
 		t.Fatal(err)
 	}
-	if slices.Contains(states(w.entries()), bot.Paused) || len(w.said) > 0 {
-		t.Errorf("states %v, said %q", states(w.entries()), w.said)
+	if got := story(w.entries()); !slices.Equal(got[:len(want)], want) {
+		t.Errorf("films and pauses %v, want %v", got, want)
 	}
+	w.wantDone(bot.Completed, bot.EndAPIRequest)
 }

@@ -92,7 +92,8 @@ type session struct {
 	gap    *gap // an absence that has not ended yet
 	knocks int  // requests to be let in that were made again
 
-	noFilm bool // the screen engine is not to be had on this machine
+	noFilm     bool // the screen engine is not to be had on this machine
+	muteLosses int  // how often audio had stopped while people were shown speaking
 
 	errands chan errand // to the visit
 	talks   chan bool   // to the visit: the microphone should be on, or off

@@ -219,6 +219,48 @@ func TestLostConnectionIsRejoined(t *testing.T) {
 	w.wantDone(bot.Completed, bot.EndAPIRequest)
 }
 
+// Audio that stops while the page shows people speaking is a loss; a page whose
+// word is wrong about it is believed a few times only. Silence is none.
+func TestAudioThatStops(t *testing.T) {
+	cases := []struct {
+		name     string
+		speaking []string
+		gaps     int
+	}{
+		{"people are shown speaking", []string{"p1"}, muteTries},
+		{"the bot itself is shown speaking", []string{"me"}, 0},
+		{"nobody is shown speaking", []string{}, 0},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			w.limits.Tries = 10
+			scene := inCall("me")
+			scene.Speaking = c.speaking
+			w.show(scene)
+			p := w.start()
+			w.untilState(bot.Recording)
+			w.set(func() { w.hushed = time.Now().Add(-time.Minute) })
+			w.until("gaps", func(e []journal.Entry) bool { return len(gaps(e)) >= c.gaps })
+			looks := func() (n int) { w.set(func() { n = w.looks }); return n }
+			for from := looks(); looks() < from+5*muteLooks; time.Sleep(5 * time.Millisecond) {
+				if t.Context().Err() != nil {
+					t.Fatal("the bot looks no more")
+				}
+			}
+			p.leave <- "terminal"
+			if err := p.wait(); err != nil {
+				t.Fatal(err)
+			}
+			w.wantDone(bot.Completed, bot.EndAPIRequest)
+			if list := gaps(w.entries()); len(list) != c.gaps {
+				t.Errorf("gaps %+v, want %d", list, c.gaps)
+			}
+		})
+	}
+}
+
 func TestRecordingIsKeptWhenThereIsNoWayBack(t *testing.T) {
 	cases := []struct {
 		name  string

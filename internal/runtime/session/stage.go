@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync/atomic"
 	"time"
@@ -32,12 +33,23 @@ type filming struct {
 	Stage
 	Recorder
 	rolling atomic.Bool
+	since   time.Time // when it began to roll
+}
+
+// halt ends the film for a pause, whose moment is behind it: nothing of a pause
+// is on disk.
+func (f *filming) halt(log *slog.Logger) {
+	f.rolling.Store(false)
+	if err := f.Stop(); err != nil {
+		log.Warn("the film's end", "error", err)
+	}
 }
 
 // Activity tells of the film, which grows however dead the page is.
 func (f *filming) Activity() tracks.Activity {
 	a, heard := f.Stage.Activity(), f.Recorder.Activity()
-	return tracks.Activity{LastFrame: a.LastFrame, LastSound: latest(a.LastSound, heard.LastSound), Bytes: a.Bytes + heard.Bytes}
+	sound := latest(a.LastSound, heard.LastSound)
+	return tracks.Activity{LastFrame: a.LastFrame, LastSound: sound, LastAudio: sound, Bytes: a.Bytes + heard.Bytes}
 }
 
 // Close ends the film and the recording beside it.
@@ -62,10 +74,10 @@ func (v *visit) raise(ctx context.Context) error {
 // roll begins to film once the bot is in the call: what is before it is nobody's
 // meeting. Time zero must be known before the film, which counts from it.
 func (v *visit) roll(now time.Time) error {
-	if v.film == nil || v.film.rolling.Load() {
+	s := v.s
+	if v.film == nil || v.film.rolling.Load() || s.diary.isPaused() {
 		return nil
 	}
-	s := v.s
 	s.diary.epoch(now.UnixMicro())
 	var epoch int64
 	s.diary.look(func(m *memory) { epoch = m.epoch })
@@ -75,6 +87,7 @@ func (v *visit) roll(now time.Time) error {
 	if err := v.film.Record(epoch); err != nil {
 		return fmt.Errorf("film: %w", err)
 	}
+	v.film.since = now
 	v.film.rolling.Store(true)
 	return nil
 }

@@ -119,7 +119,10 @@ func (s *session) tellSpeakers(changed []journal.Speech, now time.Time) {
 	list := make([]stream.Speaker, len(changed))
 	s.diary.look(func(m *memory) {
 		for i, c := range changed {
-			list[i] = stream.Speaker{Name: m.people[c.Person].Name, At: now, Speaking: c.On}
+			list[i] = stream.Speaker{Name: m.people[c.Person].Name, ID: m.numbers[c.Person], At: now, Speaking: c.On}
+			if c.UnixMicro != 0 {
+				list[i].At = time.UnixMicro(c.UnixMicro)
+			}
 		}
 	})
 	s.stream.Speakers(list)

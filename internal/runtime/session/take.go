@@ -98,6 +98,10 @@ func (v *visit) takePeople(o platform.Observation, now time.Time) {
 	if o.Roster != nil {
 		s.facts.others = v.others(o.Roster)
 	}
+	// Nobody listens while a film is paused: the page's word counts.
+	if v.film != nil && s.diary.isPaused() && (v.shownSpeaking(o) || o.Speaking == nil && s.facts.others > 0) {
+		s.facts.sound = now
+	}
 	if s.facts.others > 0 {
 		s.facts.company = now
 	}
@@ -158,10 +162,13 @@ func (v *visit) others(roster []platform.Person) (n int) {
 func (v *visit) follow(now time.Time) {
 	s := v.s
 	a := v.rec.Activity()
-	if v.film != nil && !a.LastFrame.IsZero() {
+	v.lastKnown = latest(v.lastKnown, v.lastSeen)
+	switch {
+	case v.film == nil:
+		v.lastKnown = latest(v.lastKnown, a.LastFrame)
+	case !a.LastFrame.IsZero(): // a film grows however dead the page is
 		v.first.CompareAndSwap(0, a.LastFrame.UnixMicro())
 	}
-	v.lastKnown = latest(v.lastKnown, a.LastFrame, v.lastSeen)
 	s.facts.sound = latest(s.facts.sound, a.LastSound)
 	s.facts.company = latest(s.facts.company, a.LastSound)
 

@@ -43,6 +43,8 @@ type visit struct {
 	shown     int       // the picture that the camera shows, from 1; 0: none
 	lit       int       // how often the camera was switched on
 	deaf      time.Time // since when people speak and no audio came; zero if none did
+	heardAt   time.Time // the last audio, as of the last look
+	unheard   int       // looks at which people were shown speaking since then
 }
 
 func (s *session) newVisit(deadline time.Time) *visit {
@@ -227,7 +229,7 @@ func (v *visit) look(ctx context.Context) (verdict, bool, error) {
 		v.follow(now)
 		v.show(ctx, now)
 		v.shoot(ctx, now)
-		if err := v.severed(now); err != nil {
+		if err := errors.Join(v.severed(now), v.muted(seen, now)); err != nil {
 			return verdict{}, false, err
 		}
 		if why := v.lacking(seen, now); why != "" {

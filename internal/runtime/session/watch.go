@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"steno/internal/platform"
 )
 
 const (
@@ -14,12 +16,19 @@ const (
 	// slow start is no hang.
 	answerJoining = 20 * time.Second
 	// A page whose main thread is stuck while media still flow is left alone
-	// for so long: the recording is fine.
-	stuckLimit = 30 * time.Second
+	// for so long: the recording is fine, but who comes, speaks and leaves is not
+	// seen, nor that the bot is removed.
+	stuckLimit = 9 * time.Second
 	usageEvery = 10 * time.Second
 	// Connections that are down for so long, with no frame for so long, are dead.
 	downLimit  = 5 * time.Second
 	mediaLimit = 10 * time.Second
+	// People are shown speaking at so many looks, but no audio has come for so
+	// long though it did before.
+	muteLooks = 4
+	muteLimit = 8 * time.Second
+	// A page whose word is wrong about that is not believed more often.
+	muteTries = 3
 )
 
 // watch cancels the visit when the browser dies, hangs or grows too large, or
@@ -90,10 +99,37 @@ func (v *visit) everRecorded() bool { return v.first.Load() != 0 }
 // connections stand.
 func (v *visit) severed(now time.Time) error {
 	a := v.rec.Activity()
+	if v.film != nil {
+		// A film grows several times a second, whatever there is to be seen.
+		if grew := latest(a.LastFrame, v.film.since); v.film.rolling.Load() && now.Sub(grew) > mediaLimit {
+			v.lastKnown = grew
+			return &loss{"browser_died", fmt.Errorf("the film has not grown for %s", mediaLimit)}
+		}
+		a = v.film.Recorder.Activity()
+	}
 	if a.Down.IsZero() || now.Sub(a.Down) < downLimit || a.LastFrame.IsZero() || now.Sub(a.LastFrame) < mediaLimit {
 		return nil
 	}
 	return &loss{"reconnect", fmt.Errorf("no media for %s, and no connection that could carry them", now.Sub(a.LastFrame).Round(time.Second))}
+}
+
+// muted is a loss when the page shows again and again that people speak while
+// no audio comes any more that came before. Silence is none: nobody is shown.
+func (v *visit) muted(seen platform.Observation, now time.Time) error {
+	heard := v.rec.Activity().LastAudio
+	if v.s.diary.isPaused() || heard.After(v.heardAt) {
+		v.heardAt, v.unheard = heard, 0
+		return nil
+	}
+	if v.shownSpeaking(seen) {
+		v.unheard++
+	}
+	if heard.IsZero() || v.unheard < muteLooks || now.Sub(heard) < muteLimit || v.s.muteLosses >= muteTries {
+		return nil
+	}
+	v.s.muteLosses++
+	v.lastKnown = heard
+	return &loss{"reconnect", fmt.Errorf("people speak, but no audio came for %s", now.Sub(heard).Round(time.Second))}
 }
 
 // flowing reports whether frames came lately. A film shows nothing of whether

@@ -26,6 +26,10 @@ function outView(why) {
       button('Return to home screen', () => show(h('main', { class: 'home' }, h('h1', {}, 'Video calls and meetings for everyone')))))));
 }
 
+function captchaView() {
+  show(puzzle());
+}
+
 function loginView() {
   show(h('main', { class: 'exit' }, h('div', {}, h('h1', {}, 'Sign in'), h('p', {}, 'Use your Google Account')),
     h('input', { type: 'email', 'aria-label': 'Email or phone' }), button('Next', () => {})));
@@ -35,10 +39,26 @@ function dialog(title, ...children) {
   return h('div', { class: 'veil' }, h('div', { role: 'dialog', 'aria-modal': 'true', 'aria-label': title }, h('h2', {}, title), ...children));
 }
 
+// moreOptions opens and closes the menu that leads to the layouts.
+function moreOptions() {
+  const open = document.querySelector('[role="menu"]');
+  if (open) return open.remove();
+  const old = skin === 'old';
+  const menu = h('ul', { role: 'menu', class: 'menu' },
+    h('li', { role: 'menuitem', jsname: old ? false : 'WZerud', tabindex: '0', on: () => { menu.remove(); layouts(); } }, h('i', {}, 'dashboard'), h('span', {}, old ? 'Change layout' : 'Adjust view')));
+  document.getElementById('app').append(menu);
+}
+
+function layouts() {
+  const choice = (name) => h('label', {}, h('input', { type: 'radio', name: 'layout', value: name, on: () => { document.querySelector('.call').dataset.layout = name; } }), h('span', {}, name));
+  const box = dialog('Adjust view', ...['Auto', 'Tiled', 'Spotlight', 'Sidebar'].map(choice), icon('Close', 'close', () => box.remove()));
+  document.getElementById('app').append(box);
+}
+
 function controls(leave, more, microphone = toggle('microphone'), camera = toggle('camera')) {
   return h('div', { role: 'region', 'aria-label': 'Call controls', class: 'controls' },
     microphone, camera, ...more,
-    icon('More options', 'more_vert', () => {}, { jsname: 'NakZHc' }),
+    icon('More options', 'more_vert', moreOptions, { jsname: 'NakZHc' }),
     icon('Leave call', 'call_end', leave, { jsname: 'CQylAd', class: 'icon leave' }));
 }
 

@@ -28,8 +28,19 @@ class TeamsCall extends Call {
         control('roster-button', 'roster-button', 'People', () => this.panel(this.attendees())),
         control('raisehands-button', false, 'Raise', () => {}),
         control('reaction-menu-button', false, 'React', () => {}),
+        control(old ? 'custom-view-button' : 'view-mode-button', false, 'View', () => this.views()),
         control('callingButtons-showMoreBtn', false, 'More', () => this.more()),
         control('hangup-button', 'hangup-main-btn', 'Leave', leave)));
+  }
+
+  // views opens and closes the menu of views.
+  views() {
+    const open = this.view.querySelector('.views');
+    if (open) return open.remove();
+    const names = skin === 'old' ? [['SpeakerView-button', 'Speaker'], ['MixedGrid-button', 'Gallery'], ['MixedGridView-button', 'Large gallery']]
+      : [['custom-view-button-SpeakerViewButton', 'Speaker'], ['custom-view-button-MixedGridButton', 'Gallery']];
+    const menu = h('div', { role: 'menu', class: 'menu views' }, ...names.map(([id, name]) => h('div', { role: 'menuitem', tabindex: '0', id, on: () => { this.view.dataset.layout = name; menu.remove(); } }, name)));
+    this.view.append(menu);
   }
 
   // more opens and closes the menu; captions are two steps down in it.

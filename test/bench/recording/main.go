@@ -1,7 +1,7 @@
-// Command recording measures what a recorded minute costs: processor time and
-// memory of the bot's whole process tree for each mode, how long it takes from
-// the API call to the first recorded sample and from leaving to the finished
-// recording, and how many bots the machine carries without losing media.
+// Command recording measures what a recorded minute costs (processor time and
+// memory of the bot's whole process tree, for each way of recording), how many
+// bots the machine carries without losing media, how long it takes from the API
+// call to the first recorded sample, and from leaving to the finished recording.
 //
 // It runs the real server with real browsers against a meeting in the lab. The
 // machine should do nothing else meanwhile; the ratios are what to look at.
@@ -14,62 +14,113 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
-var goals = map[string]string{
-	"speaker_view": "live ≤ 10, in all ≤ 22", "gallery_view": "live ≤ 10", "audio_only": "live ≤ 5, ≤ 200 MB",
-}
-
 func main() {
 	binary := flag.String("binary", "bin/steno", "the program to measure")
-	minutes := flag.Float64("minutes", 1, "how long to measure each mode")
-	modes := flag.String("modes", "speaker_view,gallery_view,audio_only", "modes to measure")
-	crowd := flag.String("crowd", "audio_only=14,speaker_view=8", "how many bots at once, for each mode; empty: none")
+	length := flag.Duration("length", time.Minute, "how long to measure one bot")
+	modes := flag.String("modes", "speaker_view,gallery_view,audio_only,"+filmed, "what to measure with one bot")
+	most := flag.String("most", "speaker_view=7+1,gallery_view=7+1,audio_only=13+1,"+filmed+"=1+1", "find the most bots: how many to begin with, and to add")
+	window := flag.Duration("window", 20*time.Second, "how long to measure each number of bots")
+	joins := flag.Int("joins", 20, "how many bots join, one after the other")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *binary, time.Duration(*minutes*float64(time.Minute)), *modes, *crowd); err != nil {
+	t := &table{}
+	err := run(ctx, t, *binary, split(*modes), *length, split(*most), *window, *joins)
+	t.print(os.Stdout) // also what there is when something fails
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "recording:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, binary string, length time.Duration, modes, crowd string) error {
-	var rows []result
-	for _, mode := range split(modes) {
-		r, err := measureBots(ctx, binary, mode, 1, length)
-		if err != nil {
+func run(ctx context.Context, t *table, binary string, modes []string, length time.Duration, most []string, window time.Duration, joins int) error {
+	for _, mode := range modes {
+		if err := single(ctx, t, binary, mode, length); err != nil {
 			return fmt.Errorf("%s: %w", mode, err)
 		}
-		rows = append(rows, r)
 	}
-	for _, part := range split(crowd) {
+	for _, part := range most {
+		var first, step int
 		mode, count, _ := strings.Cut(part, "=")
-		n := 0
-		if _, err := fmt.Sscan(count, &n); err != nil || n < 1 {
-			return fmt.Errorf("-crowd: %q is not like audio_only=14", part)
+		if _, err := fmt.Sscanf(count, "%d+%d", &first, &step); err != nil || first < 1 || step < 1 {
+			return fmt.Errorf("-most: %q is not like audio_only=13+1", part)
 		}
-		r, err := measureBots(ctx, binary, mode, n, length)
-		if err != nil {
-			return fmt.Errorf("%d × %s: %w", n, mode, err)
+		if err := crowd(ctx, t, binary, mode, first, step, window); err != nil {
+			return fmt.Errorf("most bots, %s: %w", mode, err)
 		}
-		rows = append(rows, r)
 	}
-	return table(rows)
+	if joins > 0 {
+		if err := latency(ctx, t, binary, joins); err != nil {
+			return fmt.Errorf("join: %w", err)
+		}
+	}
+	return nil
 }
 
-func table(rows []result) error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "mode\tbots\tCPU-s/min live\tcompose\tin all\tMB live\tMB in all\tcall→sample s\tleave→done s\tmedia lost\tgoal\t")
-	for _, r := range rows {
-		n := float64(r.bots)
-		fmt.Fprintf(w, "%s\t%d\t%.1f\t%.1f\t%.1f\t%.0f\t%.0f\t%.1f\t%.1f\t%s\t%s\t\n", r.mode, r.bots,
-			r.live/n, r.compose/n, (r.live+r.compose)/n, r.liveMB/n, r.allMB/n,
-			r.joined.Seconds(), r.done.Seconds(), r.lost, goals[r.mode])
+// single measures one bot.
+func single(ctx context.Context, t *table, binary, mode string, length time.Duration) error {
+	s, err := open(ctx, binary, mode)
+	if err != nil {
+		return err
 	}
-	return w.Flush()
+	defer s.close()
+	if err := s.join(ctx, 1); err != nil {
+		return err
+	}
+	r, err := s.measure(ctx, length)
+	if err != nil {
+		return err
+	}
+	done, err := s.leave(ctx)
+	if err != nil {
+		return err
+	}
+	what := mode + ", 1 bot: "
+	g := goals[mode]
+	t.atMost(what+"live, CPU-s/min", r.live, g.live)
+	t.atMost(what+"live and composing, CPU-s/min", r.live+r.compose, g.all)
+	t.atMost(what+"live, MB of PSS", r.liveMB, g.memory)
+	t.atMost(what+"with the composer, MB of PSS", r.allMB, 0)
+	t.atMost(what+"media lost, %", r.lost, lossless)
+	t.atMost(what+"leaving to completed, s", done.Seconds(), 5)
+	return nil
+}
+
+// crowd adds bots until media are lost.
+func crowd(ctx context.Context, t *table, binary, mode string, n, step int, window time.Duration) error {
+	s, err := open(ctx, binary, mode)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	var best, r result
+	for ; ; n += step {
+		if err := s.join(ctx, n); err != nil {
+			return err
+		}
+		if r, err = s.measure(ctx, window); err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "%d bots: %.3f %% of media lost\n", n, r.lost)
+		if r.lost > lossless {
+			break
+		}
+		best = r
+	}
+	what := mode + ", most bots: "
+	t.atLeast(what+"without lost media", float64(best.bots), goals[mode].most)
+	if best.bots > 0 {
+		per := float64(best.bots)
+		t.atMost(what+"live, CPU-s/min each", best.live/per, goals[mode].live)
+		t.atMost(what+"composing meanwhile, CPU-s/min each", best.compose/per, 0)
+		t.atMost(what+"live, MB of PSS each", best.liveMB/per, goals[mode].memory)
+		t.atMost(what+"media lost, %", best.lost, lossless)
+	}
+	t.atMost(fmt.Sprintf("%s, %d bots: media lost, %%", mode, n), r.lost, 0)
+	return nil
 }
 
 func split(list string) []string {

@@ -5,84 +5,165 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"steno/demo"
 	"steno/internal/record/journal"
-	"steno/internal/record/segment"
+	"steno/internal/record/screen"
 	"steno/lab"
 )
 
-// result is one row: sums over all bots of the row.
+// filmed is the mode of bots that film their page: one that keeps the encoded
+// videos to itself, so that they turn to the screen engine by themselves.
+const filmed = "screen"
+
+// result is what the bots of a stage took, together.
 type result struct {
-	mode          string
 	bots          int
 	live, compose float64 // CPU seconds per recorded minute
 	liveMB, allMB float64
-	joined        time.Duration // API call to the first recorded frame, the slowest bot
-	done          time.Duration // leave call to completed, the slowest bot
-	lost          string
+	lost          float64 // percent of the packets of audio, or of the film's pictures
 }
 
 // settle is how long the bots record before the measurement begins.
 const settle = 5 * time.Second
 
-func measureBots(ctx context.Context, binary, mode string, n int, length time.Duration) (result, error) {
-	r := result{mode: mode, bots: n}
-	fmt.Fprintf(os.Stderr, "measuring %d × %s for %v\n", n, mode, length)
-	meetings, err := lab.Start(ctx, lab.Options{})
-	if err != nil {
-		return r, err
+// stage is a server with bots of one mode, and their meeting.
+type stage struct {
+	*demo.Stage
+	mode    string
+	lab     *lab.Server
+	meeting *lab.Meeting
+	data    string
+	ids     []string
+}
+
+func open(ctx context.Context, binary, mode string) (s *stage, err error) {
+	fmt.Fprintf(os.Stderr, "measuring %s\n", mode)
+	s = &stage{mode: mode}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.lab, err = lab.Start(ctx, lab.Options{}); err != nil {
+		return s, err
 	}
-	defer meetings.Close()
 	sc := lab.Conversation("abc-defg-hij", 3, time.Minute)
-	sc.Repeat = true
+	sc.Repeat, sc.OwnVideo = true, mode == filmed
 	for i := range sc.People {
 		sc.People[i].DTX = false // so that each missing packet can be seen
 	}
-	meeting, err := meetings.Open(ctx, sc)
-	if err != nil {
-		return r, err
+	if s.meeting, err = s.lab.Open(ctx, sc); err != nil {
+		return s, err
 	}
-	data, err := os.MkdirTemp("", "steno-bench-")
-	if err != nil {
-		return r, err
+	if s.data, err = os.MkdirTemp("", "steno-bench-"); err != nil {
+		return s, err
 	}
-	defer os.RemoveAll(data)
-	stage, err := demo.NewStage(ctx, demo.StageOptions{
-		Binary: binary, Data: data, Env: []string{"STENO_LAB_HOST=" + meetings.Host()},
-		Args: []string{"--max-bots", fmt.Sprint(n)},
+	s.Stage, err = demo.NewStage(ctx, demo.StageOptions{
+		Binary: binary, Data: s.data, Env: []string{"STENO_LAB_HOST=" + s.lab.Host()}, Args: []string{"--max-bots", "100"},
 	})
 	if err != nil {
-		return r, err
+		return s, err
 	}
-	if err := stage.Start(ctx); err != nil {
-		return r, err
-	}
-	defer func() { _ = stage.Stop() }()
-	return r, r.measure(ctx, stage, meeting, length)
+	return s, s.Start(ctx)
 }
 
-func (r *result) measure(ctx context.Context, stage *demo.Stage, meeting *lab.Meeting, length time.Duration) error {
-	ids, err := r.join(ctx, stage, meeting)
-	if err != nil {
-		return err
+// close ends the server and its bots, finished or not.
+func (s *stage) close() {
+	if s.Stage != nil {
+		_ = s.Stop()
+		for _, id := range s.ids {
+			if pid, err := s.BotPID(id); err == nil {
+				if p, err := os.FindProcess(pid); err == nil {
+					_ = p.Kill()
+				}
+			}
+		}
 	}
-	var roots []int
-	for _, id := range ids {
-		pid, err := stage.BotPID(id)
-		if err != nil {
+	if s.lab != nil {
+		s.lab.Close()
+	}
+	_ = os.RemoveAll(s.data)
+}
+
+// send sends one more bot, and returns its id and when it was asked for.
+func (s *stage) send(ctx context.Context) (id string, at time.Time, err error) {
+	mode := s.mode
+	if mode == filmed {
+		mode = "speaker_view"
+	}
+	at = time.Now()
+	id, err = s.CreateBot(ctx, map[string]any{
+		"bot_name": fmt.Sprintf("Bot %d", len(s.ids)+1), "meeting_url": s.meeting.URL(), "recording_mode": mode,
+	})
+	if err == nil {
+		s.ids = append(s.ids, id)
+	}
+	return id, at, err
+}
+
+// join sends bots until there are n, and waits until each records.
+func (s *stage) join(ctx context.Context, n int) error {
+	was := len(s.ids)
+	for len(s.ids) < n {
+		if _, _, err := s.send(ctx); err != nil {
 			return err
+		}
+	}
+	for _, id := range s.ids[was:] {
+		if _, err := s.until(ctx, id, s.records); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// records tells that what is to be measured has begun.
+func (s *stage) records(e journal.Entry) bool {
+	if s.mode == filmed {
+		return e.Track != nil && e.Track.ID == screen.TrackID
+	}
+	return e.Epoch != nil
+}
+
+// until waits for an entry of a bot's journal and returns all up to now.
+func (s *stage) until(ctx context.Context, id string, is func(journal.Entry) bool) ([]journal.Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	for {
+		entries, err := journal.Read(s.BotFolder(id))
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if is(e) {
+				return entries, nil
+			}
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return nil, fmt.Errorf("bot %s does not record: %w\n%s", id, err, s.Log())
+		}
+	}
+}
+
+// measure looks at all bots for so long.
+func (s *stage) measure(ctx context.Context, length time.Duration) (result, error) {
+	r := result{bots: len(s.ids)}
+	var roots []int
+	for _, id := range s.ids {
+		pid, err := s.BotPID(id)
+		if err != nil {
+			return r, err
 		}
 		roots = append(roots, pid)
 	}
 	if err := pause(ctx, settle); err != nil {
-		return err
+		return r, err
 	}
 	from, start := look(roots), time.Now()
 	if err := pause(ctx, length); err != nil {
-		return err
+		return r, err
 	}
 	to := look(roots)
 	minutes := time.Since(start).Minutes()
@@ -92,133 +173,43 @@ func (r *result) measure(ctx context.Context, stage *demo.Stage, meeting *lab.Me
 	r.live, r.compose = spent("bot", "browser"), spent("compose")
 	r.liveMB = float64(to.total("bot", "browser").pss) / (1 << 20)
 	r.allMB = float64(to.total().pss) / (1 << 20)
-	r.lost = lostAudio(stage, ids)
-	return r.leave(ctx, stage, ids)
+	var err error
+	r.lost, err = s.lost(start)
+	return r, err
 }
 
-// join sends the bots and waits until each has recorded something.
-func (r *result) join(ctx context.Context, stage *demo.Stage, meeting *lab.Meeting) ([]string, error) {
-	var ids []string
-	called := map[string]time.Time{}
-	for i := range r.bots {
-		at := time.Now()
-		id, err := stage.CreateBot(ctx, map[string]any{
-			"bot_name": fmt.Sprintf("Bot %d", i+1), "meeting_url": meeting.URL(), "recording_mode": r.mode,
-		})
-		if err != nil {
-			return nil, err
-		}
-		ids, called[id] = append(ids, id), at
-	}
-	for _, id := range ids {
-		epoch, err := firstFrame(ctx, stage, id)
-		if err != nil {
-			return nil, err
-		}
-		r.joined = max(r.joined, epoch.Sub(called[id]))
-	}
-	return ids, nil
-}
-
-func firstFrame(ctx context.Context, stage *demo.Stage, id string) (time.Time, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	for {
-		entries, err := journal.Read(stage.BotFolder(id))
-		if err != nil {
-			return time.Time{}, err
-		}
-		for _, e := range entries {
-			if e.Epoch != nil {
-				return time.UnixMicro(e.Epoch.UnixMicro), nil
-			}
-		}
-		if err := pause(ctx, 100*time.Millisecond); err != nil {
-			return time.Time{}, fmt.Errorf("bot %s does not record: %w\n%s", id, err, stage.Log())
-		}
-	}
-}
-
-func (r *result) leave(ctx context.Context, stage *demo.Stage, ids []string) error {
+// leave makes all bots leave, and returns how long the slowest took to be
+// completed.
+func (s *stage) leave(ctx context.Context) (slowest time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	left := map[string]time.Time{}
-	for _, id := range ids {
+	for _, id := range s.ids {
 		left[id] = time.Now()
-		if err := stage.Leave(ctx, id); err != nil {
-			return err
+		if err := s.Leave(ctx, id); err != nil {
+			return 0, err
 		}
 	}
-	for _, id := range ids {
+	for _, id := range s.ids {
 		for {
-			d, err := stage.Bot(ctx, id)
+			d, err := s.Bot(ctx, id)
 			if err != nil {
-				return err
+				return 0, err
 			}
 			if d.Status == "failed" {
-				return errors.New("a bot failed:\n" + stage.Log())
+				return 0, errors.New("a bot failed:\n" + s.Log())
 			}
 			if d.Status == "completed" {
 				break
 			}
-			if err := pause(ctx, 100*time.Millisecond); err != nil {
-				return err
+			if err := pause(ctx, 50*time.Millisecond); err != nil {
+				return 0, err
 			}
 		}
-		r.done = max(r.done, time.Since(left[id]))
+		slowest = max(slowest, time.Since(left[id]))
 	}
-	return nil
-}
-
-// lostAudio counts the holes in the RTP clock of each audio track: every
-// participant of the benchmark sends a packet each 20 ms.
-func lostAudio(stage *demo.Stage, ids []string) string {
-	var missing, all int64
-	for _, id := range ids {
-		folder := stage.BotFolder(id)
-		entries, err := journal.Read(folder)
-		if err != nil {
-			return err.Error()
-		}
-		for _, e := range entries {
-			if e.Track == nil || e.Track.Kind != "audio" || e.Track.Ended {
-				continue
-			}
-			m, a := holes(folder, e.Track.ID)
-			missing, all = missing+m, all+a
-		}
-	}
-	if all == 0 {
-		return "all"
-	}
-	return fmt.Sprintf("%.3f %%", 100*float64(missing)/float64(all))
-}
-
-// packet is the length of an Opus packet in units of its RTP clock.
-const packet = 960
-
-func holes(folder, track string) (missing, all int64) {
-	files, err := filepath.Glob(filepath.Join(folder, segment.Dir, track, "*.seg"))
-	if err != nil {
-		return 0, 0
-	}
-	var last uint32
-	for _, file := range files {
-		r, err := segment.Open(file)
-		if err != nil {
-			continue
-		}
-		for fr, err := r.Next(); err == nil; fr, err = r.Next() {
-			if step := int64(int32(fr.RTP - last)); all > 0 && step > packet {
-				missing += step/packet - 1
-				all += step/packet - 1
-			}
-			all++
-			last = fr.RTP
-		}
-		r.Close()
-	}
-	return missing, all
+	s.ids = nil
+	return slowest, nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {

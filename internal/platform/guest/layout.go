@@ -1,0 +1,46 @@
+package guest
+
+import (
+	"context"
+	"time"
+
+	"steno/internal/platform"
+	"steno/internal/platform/pack"
+)
+
+// layout is how far the adapter has come on the way to the page's view of the
+// recording mode.
+type layout struct {
+	way    []pack.Step // what is left of it
+	at     time.Time   // of the last step, or of the first look for one
+	opener string      // selector of what was clicked first
+}
+
+// arrange goes one step on the way to the layout, and reports whether it is still
+// on the way. It is optional: a page on which a step is not to be found keeps its
+// own, and a menu that led nowhere is closed again.
+func (a *Adapter) arrange(ctx context.Context, page platform.Page, s snapshot) bool {
+	l, now := &a.layout, a.now()
+	switch {
+	case len(l.way) == 0:
+		return false
+	case a.entered.IsZero() || now.Sub(a.entered) < captionsAfter || len(a.answers(s, pack.Staying)) > 0:
+	case s.Layout != nil && !s.Layout.Disabled:
+		_ = page.Click(ctx, s.Layout.Selector)
+		if l.opener == "" {
+			l.opener = s.Layout.Selector
+		}
+		l.way, l.at = l.way[1:], now
+		a.view = lookExpression(a.pack, l.way)
+	case l.at.IsZero():
+		l.at = now
+		a.view = lookExpression(a.pack, l.way)
+	case now.Sub(l.at) > menuStep:
+		if l.opener != "" {
+			_ = page.Click(ctx, l.opener)
+		}
+		l.way = nil
+		a.view = lookExpression(a.pack, nil)
+	}
+	return true
+}

@@ -1,0 +1,217 @@
+package live
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"steno/internal/bot"
+	"steno/internal/meeting"
+	"steno/internal/runtime/runtimetest"
+	"steno/lab"
+	"steno/lab/measure"
+)
+
+// crowd is a meeting of five who speak into each other, three at once at times;
+// after a while one leaves, and another comes.
+func crowd(s *lab.Scenario) {
+	length := func(d time.Duration) lab.Duration { return lab.Duration(d) }
+	s.People = []lab.Participant{
+		{Name: "Ada Blue", Leave: length(20 * time.Second)}, {Name: "Ben Red", DTX: true}, {Name: "Cora Green"},
+		{Name: "Dan Violet", DTX: true}, {Name: "Eva Amber"}, {Name: "Finn Teal", Join: length(21 * time.Second)},
+	}
+	say := func(who, clip string, pause time.Duration) lab.Turn {
+		return lab.Turn{Who: who, Clip: clip, Pause: length(pause)}
+	}
+	s.Turns = []lab.Turn{
+		say("Ada Blue", "ada-1", time.Second), say("Ben Red", "ben-1", -800*time.Millisecond), say("Cora Green", "cora-1", 600*time.Millisecond),
+		say("Dan Violet", "ada-5", -1500*time.Millisecond), say("Eva Amber", "ben-3", -2500*time.Millisecond), say("Ada Blue", "ada-2", -700*time.Millisecond),
+		say("Finn Teal", "cora-2", 2500*time.Millisecond), say("Ben Red", "ben-2", -900*time.Millisecond), say("Eva Amber", "ben-4", 300*time.Millisecond),
+		say("Cora Green", "cora-3", -1200*time.Millisecond), say("Dan Violet", "ada-6", 500*time.Millisecond), say("Finn Teal", "cora-4", -600*time.Millisecond),
+	}
+}
+
+// untilSaid waits until so many utterances are over.
+func (h *host) untilSaid(n int) {
+	h.t.Helper()
+	h.until("more said", func() bool {
+		over := 0
+		for _, u := range h.room.Truth().Said {
+			if u.EndUS < time.Now().UnixMicro() {
+				over++
+			}
+		}
+		return over >= n
+	})
+}
+
+// measured compares the stored recording with the truth.
+func (h *host) measured(rec measure.Recording, truth lab.Truth, o measure.Options) *measure.Report {
+	h.t.Helper()
+	r, err := measure.Measure(h.t.Context(), rec, truth, o)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Logf("%s", text)
+	return r
+}
+
+// everything lists the stored files of a recording that began at an epoch.
+func (h *host) everything(l runtimetest.Life, epoch int64) measure.Recording {
+	rec := measure.Recording{EpochUS: epoch, People: map[string]string{}}
+	for _, a := range l.Artifacts {
+		path := filepath.Join(h.data, "objects", a.Key)
+		switch a.Kind {
+		case "video":
+			rec.Video = path
+		case "audio":
+			rec.Audio = path
+		case "diarization":
+			rec.Diarization = path
+		case "participant_audio":
+			rec.People[a.Name] = path
+		}
+	}
+	return rec
+}
+
+// rightNames checks who is said to have spoken.
+func rightNames(t *testing.T, d *measure.Diarization) {
+	t.Helper()
+	if d == nil || d.DER > 0.05 || !d.NamesRight {
+		t.Errorf("speakers %+v", d)
+	}
+}
+
+// onlyOwn checks that each person's file holds what they said, in its place, and
+// is silent while only others speak.
+func (h *host) onlyOwn(rec measure.Recording, r *measure.Report, o measure.Options) {
+	h.t.Helper()
+	if len(r.Missing) > 0 || len(r.Strange) > 0 {
+		h.t.Errorf("files are missing: %v; of nobody: %v", r.Missing, r.Strange)
+	}
+	for _, p := range r.People {
+		if p.Found < p.Utterances || p.LostS > 0.05*p.SpeechS || p.Found > 0 && math.Abs(p.OffsetMS) > 80 {
+			h.t.Errorf("own file: %+v", p)
+		}
+		pcm := h.samples(rec.People[p.Name])
+		for us := o.FromUS; us < o.ToUS; us += 100_000 {
+			from := (us - rec.EpochUS) * 16 / 1000
+			if h.speaks(us, func(name string) bool { return name == p.Name }) || from < 0 || from+1600 > int64(len(pcm)) {
+				continue
+			}
+			peak := 0
+			for _, s := range pcm[from : from+1600] {
+				peak = max(peak, int(s), -int(s))
+			}
+			if peak > 1000 {
+				h.t.Errorf("the file of %s has a peak of %d at %.1f s, while they are silent", p.Name, peak, float64(us-rec.EpochUS)/1e6)
+				break
+			}
+		}
+	}
+}
+
+// speaks reports whether one of some people says something within 300 ms of a
+// moment.
+func (h *host) speaks(us int64, who func(string) bool) bool {
+	for _, u := range h.room.Truth().Said {
+		if who(u.Name) && u.StartUS < us+400_000 && u.EndUS > us-300_000 {
+			return true
+		}
+	}
+	return false
+}
+
+// samples decodes a file to 16 kHz.
+func (h *host) samples(file string) []int16 {
+	h.t.Helper()
+	raw, err := exec.Command("ffmpeg", "-v", "error", "-i", file, "-ac", "1", "-ar", "16000", "-f", "s16le", "-").Output()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	pcm := make([]int16, len(raw)/2)
+	for i := range pcm {
+		pcm[i] = int16(binary.LittleEndian.Uint16(raw[2*i:]))
+	}
+	return pcm
+}
+
+// Six people on three tracks of each kind, one of whom leaves and whose number
+// another gets; layers of video change; the browser dies, and the next
+// connection knows people by other numbers.
+func TestPeopleWhoShareTracks(t *testing.T) {
+	h := newHost(t, t.TempDir(), func(s *lab.Scenario) {
+		crowd(s)
+		s.Tracks, s.Layers = lab.TracksShared, lab.Duration(4*time.Second)
+	})
+	h.start()
+	h.launch(func(s *bot.Spec) { s.Mode = bot.SpeakerView })
+	h.untilState(bot.Recording)
+	h.untilSaid(12)
+	killed := h.kill(h.browserPID(), unix.SIGKILL)
+	gap := h.untilGaps(1)
+	again := len(h.room.Truth().Said)
+	h.untilSaid(again + 5)
+	epoch, left := epochIn(h.journal()), time.Now().UnixMicro()
+	rec := h.everything(h.finish(bot.EndAPIRequest), epoch)
+
+	before := measure.Options{FromUS: epoch, ToUS: min(gap.From, killed.UnixMicro()) - 500_000}
+	r := h.measured(rec, h.room.Truth(), before)
+	rightNames(t, r.Speakers)
+	h.onlyOwn(rec, r, before)
+	if v := r.Video; v.AV == nil || math.Abs(v.AV.MedianMS) > 80 || math.Abs(v.Sound.OffsetMS) > 80 || v.FrozenRatio > 0.05 || len(v.ShownS) < 5 {
+		t.Errorf("picture %+v, against sound %+v", v, v.AV)
+	}
+	after := measure.Options{FromUS: gap.To + 500_000, ToUS: left}
+	r = h.measured(measure.Recording{EpochUS: epoch, Diarization: rec.Diarization}, h.room.Truth(), after)
+	rightNames(t, r.Speakers)
+}
+
+// The same is learnt from the page alone where the data channel says nothing.
+func TestPeopleWhoShareTracksAndAreNotAnnounced(t *testing.T) {
+	h := newHost(t, t.TempDir(), func(s *lab.Scenario) {
+		crowd(s)
+		s.Tracks, s.NoCollections = lab.TracksShared, true
+	})
+	h.start()
+	h.launch(nil)
+	h.untilState(bot.Recording)
+	h.untilSaid(17)
+	epoch := epochIn(h.journal())
+	whole := measure.Options{FromUS: epoch, ToUS: time.Now().UnixMicro()}
+	rec := h.everything(h.finish(bot.EndAPIRequest), epoch)
+	r := h.measured(rec, h.room.Truth(), whole)
+	rightNames(t, r.Speakers)
+	h.onlyOwn(rec, r, whole)
+}
+
+// On the page of Teams whose server mixes all audio, the page tells who speaks.
+func TestPageTellsWhoSpeaksInTheMix(t *testing.T) {
+	h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Platform, s.Mixed = lab.Teams, true })
+	h.start()
+	h.launch(func(s *bot.Spec) { s.Platform = meeting.Teams })
+	h.untilState(bot.Recording)
+	h.untilSaid(6)
+	epoch := epochIn(h.journal())
+	whole := measure.Options{FromUS: epoch, ToUS: time.Now().UnixMicro()}
+	rec := h.everything(h.finish(bot.EndAPIRequest), epoch)
+	r := h.measured(rec, h.room.Truth(), whole)
+	rightNames(t, r.Speakers)
+	if len(rec.People) > 0 {
+		t.Errorf("files of one person's voice: %v", rec.People)
+	}
+	if m := r.Mix; m.Found < m.Utterances-1 || math.Abs(m.OffsetMS) > 80 {
+		t.Errorf("mix %+v", m)
+	}
+}
