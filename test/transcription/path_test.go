@@ -76,6 +76,16 @@ func TestABotWaitsForItsTranscript(t *testing.T) {
 	if err := json.Unmarshal(h.body(id, "bot.completed"), &told); err != nil || told.Transcription == nil || told.RawTranscription == nil || fmt.Sprint(told.TranscriptionIDs) != fmt.Sprint(d.TranscriptionIDs) {
 		t.Errorf("%v, told %+v", err, told)
 	}
+	found := func() (n int) {
+		var list []json.RawMessage
+		if err := h.Do(t.Context(), http.MethodGet, "/v2/transcripts/search?q=numbers", nil, &list); err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	if found() == 0 {
+		t.Error("what was said is not found")
+	}
 	if err := h.Do(t.Context(), http.MethodDelete, "/v2/bots/"+id+"/delete-data", nil, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -85,6 +95,9 @@ func TestABotWaitsForItsTranscript(t *testing.T) {
 	}
 	if d := h.details(id); d.Transcription != nil || d.RawTranscription != nil || d.TranscriptFiles != nil || !d.ArtifactsDeleted {
 		t.Errorf("after the deletion %+v", d)
+	}
+	if n := found(); n != 0 {
+		t.Errorf("%d utterances are found after the deletion", n)
 	}
 	if keys, err := h.objects.Attributes(t.Context(), id+"/output_transcription.json"); err == nil {
 		t.Errorf("%s is still stored", keys.Key)
