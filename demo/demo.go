@@ -57,6 +57,7 @@ const (
 	audioFile = "output.flac"
 	turnsFile = "diarization.jsonl"
 	textFile  = "transcript.txt"
+	saidFile  = "output_transcription.json"
 	pageFile  = "index.html"
 )
 
@@ -129,8 +130,10 @@ func (s *show) send(ctx context.Context) error {
 	s.say("POST %s/v2/bots  {\"meeting_url\": %q}", s.stage.Base, s.meeting.URL())
 	id, err := s.stage.CreateBot(ctx, map[string]any{
 		"bot_name": "Steno demo", "meeting_url": s.meeting.URL(), "recording_mode": s.Mode,
-		"live_transcript": map[string]any{"provider": "captions", "webhook": true}, // the meeting's own: no account is needed
-		"extra":           map[string]any{"demo": true},
+		// The meeting's own captions: no account is needed.
+		"live_transcript":       map[string]any{"provider": "captions", "webhook": true},
+		"transcription_enabled": true, "transcription_config": map[string]any{"provider": "captions"},
+		"extra": map[string]any{"demo": true},
 	})
 	if err != nil {
 		return err
@@ -240,7 +243,7 @@ func (s *show) collect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for name, link := range map[string]*string{videoFile: d.Video, audioFile: d.Audio, turnsFile: d.Diarization} {
+	for name, link := range map[string]*string{videoFile: d.Video, audioFile: d.Audio, turnsFile: d.Diarization, saidFile: d.Transcription} {
 		if link == nil {
 			continue
 		}
