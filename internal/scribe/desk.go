@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"steno/internal/alarm"
 	"steno/internal/artifact"
 	"steno/internal/blob"
@@ -286,16 +288,18 @@ func (d *Desk) transcribe(ctx context.Context, j bot.TranscriptionJob) (end bot.
 	if err != nil {
 		return end, err
 	}
+	end.Artifacts = make([]bot.StoredArtifact, len(written.Files))
+	g, ctx := errgroup.WithContext(ctx)
 	for i, name := range written.Files {
-		key := artifact.Key(j.BotID, name)
-		info, err := d.Objects.Put(ctx, key, filepath.Join(dir, name), blob.PutOptions{ContentType: artifact.ContentType(name)})
-		if err != nil {
-			return end, err
-		}
-		end.Artifacts = append(end.Artifacts, bot.StoredArtifact{Kind: string(forms[i]), Key: key, Bytes: info.Bytes, SHA256: info.SHA256})
+		g.Go(func() error {
+			key := artifact.Key(j.BotID, name)
+			info, err := d.Objects.Put(ctx, key, filepath.Join(dir, name), blob.PutOptions{ContentType: artifact.ContentType(name)})
+			end.Artifacts[i] = bot.StoredArtifact{Kind: string(forms[i]), Key: key, Bytes: info.Bytes, SHA256: info.SHA256}
+			return err
+		})
 	}
 	end.Said = said.list
-	return end, nil
+	return end, g.Wait()
 }
 
 func (d *Desk) options(ctx context.Context, j bot.TranscriptionJob, dir string) (o Options, err error) {

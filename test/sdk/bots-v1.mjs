@@ -43,7 +43,7 @@ async function bots() {
   assert.deepEqual(good(await v1.leaveMeeting({ uuid: bot_id })), { ok: true })
   refused(await v1.leaveMeeting({ uuid: bot_id }), 409, 'BotStatus')
   assert.deepEqual(good(await v1.getScreenshots({ uuid: bot_id })), [])
-  refused(await v1.retranscribeBot({ bot_uuid: bot_id }), 422, 'TranscriptionNotAvailable')
+  refused(await v1.retranscribeBot({ bot_uuid: bot_id }), 422, 'RecordingNotAvailable')
   assert.deepEqual(good(await v1.deleteBotData({ uuid: bot_id })), { ok: true, status: 'noDataFound' })
   assert.deepEqual(good(await v1.deleteBotData({ uuid: bot_id })), { ok: true, status: 'alreadyDeleted' })
   for (let n = 2; n < 5; n++) good(await v1.deleteBotData({ uuid: bot_id }))

@@ -31,6 +31,7 @@ import (
 	"steno/internal/record/ogg/oggtest"
 	"steno/internal/scribe"
 	"steno/internal/store"
+	"steno/internal/store/storetest"
 	"steno/simulator/service"
 	"steno/simulator/transcription"
 	"steno/test/contract"
@@ -56,6 +57,7 @@ func TestMain(m *testing.M) {
 				return 1
 			}
 		}
+		defer storetest.Stop()
 		return m.Run()
 	}())
 }
@@ -64,7 +66,7 @@ func TestMain(m *testing.M) {
 // webhooks; the test is the host of the bots.
 type house struct {
 	*demo.Stage
-	t       *testing.T
+	t       testing.TB
 	sim     *transcription.Server
 	data    string
 	db      *store.DB
@@ -75,9 +77,10 @@ type house struct {
 	reference *contract.Watch
 	mu        sync.Mutex
 	events    []demo.Event
+	ends      map[string]time.Time // when bot.completed came, by bot
 }
 
-func simulator(t *testing.T, o transcription.Options) *transcription.Server {
+func simulator(t testing.TB, o transcription.Options) *transcription.Server {
 	t.Helper()
 	if o.Service == "" {
 		o.Service = "gladia"
@@ -95,9 +98,15 @@ func polite() service.Options {
 }
 
 // open starts a house whose operator has a key of the service.
-func open(t *testing.T, sim *transcription.Server, env ...string) *house {
+func open(t testing.TB, sim *transcription.Server, env ...string) *house {
 	t.Helper()
-	h := &house{t: t, sim: sim, data: t.TempDir(), reference: &contract.Watch{Failed: t.Errorf}}
+	return openOn(t, "", sim, env...)
+}
+
+// openOn is open on a PostgreSQL database; empty: SQLite.
+func openOn(t testing.TB, databaseURL string, sim *transcription.Server, env ...string) *house {
+	t.Helper()
+	h := &house{t: t, sim: sim, data: t.TempDir(), ends: map[string]time.Time{}, reference: &contract.Watch{Failed: t.Errorf}}
 	var err error
 	if h.hooks, err = demo.NewReceiver(); err != nil {
 		t.Fatal(err)
@@ -105,6 +114,9 @@ func open(t *testing.T, sim *transcription.Server, env ...string) *house {
 	t.Cleanup(func() { h.hooks.Close() })
 	if sim != nil {
 		env = append([]string{"STENO_GLADIA_URL=" + sim.Address(), "STENO_GLADIA_KEY=" + transcription.Key}, env...)
+	}
+	if databaseURL != "" {
+		env = append(env, "STENO_DATABASE_URL="+databaseURL)
 	}
 	h.Stage, err = demo.NewStage(t.Context(), demo.StageOptions{
 		Binary: binary, Data: h.data, Args: []string{"--roles", "api,worker"}, Env: append(env, "STENO_ALLOW_PRIVATE_TARGETS=127.0.0.0/8", "STENO_LOG_LEVEL=warn"),
@@ -131,7 +143,7 @@ func open(t *testing.T, sim *transcription.Server, env ...string) *house {
 			t.Logf("the server's log:\n%s", h.Log())
 		}
 	})
-	in, err := app.Open(t.Context(), config.Storage{Data: h.data}, slog.New(slog.DiscardHandler))
+	in, err := app.Open(t.Context(), config.Storage{Data: h.data, DatabaseURL: databaseURL}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,6 +176,12 @@ func (h *house) listen(ctx context.Context) {
 			h.reference.Message(e.Type, e.Text)
 			h.mu.Lock()
 			h.events = append(h.events, e)
+			var d struct {
+				BotID string `json:"bot_id"`
+			}
+			if e.Type == "bot.completed" && json.Unmarshal(e.Body, &d) == nil {
+				h.ends[d.BotID] = time.Now()
+			}
 			h.mu.Unlock()
 		}
 	}

@@ -36,6 +36,7 @@ const (
 	KindDiarization      = "diarization"
 	KindParticipantAudio = "participant_audio"
 	KindChat             = "chat_messages"
+	KindCaptions         = "captions"
 )
 
 // Options says what to compose and how.

@@ -40,6 +40,7 @@ func (c *composer) finish(ctx context.Context) (Output, error) {
 		func() ([]journal.Artifact, error) { return c.diarization(people, turns) },
 		func() ([]journal.Artifact, error) { return c.voices(people, samples) },
 		func() ([]journal.Artifact, error) { return c.chat(people) },
+		func() ([]journal.Artifact, error) { return c.captions(us, people) },
 		func() ([]journal.Artifact, error) { return c.mixed(us) },
 		func() ([]journal.Artifact, error) { return c.video(ctx) },
 	}
@@ -172,6 +173,54 @@ func (c *composer) chat(people []*participant) ([]journal.Artifact, error) {
 		enc.SetEscapeHTML(false)
 		return enc.Encode(list)
 	})
+}
+
+// captions writes the lines that the platform itself showed of what was said, on
+// the recording's clock, if there were any. us is the length of the recording.
+// What was said in a pause is left out.
+func (c *composer) captions(us int64, people []*participant) ([]journal.Artifact, error) {
+	type line struct {
+		Speaker  string  `json:"speaker"`
+		Start    float64 `json:"start_time"`
+		End      float64 `json:"end_time"`
+		Text     string  `json:"text"`
+		Language string  `json:"language,omitempty"`
+	}
+	var lines []line
+	clock := c.story.timeline()
+	for _, id := range c.story.captionIDs {
+		said := c.story.captions[id]
+		for _, s := range clock.within([]span{{said.From, max(said.To, said.From+1)}}, us) {
+			if said.Text = strings.TrimSpace(said.Text); said.Text != "" {
+				lines = append(lines, line{c.captioned(said, people), float64(s.from/1000) / 1000, float64(s.to/1000) / 1000, said.Text, said.Language})
+			}
+		}
+	}
+	if len(lines) == 0 {
+		return nil, nil
+	}
+	sort.SliceStable(lines, func(i, j int) bool { return lines[i].Start < lines[j].Start })
+	return c.artifact(KindCaptions, "captions.jsonl", "", func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		for _, l := range lines {
+			if err := enc.Encode(l); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// captioned is the name of whoever said a line: the participant's, so that it is
+// the same in all files, else the one that the captions showed.
+func (c *composer) captioned(said journal.Caption, people []*participant) string {
+	for _, p := range people {
+		if said.Person != "" && c.story.byID[said.Person] == p.person {
+			return p.name
+		}
+	}
+	return said.Name
 }
 
 // only is the number of the one participant of a name, nil if nobody or several

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"os"
 	"testing"
 
 	"steno/internal/bot"
@@ -72,5 +73,35 @@ func TestPauseThatDoesNotEndIsTheEnd(t *testing.T) {
 	}
 	if e := der([]line{{"Ada Lovelace", 1.03, 2.03}}, readLines(t, folder)); e > 0.03 {
 		t.Errorf("diarization error rate %.4f: %v", e, readLines(t, folder))
+	}
+}
+
+// The platform's captions come onto the recording's clock: the last that was seen
+// of each line counts, under the participant's name; what was said in a pause is
+// left out.
+func TestCaptionsAreOnTheRecordingsClock(t *testing.T) {
+	m := newMade(t)
+	m.person(0, "a", "Ada Lovelace")
+	m.audio(0, "t1", "a", opusUnits(t, voicePCM(14, 150, [][2]float64{{1, 3}, {5, 7}, {9, 10}})), soft)
+	at := func(s float64) int64 { return epoch0.Add(sec(s)).UnixMicro() }
+	m.say(4, journal.Entry{Pause: &journal.Pause{On: true, UnixMicro: at(4)}})
+	m.say(8, journal.Entry{Pause: &journal.Pause{UnixMicro: at(8)}})
+	caption := func(id, person, text string, from, to float64) {
+		m.say(to+0.1, journal.Entry{Caption: &journal.Caption{ID: id, Person: person, Name: "Ada (you)", Text: text, Language: "en-GB", From: at(from), To: at(to)}})
+	}
+	caption("1", "a", "Good", 1, 1.5)
+	caption("1", "a", "Good morning. ", 1, 3)
+	caption("2", "a", "Not recorded.", 5, 7)
+	caption("3", "", "Who was that?", 9, 10)
+	caption("4", "a", " ", 10, 11)
+	m.end(12)
+	folder := m.all()
+	compose(t, folder, bot.AudioOnly)
+	b, err := os.ReadFile(out(folder, "captions.jsonl"))
+	want := `{"speaker":"Ada Lovelace","start_time":1,"end_time":3,"text":"Good morning.","language":"en-GB"}
+{"speaker":"Ada (you)","start_time":5,"end_time":6,"text":"Who was that?","language":"en-GB"}
+`
+	if err != nil || string(b) != want {
+		t.Errorf("%v\n%s\nwant\n%s", err, b, want)
 	}
 }

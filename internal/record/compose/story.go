@@ -30,6 +30,9 @@ type story struct {
 	byName map[string]*track // by track id
 	line   int               // counts the connections that tracks came over
 	chats  []journal.Chat
+	// captions by their id, in the order in which they began.
+	captions   map[string]journal.Caption
+	captionIDs []string
 
 	shown map[*person][]span // when the page showed that they speak; the last may go on
 	last  int64              // time of the last entry
@@ -152,6 +155,8 @@ func (s *story) apply(e journal.Entry) {
 		s.pulse = at
 	case e.Chat != nil:
 		s.chats = append(s.chats, *e.Chat)
+	case e.Caption != nil:
+		s.caption(*e.Caption)
 	case e.State != nil && e.State.Code == bot.CallEnded && !s.ended:
 		s.endAt = at
 	case e.End != nil && !s.ended:
@@ -160,6 +165,17 @@ func (s *story) apply(e journal.Entry) {
 			s.endAt = at
 		}
 	}
+}
+
+// caption keeps the last that was seen of a line.
+func (s *story) caption(c journal.Caption) {
+	if _, known := s.captions[c.ID]; !known {
+		s.captionIDs = append(s.captionIDs, c.ID)
+	}
+	if s.captions == nil {
+		s.captions = map[string]journal.Caption{}
+	}
+	s.captions[c.ID] = c
 }
 
 // seen notes a roster entry. Somebody who comes back under a new id but the
