@@ -144,6 +144,9 @@ func (s *show) send(ctx context.Context) error {
 	return nil
 }
 
+// lastWords is how long the meeting goes on when all is said: captions are late.
+const lastWords = 5 * time.Second
+
 // watch follows the bot until its final webhook. In the middle of the
 // conversation it kills the bot, and after the last word it ends the meeting.
 func (s *show) watch(ctx context.Context) error {
@@ -152,6 +155,7 @@ func (s *show) watch(ctx context.Context) error {
 	defer s.clear()
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
+	var over <-chan time.Time // the meeting
 	said := make(chan error, 1)
 	go func() { said <- s.meeting.WaitAllSaid(ctx) }()
 	for s.final == "" {
@@ -164,9 +168,11 @@ func (s *show) watch(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			said, over = nil, time.After(lastWords)
+		case <-over:
 			s.say("everything is said; the host ends the meeting")
 			s.meeting.End()
-			said = nil
+			over = nil
 		case <-tick.C:
 			if err := s.tick(); err != nil {
 				return err
