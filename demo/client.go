@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"time"
 )
 
 // Client speaks API v2 with nothing but the standard library.
@@ -46,6 +47,16 @@ type Details struct {
 		URL  string `json:"url"`
 	} `json:"participant_audio"`
 }
+
+// Utterance is what the program reads of bot.transcript.
+type Utterance struct {
+	ID      int64   `json:"id"`
+	Speaker string  `json:"speaker"`
+	Text    string  `json:"text"`
+	Start   float64 `json:"start"`
+}
+
+func (u Utterance) start() time.Duration { return time.Duration(u.Start * float64(time.Second)) }
 
 // Participant is somebody in the details.
 type Participant struct {

@@ -47,6 +47,7 @@ type show struct {
 	back    time.Time
 	states  []string
 	final   string
+	said    []Utterance // told live
 	journal []journal.Entry
 }
 
@@ -55,6 +56,7 @@ const (
 	videoFile = "video.mp4"
 	audioFile = "output.flac"
 	turnsFile = "diarization.jsonl"
+	textFile  = "transcript.txt"
 	pageFile  = "index.html"
 )
 
@@ -127,7 +129,8 @@ func (s *show) send(ctx context.Context) error {
 	s.say("POST %s/v2/bots  {\"meeting_url\": %q}", s.stage.Base, s.meeting.URL())
 	id, err := s.stage.CreateBot(ctx, map[string]any{
 		"bot_name": "Steno demo", "meeting_url": s.meeting.URL(), "recording_mode": s.Mode,
-		"extra": map[string]any{"demo": true},
+		"live_transcript": map[string]any{"provider": "captions", "webhook": true}, // the meeting's own: no account is needed
+		"extra":           map[string]any{"demo": true},
 	})
 	if err != nil {
 		return err
@@ -184,6 +187,11 @@ func (s *show) hear(e Event) {
 	case "bot.status_change":
 		s.states = append(s.states, data.Status.Code)
 		s.say("webhook, signature good: %s", data.Status.Code)
+	case "bot.transcript":
+		var told struct{ Utterance Utterance }
+		_ = json.Unmarshal(e.Body, &told)
+		s.said = append(s.said, told.Utterance)
+		s.say("%s: %s", told.Utterance.Speaker, told.Utterance.Text)
 	default:
 		s.final = e.Type
 		s.say("webhook, signature good: %s", e.Type)

@@ -23,6 +23,7 @@ type Player struct {
 	Duration        time.Duration
 	People          []Voice
 	Gaps            []Span
+	Said            []Line
 	Facts           []Fact
 	Files           []Fact
 }
@@ -40,6 +41,12 @@ type Span struct {
 	Label    string
 }
 
+// Line is a line of the transcript.
+type Line struct {
+	At        time.Duration
+	Who, Text string
+}
+
 // Fact is a line of a table.
 type Fact struct{ Name, Value string }
 
@@ -55,6 +62,12 @@ type jsSpan struct {
 	To   float64 `json:"to"`
 }
 
+type lineView struct {
+	Line
+	Seconds       float64
+	Stamp, Colour string
+}
+
 type personView struct {
 	Name, File, Talk, Colour string
 	Turns                    []bar
@@ -64,6 +77,7 @@ type pageView struct {
 	Player
 	People  []personView
 	Gaps    []bar
+	Said    []lineView
 	Ticks   []bar
 	Seconds float64
 	Spans   []jsSpan
@@ -89,6 +103,15 @@ func (p Player) Write(w io.Writer) error {
 	}
 	for _, g := range p.Gaps {
 		v.Gaps = append(v.Gaps, p.bar(g))
+	}
+	for _, l := range p.Said {
+		colour := ""
+		for _, person := range v.People {
+			if person.Name == l.Who {
+				colour = person.Colour
+			}
+		}
+		v.Said = append(v.Said, lineView{l, l.At.Seconds(), stamp(l.At), colour})
 	}
 	step := max(p.Duration/8, time.Second).Round(5 * time.Second)
 	for at := time.Duration(0); step > 0 && at <= p.Duration; at += step {

@@ -12,6 +12,7 @@ func TestPageShowsEachTurnAtItsPlace(t *testing.T) {
 		Title: "A meeting", Video: "video.mp4", Duration: 100 * time.Second,
 		People: []Voice{{Name: `Ana <script>`, Turns: []Span{{From: 10 * time.Second, To: 35 * time.Second}}}},
 		Gaps:   []Span{{From: 50 * time.Second, To: 53 * time.Second, Label: "bot killed"}},
+		Said:   []Line{{62 * time.Second, "Ana <script>", "Good <b>morning</b>"}},
 		Facts:  []Fact{{"A/V offset", "9 ms"}},
 	}
 	var out bytes.Buffer
@@ -19,7 +20,7 @@ func TestPageShowsEachTurnAtItsPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	html := out.String()
-	for _, want := range []string{"left:10%;width:25%", "left:50%;width:3%", "bot killed", "0:25", `src="video.mp4"`, "Ana &lt;script&gt;"} {
+	for _, want := range []string{"left:10%;width:25%", "left:50%;width:3%", "bot killed", "0:25", `src="video.mp4"`, "Ana &lt;script&gt;", "1:02", "Good &lt;b&gt;morning"} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -1,14 +1,18 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"steno/internal/record/journal"
 	"steno/lab/measure"
+	"steno/lab/media"
 )
 
 // findings is what the demo knows at its end.
@@ -38,6 +42,10 @@ func (s *show) report(ctx context.Context, d Details, voices map[string]string) 
 		return err
 	}
 	if f.turns, err = measure.ReadTurns(filepath.Join(s.Out, "diarization.jsonl")); err != nil {
+		return err
+	}
+	slices.SortFunc(s.said, func(a, b Utterance) int { return cmp.Compare(a.ID, b.ID) }) // webhooks may overtake each other
+	if err := f.transcript(); err != nil {
 		return err
 	}
 	fmt.Fprintln(s.w)
@@ -106,11 +114,42 @@ func (f *findings) facts() []Fact {
 	if d := f.truth.Speakers; d != nil {
 		add("speaker errors (DER, with the gap)", "%.2f %%, of that wrong speaker %.2f %%", 100*d.DER, 100*d.Confusion)
 	}
+	right, words := f.words()
+	add("transcript, by the meeting's captions", "%d utterances, %d words, %d of them by who said them", len(f.show.said), words, right)
 	minutes := f.truth.Duration.Minutes()
 	add("processor", "%.0f s in all, %.1f s per recorded minute (%.0f %% of a core)", f.cpu.Seconds(), f.cpu.Seconds()/minutes, f.cpu.Seconds()/minutes/0.6)
 	add("memory", "%d MB at most (bot, browser, composer and encoders)", f.memory>>20)
 	add("webhooks", "%d verified, %d repeated, %d refused", f.messages[0], f.messages[1], f.messages[2])
 	return append(facts, f.show.visit.facts()...)
+}
+
+// transcript writes what was said, as text.
+func (f *findings) transcript() error {
+	var b strings.Builder
+	for _, u := range f.show.said {
+		fmt.Fprintf(&b, "[%s] %s: %s\n", stamp(u.start()), u.Speaker, u.Text)
+	}
+	return os.WriteFile(filepath.Join(f.show.Out, textFile), []byte(b.String()), 0o600)
+}
+
+// words counts the words of the transcript, and those that the person really said
+// who is named.
+func (f *findings) words() (right, all int) {
+	really := map[string]string{}
+	clips, err := media.Clips()
+	if err != nil {
+		return 0, 0
+	}
+	for _, u := range f.show.meeting.Truth().Said {
+		really[u.Name] += " " + clips[u.Clip].Text
+	}
+	for _, u := range f.show.said {
+		n := len(strings.Fields(u.Text))
+		if all += n; strings.Contains(really[u.Speaker], u.Text) {
+			right += n
+		}
+	}
+	return right, all
 }
 
 // page writes the player.
@@ -132,6 +171,9 @@ func (f *findings) page(facts []Fact) error {
 			}
 		}
 		p.People = append(p.People, v)
+	}
+	for _, u := range f.show.said {
+		p.Said = append(p.Said, Line{u.start(), u.Speaker, u.Text})
 	}
 	files, err := os.ReadDir(f.show.Out)
 	if err != nil {
@@ -160,6 +202,8 @@ func (f *findings) check() error {
 		return fmt.Errorf("%d participants were named, there were 3", len(f.details.Participants))
 	case f.truth.Speakers == nil || f.truth.Speakers.Confusion > 0:
 		return fmt.Errorf("somebody was named as speaking who did not")
+	case len(f.show.said) == 0:
+		return fmt.Errorf("nothing was told of what was said")
 	case f.messages[0] < 4 || f.messages[2] > 0:
 		return fmt.Errorf("%d webhooks were verified and %d refused", f.messages[0], f.messages[2])
 	}

@@ -39,8 +39,8 @@ const (
 	DoorDeny    Door = "deny"    // denied after Wait
 	DoorBlocked Door = "blocked" // "You can't join this video call"
 	DoorLogin   Door = "login"   // only for people who are signed in
-	DoorCaptcha Door = "captcha" // only for people who solve a puzzle
 	DoorHost    Door = "host"    // nobody has begun the meeting; as DoorManual
+	DoorCaptcha Door = "captcha" // only for people, by a riddle
 	DoorHang    Door = "hang"    // whoever has asked to join is never answered, and not in a lobby either
 	DoorStrange Door = "strange" // a page that says something that nobody has seen before
 )

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
+	"steno/internal/bot"
 	"steno/internal/clock"
 	"steno/internal/config"
 	"steno/internal/runtime/session"
@@ -21,6 +24,7 @@ var processLog = config.Log{LogFormat: "json"}
 type botCmd struct {
 	Folder   string `required:"" type:"existingdir" help:"The bot's folder, with its spec.json."`
 	Finalise bool   `help:"Do not go to the meeting: make artifacts of what is there."`
+	SecretFD int    `name:"secret-fd" hidden:"" help:"Number of an open file that holds the key of the live transcript, as JSON."`
 }
 
 // Run runs one bot to its end. SIGTERM makes it leave the meeting and finish.
@@ -31,13 +35,27 @@ func (c *botCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("find own program: %w", err)
 	}
 	log := logger(processLog)
+	live, err := c.secret()
+	if err != nil {
+		log.Error("no live transcript: its key cannot be read", "error", err)
+	}
 	err = session.Run(ctx, session.Options{
 		Folder: c.Folder, Finalise: c.Finalise, Tools: session.Live(program), Leave: session.Signals(),
-		Clock: clock.System{}, Log: log, Version: version,
+		Clock: clock.System{}, Log: log, Version: version, Live: live,
 	})
 	if errors.Is(err, session.ErrUnfinished) {
 		log.Error("unfinished", "error", err)
 		return exitUnfinished
 	}
 	return err
+}
+
+// secret reads what the server sent along.
+func (c *botCmd) secret() (a bot.LiveAccess, err error) {
+	if c.SecretFD < 3 {
+		return a, nil
+	}
+	f := os.NewFile(uintptr(c.SecretFD), "secret")
+	defer f.Close()
+	return a, json.NewDecoder(io.LimitReader(f, 64<<10)).Decode(&a)
 }

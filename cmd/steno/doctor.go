@@ -14,16 +14,21 @@ import (
 	"steno/internal/store"
 )
 
-// doctorCmd looks at the machine as `steno serve` with the same options would
-// find it.
 type doctorCmd struct {
+	Machine doctorMachineCmd `cmd:"" default:"withargs" help:"Look at this machine and say what is missing and what to do (the default)."`
+	Meet    doctorMeetCmd    `cmd:"" help:"Hold the pack of a platform against a live meeting, and say whether bots will manage."`
+}
+
+// doctorMachineCmd looks at the machine as `steno serve` with the same options
+// would find it.
+type doctorMachineCmd struct {
 	config.Storage `embed:""`
 	config.Tools   `embed:""`
 }
 
 // Run prints a line for each check. The exit status is 1 if something is
 // broken.
-func (c *doctorCmd) Run(ctx context.Context) error {
+func (c *doctorMachineCmd) Run(ctx context.Context) error {
 	checks := []doctor.Check{
 		doctor.Machine(),
 		doctor.Disk(c.Data),
@@ -39,7 +44,7 @@ func (c *doctorCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-func (c *doctorCmd) browser(ctx context.Context) (string, error) {
+func (c *doctorMachineCmd) browser(ctx context.Context) (string, error) {
 	path, err := browser.Find(c.Browser)
 	if err != nil {
 		return "", err
@@ -64,7 +69,7 @@ func (c *doctorCmd) browser(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(version)) + ", starts and answers", nil
 }
 
-func (c *doctorCmd) database(ctx context.Context) (string, error) {
+func (c *doctorMachineCmd) database(ctx context.Context) (string, error) {
 	db, err := store.Open(ctx, store.Options{DatabaseURL: c.DatabaseURL, DataDir: c.Data})
 	if err != nil {
 		return "", err
@@ -79,7 +84,7 @@ func (c *doctorCmd) database(ctx context.Context) (string, error) {
 	return "PostgreSQL, up to date", nil
 }
 
-func (c *doctorCmd) storage(ctx context.Context) (string, error) {
+func (c *doctorMachineCmd) storage(ctx context.Context) (string, error) {
 	where := c.StorageURL
 	if where == "" {
 		where = filepath.Join(c.Data, "objects")

@@ -165,7 +165,7 @@ func (s *server) build(ctx context.Context) (err error) {
 	}
 	s.store = store.Bots{DB: s.DB, Vault: s.Vault, Requests: seal.Requests{Sealer: s.Vault.Sealer}, Quota: NewQuotaRoom(s.Quota, s.DB)}
 	s.bots = &bot.Service{
-		Store: s.store, Clock: s.Clock, Signer: s.signer, SignerV1: s.signer.V1(), Hosts: s.o.Meetings(), ValidURL: s.guard.Validate, Lead: s.o.JoinLead,
+		Store: s.store, Clock: s.Clock, Signer: s.signer, SignerV1: s.signer.V1(), Hosts: s.o.Meetings(), ValidURL: s.guard.Validate, Lead: s.o.JoinLead, LiveReady: s.liveReady,
 		Nudge: func(id string) {
 			if s.supervisor != nil {
 				s.supervisor.Nudge(id)
@@ -222,6 +222,7 @@ func (s *server) buildSupervisor() error {
 	}
 	s.supervisor = runtime.New(runtime.Options{
 		Data: s.o.Data, Program: program, Ledger: ledger{s.bots, s.store}, Objects: s.objects, Clock: s.Clock, Log: s.Log, MaxBots: s.o.MaxBots,
+		LiveAccess: s.liveAccess,
 	})
 	s.registry.MustRegister(s.supervisor.Collectors()...)
 	return nil

@@ -162,7 +162,6 @@ func (r Request) check(validURL func(string) error) error {
 		}
 	}
 	bad = append(bad, r.checkURLs(validURL)...)
-	bad = append(bad, r.LiveTranscript.check()...)
 	if r.CallbackEnabled {
 		bad = append(bad, r.Callback.check("/callback_config", validURL)...)
 	}

@@ -30,6 +30,12 @@ type LiveTranscriptRequest struct {
 	APIKey   string
 }
 
+// LiveAccess is how a bot's process reaches the service of its live transcript.
+type LiveAccess struct {
+	Key string `json:"key"`
+	URL string `json:"url,omitempty"` // empty: the real one
+}
+
 // Those who can tell what is said while it is said: the platform's own captions,
 // and services that transcribe a stream of audio.
 const (
@@ -41,12 +47,23 @@ const (
 // LiveProviders lists them.
 var LiveProviders = []string{LiveCaptions, LiveDeepgram, LiveAssemblyAI}
 
-func (l *LiveTranscriptRequest) check() []Issue {
-	if l == nil || l.Provider == "" || slices.Contains(LiveProviders, l.Provider) {
+// checkLive refuses a live transcript that is not to be had.
+func (s *Service) checkLive(l *LiveTranscriptRequest) error {
+	switch {
+	case l == nil || l.Provider == "" || l.Provider == LiveCaptions:
 		return nil
+	case !slices.Contains(LiveProviders, l.Provider):
+		return Invalid(Issue{"/live_transcript/provider", "must be captions, deepgram or assemblyai", l.Provider})
+	case len(l.APIKey) > maxKey:
+		return Invalid(Issue{Pointer: "/live_transcript/api_key", Rule: "is too long for a key"})
+	case l.APIKey == "" && (s.LiveReady == nil || !s.LiveReady(l.Provider)):
+		return Invalid(Issue{Pointer: "/live_transcript/api_key", Rule: "is required: this server has no key of its own for " + l.Provider})
 	}
-	return []Issue{{"/live_transcript/provider", "must be captions, deepgram or assemblyai", l.Provider}}
+	return nil
 }
+
+// maxKey bounds a key, which goes through a pipe.
+const maxKey = 4096
 
 // Utterance is what one person said in one go.
 type Utterance struct {

@@ -111,6 +111,9 @@ type Service struct {
 	// CommandWait is how long a command may wait for its bot; zero: the usual
 	// time.
 	CommandWait time.Duration
+	// LiveReady reports whether a service transcribes live without a key of the
+	// caller's. nil: none does.
+	LiveReady func(provider string) bool
 	// Zoom finds the credentials that bots name. nil: they are not checked.
 	Zoom ZoomFinder
 	// Lead is how long before its time a scheduled bot is launched, so that its

@@ -27,8 +27,12 @@ func (s *Service) choose(asked string, ownKey bool) (name string, ok bool) {
 	return s.Services.Choose(asked, ownKey)
 }
 
-// checkService refuses a transcript by a service that is not to be had.
+// checkService refuses a transcript, live or later, by a service that is not to be
+// had.
 func (s *Service) checkService(r Request) error {
+	if err := s.checkLive(r.LiveTranscript); err != nil {
+		return err
+	}
 	if !r.TranscriptionEnabled || r.Transcription == nil {
 		return nil
 	}

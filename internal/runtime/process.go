@@ -30,14 +30,25 @@ type process struct {
 }
 
 // spawn starts a bot process that outlives us. Its environment is small on
-// purpose: nothing of what the server knows is in it.
-func spawn(program, folder string, extra ...string) (*process, error) {
+// purpose: nothing of what the server knows is in it. secret, if there is one, goes
+// through a pipe: it is in no file, and neither in the arguments nor in the
+// environment, which others can read.
+func spawn(program, folder string, secret []byte, extra ...string) (*process, error) {
 	log, err := os.OpenFile(filepath.Join(folder, botLog), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open bot log: %w", err)
 	}
 	defer log.Close()
 	cmd := exec.Command(program, append([]string{"bot", "--folder", folder}, extra...)...)
+	if secret != nil {
+		r, err := sealedPipe(secret)
+		if err != nil {
+			return nil, err
+		}
+		defer r.Close()
+		cmd.ExtraFiles = []*os.File{r} // number 3
+		cmd.Args = append(cmd.Args, "--secret-fd=3")
+	}
 	cmd.Env = environment()
 	cmd.Dir = folder
 	cmd.Stdout, cmd.Stderr = log, log
@@ -52,6 +63,20 @@ func spawn(program, folder string, extra ...string) (*process, error) {
 		return nil, fmt.Errorf("start bot: %w", err)
 	}
 	return &process{pid: cmd.Process.Pid, fd: fd, child: cmd.Process}, nil
+}
+
+// sealedPipe is a pipe that holds a text, which must be small, and ends with it.
+func sealedPipe(text []byte) (*os.File, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("start bot: %w", err)
+	}
+	defer w.Close()
+	if _, err := w.Write(text); err != nil {
+		r.Close()
+		return nil, fmt.Errorf("start bot: %w", err)
+	}
+	return r, nil
 }
 
 // passed names the variables that bot processes get.

@@ -54,7 +54,9 @@ func (r *reducer) reduce(p *bot.Progress, e journal.Entry) {
 	case e.Pause != nil:
 		r.pause(*e.Pause, e.At)
 	case e.Caption != nil && e.Caption.Final && r.live != nil && r.live.Provider == bot.LiveCaptions:
-		p.Utterances = append(p.Utterances, r.utterance(e.Seq, *e.Caption))
+		p.Utterances = append(p.Utterances, r.utterance(e.Seq, journal.Heard{Person: e.Caption.Person, Name: e.Caption.Name, Text: e.Caption.Text, Language: e.Caption.Language, From: e.Caption.From, To: e.Caption.To}))
+	case e.Heard != nil && r.live != nil && r.live.Provider != bot.LiveCaptions:
+		p.Utterances = append(p.Utterances, r.utterance(e.Seq, *e.Heard))
 	case e.End != nil:
 		r.end = *e.End
 		if r.joined {
@@ -144,9 +146,9 @@ func (r *reducer) number(name string) (n int) {
 // nobody is the name of a speaker who is not known, as in transcripts.
 const nobody = "Unknown"
 
-// utterance is a line that has ended, with the name that the list of participants
+// utterance is what was said, with the name that the list of participants
 // has.
-func (r *reducer) utterance(seq int64, c journal.Caption) bot.Utterance {
+func (r *reducer) utterance(seq int64, c journal.Heard) bot.Utterance {
 	u := bot.Utterance{Seq: seq, Speaker: c.Name, N: r.number(c.Name), Text: c.Text, Language: c.Language, Start: r.clock(c.From), End: r.clock(c.To)}
 	if i, known := r.index[c.Person]; known {
 		u.Speaker, u.N = r.people[i].Name, r.people[i].N

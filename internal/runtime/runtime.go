@@ -57,6 +57,9 @@ type Options struct {
 	Clock   clock.Clock
 	Log     *slog.Logger
 
+	// LiveAccess says how the service of a bot's live transcript is reached. May be
+	// nil: no bot has one.
+	LiveAccess func(ctx context.Context, botID string, live bot.LiveTranscript) (bot.LiveAccess, error)
 	// MaxBots bounds the bots at a time; 0: as many as cores and memory carry.
 	MaxBots int
 	// MinFree is the disk space in bytes below which no bot is started; 1 GB if

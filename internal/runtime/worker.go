@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -132,7 +133,7 @@ func (w *worker) attendOnce(ctx context.Context) (int, error) {
 		if w.finalises() {
 			extra = []string{"--finalise"}
 		}
-		p, err = spawn(w.s.opt.Program, w.folder, extra...)
+		p, err = spawn(w.s.opt.Program, w.folder, w.secret(ctx), extra...)
 	}
 	if err != nil {
 		return statusLost, err
@@ -142,6 +143,25 @@ func (w *worker) attendOnce(ctx context.Context) (int, error) {
 	defer w.setProcess(nil)
 	w.log.Info("bot process runs", "pid", p.pid)
 	return p.wait(ctx)
+}
+
+// secret is what the process must know and no file may hold; nil: nothing. The bot
+// records without it.
+func (w *worker) secret(ctx context.Context) []byte {
+	live := w.spec.LiveTranscript
+	if live == nil || live.Provider == bot.LiveCaptions || w.s.opt.LiveAccess == nil || w.finalises() {
+		return nil
+	}
+	access, err := w.s.opt.LiveAccess(ctx, w.spec.BotID, *live)
+	if err != nil {
+		w.log.Error("no live transcript: its key cannot be had", "error", err)
+		return nil
+	}
+	text, err := json.Marshal(access)
+	if err != nil {
+		return nil // two texts
+	}
+	return text
 }
 
 func recent(deaths []time.Time, now time.Time) []time.Time {

@@ -46,3 +46,12 @@ func dropUtterances(ctx context.Context, tx *Tx, team, botID string) error {
 	_, err := tx.Exec(ctx, "DELETE FROM bot_utterances WHERE bot_id = $1 AND team_id = $2", botID, team)
 	return err
 }
+
+// LiveKey returns the caller's own key of the service that transcribes live, as it
+// is sealed, and the bot's team.
+func (s Bots) LiveKey(ctx context.Context, botID string) (team, sealed string, err error) {
+	err = s.DB.Read(ctx, func(q Querier) error {
+		return notFound(q.QueryRow(ctx, "SELECT team_id, live_key FROM bot_configs WHERE bot_id = $1", botID).Scan(&team, &sealed), botID)
+	})
+	return team, sealed, err
+}

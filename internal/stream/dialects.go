@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -17,7 +16,7 @@ import (
 type dialect interface {
 	// dial returns what is opened, and with which headers. base is another address
 	// than the real one, or empty.
-	dial(base, key string) (string, http.Header)
+	dial(base, key string) (string, map[string][]string)
 	listen() listening
 	// bye says that no more audio comes.
 	bye() string
@@ -47,12 +46,12 @@ func address(base, real, path string, query url.Values) string {
 // speech-to-text/listen-streaming describes it.
 type deepgram struct{}
 
-func (deepgram) dial(base, key string) (string, http.Header) {
+func (deepgram) dial(base, key string) (string, map[string][]string) {
 	q := url.Values{
 		"model": {"nova-3"}, "language": {"multi"}, "smart_format": {"true"}, "endpointing": {"500"},
 		"encoding": {"linear16"}, "sample_rate": {strconv.Itoa(earRate)}, "channels": {"1"},
 	}
-	return address(base, "https://api.deepgram.com", "/v1/listen", q), http.Header{"Authorization": {"Token " + key}}
+	return address(base, "https://api.deepgram.com", "/v1/listen", q), map[string][]string{"Authorization": {"Token " + key}}
 }
 
 func (deepgram) bye() string       { return `{"type":"CloseStream"}` }
@@ -122,12 +121,14 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 // streaming describes it.
 type assemblyai struct{}
 
-func (assemblyai) dial(base, key string) (string, http.Header) {
+func (assemblyai) dial(base, key string) (string, map[string][]string) {
 	q := url.Values{
 		"speech_model": {"universal-streaming-multilingual"}, "format_turns": {"true"}, "language_detection": {"true"},
 		"encoding": {"pcm_s16le"}, "sample_rate": {strconv.Itoa(earRate)},
 	}
-	return address(base, "https://streaming.assemblyai.com", "/v3/ws", q), http.Header{"Authorization": {key}}
+	// Streams have hosts of their own, one for each region.
+	base = strings.Replace(base, "://api.", "://streaming.", 1)
+	return address(base, "https://streaming.assemblyai.com", "/v3/ws", q), map[string][]string{"Authorization": {key}}
 }
 
 func (assemblyai) bye() string       { return `{"type":"Terminate"}` }

@@ -35,6 +35,7 @@ type EarsOptions struct {
 // Heard is what somebody said in one go.
 type Heard struct {
 	Track    string
+	CSRC     uint32 // as in tracks.Sound
 	Text     string
 	Language string // as the service names it; empty: it does not
 	From, To time.Time
@@ -129,9 +130,15 @@ func (e *Ears) Close() {
 	e.guard.Close()
 }
 
-// ear is one track.
-type ear struct {
+// source is a track, or one of the people on a track of several.
+type source struct {
 	track string
+	csrc  uint32
+}
+
+// ear is one of them.
+type ear struct {
+	source
 	began time.Time
 	m     *mixer
 	n     int64   // pieces so far
@@ -151,7 +158,7 @@ type piece struct {
 func (e *Ears) listen() {
 	t := time.NewTicker(tickEvery)
 	defer t.Stop()
-	ears, paused := map[string]*ear{}, false
+	ears, paused := map[source]*ear{}, false
 	defer func() {
 		for _, r := range ears {
 			r.close()
@@ -163,24 +170,25 @@ func (e *Ears) listen() {
 			return
 		case on := <-e.pause:
 			paused = on
-			for track, r := range ears {
+			for who, r := range ears {
 				r.close()
-				delete(ears, track)
+				delete(ears, who)
 			}
 		case f := <-e.heard:
 			if paused || e.deaf() {
 				continue
 			}
-			r := ears[f.Track]
+			who := source{f.Track, f.CSRC}
+			r := ears[who]
 			if r == nil {
-				r = &ear{track: f.Track, began: e.o.Clock.Now(), m: newMixer(earRate)}
-				ears[f.Track] = r
+				r = &ear{source: who, began: e.o.Clock.Now(), m: newMixer(earRate)}
+				ears[who] = r
 			}
 			r.m.hear(r.now(e.o.Clock), f)
 		case <-t.C:
-			for track, r := range ears {
+			for who, r := range ears {
 				if r.advance(e); r.line == nil && e.o.Clock.Now().Sub(r.latest()) > time.Minute {
-					delete(ears, track) // it has a decoder of its own, and tracks come and go
+					delete(ears, who) // it has a decoder of its own, and tracks come and go
 				}
 			}
 		}
@@ -211,7 +219,7 @@ func (r *ear) advance(e *Ears) {
 		if level(pcm) >= voiceLevel {
 			r.loud = p.at
 			if r.line == nil {
-				r.line = e.open(r.track)
+				r.line = e.open(r.source)
 				for _, old := range r.past {
 					r.line.put(old)
 				}
@@ -248,9 +256,9 @@ func level(pcm []byte) float64 {
 	return math.Sqrt(sum / float64(max(len(pcm)/2, 1)))
 }
 
-// open begins to have a track heard.
-func (e *Ears) open(track string) *line {
-	l := &line{e: e, track: track, pieces: make(chan piece, queued)}
+// open begins to have somebody heard.
+func (e *Ears) open(who source) *line {
+	l := &line{e: e, source: who, pieces: make(chan piece, queued)}
 	e.lines.Go(l.run)
 	return l
 }

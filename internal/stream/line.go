@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"sync"
 	"time"
 
@@ -22,13 +21,16 @@ const (
 	// answerLimit is how long the service may take to tell the rest when all was sent.
 	answerLimit = 15 * time.Second
 	longPause   = 30 * time.Second // between two tries to connect
+
+	// Statuses of HTTP that pass by themselves.
+	tooSlow, tooMany = 408, 429
 )
 
-// line is the connection of one track from the first word to a silence, opened
+// line is the connection of one source from the first word to a silence, opened
 // anew when it breaks.
 type line struct {
-	e      *Ears
-	track  string
+	e *Ears
+	source
 	pieces chan piece // closed when nobody speaks any more
 
 	mu      sync.Mutex
@@ -96,8 +98,8 @@ func (l *line) connect() error {
 		HTTPClient: l.e.guard.Client(), HTTPHeader: header, CompressionMode: websocket.CompressionDisabled,
 	})
 	if err != nil {
-		if resp != nil && resp.StatusCode >= 400 && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusRequestTimeout {
-			return fmt.Errorf("%w: %s", errRefused, http.StatusText(resp.StatusCode))
+		if resp != nil && resp.StatusCode >= 400 && resp.StatusCode < 500 && resp.StatusCode != tooMany && resp.StatusCode != tooSlow {
+			return fmt.Errorf("%w: status %d", errRefused, resp.StatusCode)
 		}
 		return err
 	}
@@ -213,7 +215,7 @@ func (l *line) tell(s *said) {
 		return
 	}
 	l.mu.Lock()
-	h := Heard{Track: l.track, Text: s.text, Language: s.language, From: l.when(s.from), To: l.when(s.to)}
+	h := Heard{Track: l.track, CSRC: l.csrc, Text: s.text, Language: s.language, From: l.when(s.from), To: l.when(s.to)}
 	for len(l.unheard) > 0 && !l.unheard[0].at.Add(frameTime).After(h.To) {
 		l.unheard = l.unheard[1:]
 	}

@@ -24,7 +24,7 @@ const handlers = {
   hello(msg) {
     skin = msg.skin || '';
     if (msg.door === 'login' && !msg.account) return loginView();
-    if (msg.door === 'captcha') return captchaView();
+    if (msg.door === 'captcha') return skin !== 'old' && window.captchaView ? captchaView() : show(puzzle());
     if (msg.door === 'strange') return strangeView();
     prejoinView(msg, (name) => say({ type: 'knock', name }), leave);
   },

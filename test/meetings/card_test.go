@@ -39,6 +39,7 @@ type settings struct {
 	Engine       bot.Engine        `yaml:"engine"`
 	EntryMessage string            `yaml:"entry_message"`
 	Query        string            `yaml:"query"` // behind the meeting's URL
+	Captions     bool              `yaml:"captions"`
 	Screenshots  lab.Duration      `yaml:"screenshots"`
 	WaitingRoom  lab.Duration      `yaml:"waiting_room"`
 	NoOneJoined  lab.Duration      `yaml:"no_one_joined"`
@@ -74,10 +75,11 @@ type outcome struct {
 	Content bool `yaml:"content"`
 	// Speakers must be named, and nobody else.
 	Speakers []string `yaml:"speakers"`
-	Gaps     []string `yaml:"gaps"`   // the reasons, in order
-	Chat     []string `yaml:"chat"`   // the texts of the chat's file
-	Posted   []string `yaml:"posted"` // what the others got from the bot
-	Knocks   int      `yaml:"knocks"` // how often the bot asked to join; default once
+	Captions int      `yaml:"captions"` // the least number of the platform's lines that are kept
+	Gaps     []string `yaml:"gaps"`     // the reasons, in order
+	Chat     []string `yaml:"chat"`     // the texts of the chat's file
+	Posted   []string `yaml:"posted"`   // what the others got from the bot
+	Knocks   int      `yaml:"knocks"`   // how often the bot asked to join; default once
 	// Stays is the least time from having been let in to the end.
 	Stays    lab.Duration `yaml:"stays"`
 	Evidence bool         `yaml:"evidence"` // signals and a picture are kept
@@ -133,7 +135,7 @@ func (s *scenario) spec(page, host string) bot.Spec {
 	b := s.Bot
 	spec := bot.Spec{
 		BotID: s.name, Name: b.Name, Platform: meeting.Platform(s.meeting.Platform), URL: page, Mode: b.Mode, Engine: b.Engine,
-		EntryMessage: b.EntryMessage, Screenshots: time.Duration(b.Screenshots), Reach: bot.Reach{Hosts: []string{host}},
+		Captions: b.Captions, EntryMessage: b.EntryMessage, Screenshots: time.Duration(b.Screenshots), Reach: bot.Reach{Hosts: []string{host}},
 		Timeouts: bot.Timeouts{
 			WaitingRoom: minute(b.WaitingRoom), NoOneJoined: minute(b.NoOneJoined), Silence: minute(b.Silence),
 			Grace: time.Duration(b.Grace), EveryoneLeft: minute(b.EveryoneLeft), MaxRecording: minute(b.MaxRecording),

@@ -15,7 +15,10 @@ const (
 	mostOffMS = 80   // sound against the truth, picture against sound
 	mostError = 0.05 // of the speakers' times
 	mostLost  = 0.02 // of the speech
-	mostStill = 0.05 // of the time that a picture is to be seen
+	// mostConfused is how many seconds one may be taken for another: the edges of
+	// sounds.
+	mostConfused = 0.1
+	mostStill    = 0.05 // of the time that a picture is to be seen
 )
 
 // figures are what was measured, the worst of all stretches.
@@ -69,17 +72,10 @@ func (l *life) content(t *testing.T) (f figures) {
 	if !l.Expect.Content || l.epoch == 0 {
 		return f
 	}
-	files := []journal.Artifact{}
-	for _, e := range l.entries {
-		if e.Artifact != nil {
-			files = append(files, *e.Artifact)
-		}
-	}
 	var total measure.Diarization
 	names := map[string]bool{}
 	for _, s := range stretches(l.entries, l.epoch, l.out()) {
-		rec := measure.Artifacts(l.folder, s.epoch, files)
-		r, err := measure.Measure(t.Context(), rec, l.truth, measure.Options{FromUS: s.from, ToUS: s.to})
+		r, err := measure.Measure(t.Context(), l.recording(s.epoch), l.truth, measure.Options{FromUS: s.from, ToUS: s.to})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +100,9 @@ func (l *life) content(t *testing.T) (f figures) {
 		t.Fatal("nothing was said in what was measured")
 	}
 	f.speakers = (total.MissedS + total.FalseS + total.ConfusedS) / total.SpeechS
-	if f.speakers > mostError || total.ConfusedS > 0.1 {
+	// Where nothing but the page tells whose the sound is, who spoke before is
+	// taken for who speaks now for a moment.
+	if f.speakers > mostError || total.ConfusedS > mostConfused && !l.meeting.Mixed {
 		t.Errorf("speakers: %+v", total)
 	}
 	for name := range names {

@@ -23,7 +23,7 @@ import (
 )
 
 // patience bounds the life of a bot.
-const patience = 3 * time.Minute
+const patience = 5 * time.Minute
 
 // Each scenario: the statuses in their order, the end, the files, and what is in
 // them.
@@ -68,17 +68,23 @@ type life struct {
 	epoch    int64
 }
 
-// live sends a bot to the meeting and returns when it is done.
+// live opens the meeting and sends a bot there.
 func live(t *testing.T, server *lab.Server, s scenario) *life {
 	t.Helper()
-	l := &life{scenario: s, folder: workFolder(t)}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	room, err := server.Open(ctx, s.meeting)
+	room, err := server.Open(t.Context(), s.meeting)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer room.End()
+	return attend(t, server, room, s)
+}
+
+// attend sends a bot to a meeting and returns when it is done.
+func attend(t *testing.T, server *lab.Server, room *lab.Meeting, s scenario) *life {
+	t.Helper()
+	l := &life{scenario: s, folder: workFolder(t)}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	m, err := meeting.Parse(room.URL()+s.Bot.Query, meeting.Hosts{Lab: []string{server.Host()}})
 	if err != nil {
 		t.Fatal(err)
@@ -222,6 +228,9 @@ func (l *life) check(t *testing.T) {
 	if stayed := l.ended.Sub(l.admitted); want.Stays > 0 && stayed < time.Duration(want.Stays) {
 		t.Errorf("left after %s, want at least %s", stayed, time.Duration(want.Stays))
 	}
+	if want.Captions > 0 {
+		l.captionsAre(t, want.Captions)
+	}
 	for _, g := range l.truth.Guests {
 		if g.Video && l.Bot.Mode == "" {
 			t.Errorf("the bot that records no picture took video: %+v", g)
@@ -321,6 +330,27 @@ func (l *life) chatIs(t *testing.T, want []string) {
 	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("the chat's file has %q, want %q (%v)", got, want, err)
+	}
+}
+
+// captionsAre: at least so many lines of the platform's captions were kept, each
+// with the words and the name that the platform showed. Of the last only the
+// beginning may have been shown when the bot was out.
+func (l *life) captionsAre(t *testing.T, least int) {
+	t.Helper()
+	lines := map[string]journal.Caption{}
+	for _, e := range l.entries {
+		if e.Caption != nil && e.Caption.Final {
+			lines[e.Caption.ID] = *e.Caption
+		}
+	}
+	for _, c := range lines {
+		if !slices.ContainsFunc(l.truth.Captions, func(o lab.TrueCaption) bool { return o.Name == c.Name && strings.HasPrefix(o.Text, c.Text) }) {
+			t.Errorf("a caption that the platform did not show: %+v", c)
+		}
+	}
+	if len(lines) < least {
+		t.Errorf("%d lines of captions, want %d: %+v", len(lines), least, lines)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -369,6 +370,24 @@ func (h *house) get(url string) []byte {
 		h.t.Fatalf("%s: %d %v %s", url, resp.StatusCode, err, b)
 	}
 	return b
+}
+
+// found is what a search finds.
+type found struct {
+	BotID   string `json:"bot_id"`
+	Speaker string
+	Text    string
+	Start   float64 `json:"start_time"`
+}
+
+// search finds what was said as these words, as far as a query may go.
+func (h *house) search(text string) (hits []found) {
+	h.t.Helper()
+	words := strings.Fields(text)
+	if err := h.Do(h.t.Context(), http.MethodGet, "/v2/transcripts/search?limit=100&q="+url.QueryEscape(`"`+strings.Join(words[:min(len(words), 8)], " ")+`"`), nil, &hits); err != nil {
+		h.t.Fatal(err)
+	}
+	return hits
 }
 
 // ended waits for the last status.

@@ -48,6 +48,22 @@ func TestABotWaitsForItsTranscript(t *testing.T) {
 	if _, tr := h.status(id); tr != "done" {
 		t.Errorf("in the end %s", tr)
 	}
+	var spoken struct {
+		Result struct {
+			Utterances []struct {
+				Text, Speaker string
+				Start         float64
+			}
+		}
+	}
+	if err := json.Unmarshal(h.get(*d.Transcription), &spoken); err != nil {
+		t.Fatal(err)
+	}
+	last := spoken.Result.Utterances[len(spoken.Result.Utterances)-1]
+	hits := h.search(last.Text)
+	if i := slices.IndexFunc(hits, func(f found) bool { return f.Text == last.Text && f.Start == last.Start }); i < 0 || hits[i].BotID != id || hits[i].Speaker != last.Speaker {
+		t.Errorf("%+v is not among what is found: %+v", last, hits)
+	}
 	h.eventually("the end is told", 10*time.Second, func() bool { return h.body(id, "bot.completed") != nil })
 	h.eventually("all is told", 10*time.Second, func() bool { return len(h.heard(id)) == 9 })
 	list := h.heard(id)
@@ -74,6 +90,9 @@ func TestABotWaitsForItsTranscript(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.eventually("all is deleted at the service", 20*time.Second, func() bool { return sim.Calls("delete") == 3 && len(h.details(id).TranscriptionIDs) == 0 })
+	if hits := h.search(last.Text); len(hits) > 0 {
+		t.Errorf("found after the deletion: %+v", hits)
+	}
 	if d := h.details(id); d.Transcription != nil || d.RawTranscription != nil || d.TranscriptFiles != nil || !d.ArtifactsDeleted {
 		t.Errorf("after the deletion %+v", d)
 	}

@@ -185,7 +185,16 @@ func TestStreamsThatThereAreNot(t *testing.T) {
 			t.Errorf("%s: %d %s", c.name, resp.StatusCode, body)
 		}
 	}
-	if r := s.call(t, s.key, "POST", "/v2/bots", minimal[:len(minimal)-1]+`,"live_transcript":{"provider":"gladia"}}`); r.status != http.StatusBadRequest {
-		t.Errorf("a provider that there is not: %d %s", r.status, r.body)
+	for _, live := range []string{`{"provider":"gladia"}`, `{"provider":"deepgram"}`, `{"webhook":"yes"}`, `[]`, `{"provider":"deepgram","api_key":"` + strings.Repeat("k", 4097) + `"}`} {
+		for _, path := range []string{"/v2/bots", "/v2/bots/scheduled"} {
+			body := minimal[:len(minimal)-1] + `,"join_at":"2026-03-01T14:00:00Z","live_transcript":` + live + `}`
+			if r := s.call(t, s.key, "POST", path, body); r.status != http.StatusBadRequest {
+				t.Errorf("%s %.60s: %d %s", path, live, r.status, r.body)
+			}
+		}
+	}
+	made := s.create(t, minimal[:len(minimal)-1]+`,"live_transcript":{"provider":"assemblyai","api_key":"canary-key"}}`)
+	if r := s.call(t, s.key, "GET", "/v2/bots/"+made, ""); strings.Contains(r.body, "canary") {
+		t.Errorf("a key is returned: %s", r.body)
 	}
 }

@@ -1,11 +1,8 @@
 package teams
 
 import (
-	"errors"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"steno/internal/bot"
 	"steno/internal/meeting"
@@ -20,29 +17,6 @@ func TestConformance(t *testing.T) {
 	platformtest.Run(t, platformtest.Suite{
 		Adapter: func() platform.Adapter { return New() }, Page: labtest.OnePage(t), Stage: labtest.Start(t, lab.Teams), Mode: bot.SpeakerView,
 	})
-}
-
-func TestRefusals(t *testing.T) {
-	s, page := labtest.Start(t, lab.Teams), labtest.OnePage(t)
-	for _, c := range []struct {
-		name string
-		sc   lab.Scenario
-		code bot.EndCode
-	}{
-		{"blocked", lab.Scenario{Door: lab.DoorBlocked}, bot.EndCannotJoin},
-		{"sign-in needed", lab.Scenario{Door: lab.DoorLogin}, bot.EndLoginRequired},
-		{"a CAPTCHA", lab.Scenario{Door: lab.DoorCaptcha}, bot.EndCannotJoin},
-		{"the sign-in page itself", lab.Scenario{Door: lab.DoorLogin, Skin: "old"}, bot.EndLoginRequired},
-		{"denied", lab.Scenario{Door: lab.DoorDeny}, bot.EndNotAccepted},
-		{"declined by time", lab.Scenario{Door: lab.DoorManual, NoResponse: lab.Duration(100 * time.Millisecond)}, bot.EndNotAccepted},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			code, signals := labtest.Outcome(t, New(), page(t), s.Open(t, c.sc).URL())
-			if code != c.code || len(signals) == 0 {
-				t.Errorf("code %s on %q, want %s", code, signals, c.code)
-			}
-		})
-	}
 }
 
 // Every form of a link leads into the meeting, as package meeting reads it and
@@ -79,69 +53,6 @@ func TestEveryFormOfLinkLeadsIn(t *testing.T) {
 		if _, err := m.WaitGone(t.Context(), gone); err != nil {
 			t.Fatalf("%s: %v", form, err)
 		}
-	}
-}
-
-// With a server that mixes, one track is everybody's: it is bound to nobody,
-// and the page says who speaks.
-func TestMixedAudioIsBoundToNobody(t *testing.T) {
-	s, page := labtest.Start(t, lab.Teams), labtest.NewPage(t)
-	m := s.Open(t, lab.Scenario{Mixed: true, People: []lab.Participant{{Name: "Ada"}, {Name: "Ben", NoCam: true}}})
-	a := New()
-	labtest.Enter(t, a, page, m.URL(), platform.StageInCall)
-	if _, err := m.WaitInCall(t.Context(), 1); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Say("Ben", "ben-1"); err != nil {
-		t.Fatal(err)
-	}
-	o := labtest.Until(t, a, page, "Ben speaks", func(o platform.Observation) bool {
-		return slices.Equal(o.Speaking, []string{"Ben"}) && len(o.Bindings) > 0
-	})
-	for _, b := range o.Bindings {
-		if b.Person != "Ada" || !strings.HasPrefix(b.MediaID, "v-") {
-			t.Errorf("bound %+v; only Ada's camera is somebody's", b)
-		}
-	}
-	g := m.Truth().Guests[0]
-	if g.AudioPkt == 0 {
-		t.Error("no packet of the mixed track was sent")
-	}
-}
-
-// A banner in the place of the call is no end, and the call is seen again.
-func TestLostConnectionIsNoEnd(t *testing.T) {
-	s, page := labtest.Start(t, lab.Teams), labtest.NewPage(t)
-	m := s.Open(t, lab.Scenario{People: []lab.Participant{{Name: "Ada", NoCam: true}}})
-	a := New()
-	labtest.Enter(t, a, page, m.URL(), platform.StageInCall)
-	if err := m.Trouble(true); err != nil {
-		t.Fatal(err)
-	}
-	labtest.Until(t, a, page, "the call is out of sight", func(o platform.Observation) bool {
-		return o.Stage == platform.StageInCall && o.Roster == nil
-	})
-	if err := m.Trouble(false); err != nil {
-		t.Fatal(err)
-	}
-	labtest.Until(t, a, page, "the call is back", func(o platform.Observation) bool { return o.Stage == platform.StageInCall && len(o.Roster) == 2 })
-}
-
-// Where guests may not write, the bot says so rather than to wait.
-func TestChatThatGuestsMayNotUse(t *testing.T) {
-	s, page := labtest.Start(t, lab.Teams), labtest.NewPage(t)
-	m := s.Open(t, lab.Scenario{NoChat: true, Consent: true, People: []lab.Participant{{Name: "Ada", NoCam: true}}})
-	a := New()
-	labtest.Enter(t, a, page, m.URL(), platform.StageInCall)
-	labtest.Until(t, a, page, "consent is given", func(platform.Observation) bool {
-		var open bool
-		if err := page.Eval(t.Context(), `document.querySelector('[role="dialog"]') !== null`, &open); err != nil {
-			t.Fatal(err)
-		}
-		return !open
-	})
-	if err := a.Say(t.Context(), page, "hello"); !errors.Is(err, platform.ErrNoChat) {
-		t.Errorf("say: %v, want that there is no chat", err)
 	}
 }
 

@@ -3,7 +3,6 @@ package zoom
 import (
 	"slices"
 	"testing"
-	"time"
 
 	"steno/internal/bot"
 	"steno/internal/meeting"
@@ -23,39 +22,10 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-func TestRefusals(t *testing.T) {
-	s, page := labtest.Start(t, lab.Zoom), labtest.OnePage(t)
-	for _, c := range []struct {
-		name string
-		sc   lab.Scenario
-		code bot.EndCode
-	}{
-		{"bots are not wanted", lab.Scenario{Door: lab.DoorBlocked}, bot.EndCannotJoin},
-		{"sign-in needed", lab.Scenario{Door: lab.DoorLogin}, bot.EndLoginRequired},
-		{"a CAPTCHA", lab.Scenario{Door: lab.DoorCaptcha}, bot.EndCannotJoin},
-		{"removed from the waiting room", lab.Scenario{Door: lab.DoorDeny, Skin: "old"}, bot.EndNotAccepted},
-		{"waiting room closed", lab.Scenario{Door: lab.DoorManual, NoResponse: lab.Duration(100 * time.Millisecond)}, bot.EndTimeoutWaiting},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			code, signals := labtest.Outcome(t, New(), page(t), s.Open(t, c.sc).URL())
-			if code != c.code || len(signals) == 0 {
-				t.Errorf("code %s on %q, want %s", code, signals, c.code)
-			}
-		})
-	}
-}
-
-// A meeting that nobody has begun is waited for, whichever way the page says so.
+// The page says the same of a meeting that there is not as of one that nobody has
+// begun: it is waited for.
 func TestWaitsForHost(t *testing.T) {
 	s, page := labtest.Start(t, lab.Zoom), labtest.OnePage(t)
-	m := s.Open(t, lab.Scenario{Door: lab.DoorHost})
-	a, p := New(), page(t)
-	labtest.Enter(t, a, p, m.URL(), platform.StageHostAbsent)
-	if err := m.Admit(""); err != nil {
-		t.Fatal(err)
-	}
-	labtest.Until(t, a, p, "in the call", func(o platform.Observation) bool { return o.Stage == platform.StageInCall })
-
 	labtest.Enter(t, New(), page(t), s.Nowhere(t), platform.StageHostAbsent)
 }
 

@@ -23,30 +23,46 @@ type lags struct{ on, off int64 }
 
 // mixture gives turns that were heard on a track which nobody is bound to to the
 // people whom the page showed speaking then, as one that carries a server's mix
-// of everybody. Those who have audio of their own are not among them. Nil: the
-// track is not of that kind, or the page showed nobody.
+// of everybody. Those who have audio of their own are not among them. What is
+// nobody's stays with who stands for the track. Nil: it is not of that kind.
 func (s *sound) mixture(t *track, who *person, turns []speakers.Turn, tl timeline) map[*person][]speakers.Turn {
 	if t.unknown[0] != who || len(s.story.shown) == 0 {
 		return nil
 	}
-	var all map[*person][]speakers.Turn
+	all := map[*person][]speakers.Turn{}
 	for _, turn := range turns {
 		said := s.shownIn(turn, s.lags[t], tl)
 		if len(said) == 0 {
-			if said = map[*person][]speakers.Turn{who: {turn}}; all == nil && len(turns) == 1 {
-				return nil
-			}
-		} else {
-			who.mix = true
+			all[who] = append(all[who], turn)
+			continue
 		}
-		if all == nil {
-			all = map[*person][]speakers.Turn{}
-		}
+		who.mix = true
 		for p, list := range said {
 			all[p] = append(all[p], list...)
 		}
 	}
 	return all
+}
+
+// adopt binds a track that nobody was bound to after all to the only person whom
+// the page ever showed speaking on it.
+func (s *sound) adopt(v *voice, tl timeline) {
+	who := v.t.unknown[0]
+	if who == nil || len(v.t.binds) > 0 || v.turns[0] == nil {
+		return
+	}
+	said := s.mixture(v.t, who, v.turns[0].done, tl)
+	if len(said) != 1 || said[who] != nil {
+		return
+	}
+	for p := range said {
+		for id, q := range s.story.byID {
+			if p == q {
+				v.t.binds, who.gone = []binding{{at: v.t.at, id: id}}, true
+				return
+			}
+		}
+	}
 }
 
 // measureLags compares the signs with the beginnings and ends of turns of a mix;

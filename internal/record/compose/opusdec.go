@@ -16,8 +16,10 @@ import (
 // decoder.
 const fillers = 8
 
-// patience bounds the wait for a child that should have answered long ago.
-const patience = 20 * time.Second
+// patience bounds the wait for a child that should have answered long ago. The
+// composer and its children come last when processor time is short: on a machine
+// with thirty programs for two cores a decoder was seen to take 20 s.
+const patience = 2 * time.Minute
 
 // opusDecoder decodes the packets of a track in one long-lived ffmpeg. It
 // knows no gaps: packets are decoded one after the other, and the caller puts

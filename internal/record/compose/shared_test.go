@@ -214,6 +214,36 @@ func TestPageTellsWhoSpeaksInAMix(t *testing.T) {
 	}
 }
 
+// If the page only ever shows one person on a track that nobody is bound to, it
+// is theirs, with a file of their own.
+func TestTrackOfOneWhomOnlyThePageShows(t *testing.T) {
+	m := newMade(t)
+	m.person(0, "a", "Ada Lovelace")
+	m.person(0, "b", "Grace Hopper")
+	m.audio(0, "t1", "", opusUnits(t, voicePCM(4, 150, [][2]float64{{1, 3}})), soft)
+	m.say(1.2, journal.Entry{Speech: &journal.Speech{Person: "b", On: true, Source: "page"}})
+	m.say(3.2, journal.Entry{Speech: &journal.Speech{Person: "b", Source: "page"}})
+	m.end(4)
+	folder := m.all()
+	o := compose(t, folder, bot.AudioOnly)
+	if e := der([]line{{"Grace Hopper", 1.03, 3.03}}, readLines(t, folder)); e > 0.03 {
+		t.Errorf("diarization error rate %.4f: %v", e, readLines(t, folder))
+	}
+	files := 0
+	for _, a := range o.Artifacts {
+		if a.Kind != KindParticipantAudio {
+			continue
+		}
+		files++
+		if path := filepath.Join(folder, a.Path); a.Name != "Grace Hopper" || loud(t, path, 1.2, 2.8) < 0.02 {
+			t.Errorf("file of %s, %.4f loud", a.Name, loud(t, path, 1.2, 2.8))
+		}
+	}
+	if files != 1 || len(o.Result.Participants) != 2 {
+		t.Errorf("%d files, participants %+v", files, o.Result.Participants)
+	}
+}
+
 // Somebody whose track is known is not to be heard on one that is nobody's.
 func TestUnknownVoiceIsNotOneThatIsKnown(t *testing.T) {
 	m := newMade(t)

@@ -251,6 +251,7 @@ func (s *sound) turns(end int64) map[*person][]speakers.Turn {
 	for _, v := range s.voices {
 		v.settle(end, true)
 		s.lags[v.t] = s.measureLags(v, tl)
+		s.adopt(v, tl)
 		for _, vt := range v.turns {
 			for _, t := range vt.done {
 				for _, part := range v.split(vt.csrc, t, s.story, end) {

@@ -41,6 +41,7 @@ type Entry struct {
 	Speech   *Speech   `json:"speech,omitempty"`
 	Chat     *Chat     `json:"chat,omitempty"`
 	Caption  *Caption  `json:"caption,omitempty"`
+	Heard    *Heard    `json:"heard,omitempty"`
 	Command  *Command  `json:"command,omitempty"`
 	Gap      *Gap      `json:"gap,omitempty"`
 	Pause    *Pause    `json:"pause,omitempty"`
@@ -143,6 +144,17 @@ type Caption struct {
 	From     int64  `json:"from_us"`
 	To       int64  `json:"to_us"`
 	Final    bool   `json:"final,omitempty"`
+}
+
+// Heard is what a streaming service heard somebody say in one go; it does not
+// change any more. From and To are Unix microseconds.
+type Heard struct {
+	Person   string `json:"person,omitempty"` // id in the roster, empty when unknown
+	Name     string `json:"name,omitempty"`
+	Text     string `json:"text"`
+	Language string `json:"language,omitempty"` // BCP 47
+	From     int64  `json:"from_us"`
+	To       int64  `json:"to_us"`
 }
 
 // Command: something to be done, written before it is done. Name: leave; say

@@ -322,7 +322,7 @@ func (r *Recorder) write(t *track, s sample) {
 		return
 	}
 	if r.o.Sound != nil && t.entry.Kind == "audio" {
-		r.o.Sound(Sound{t.entry.ID, t.entry.Codec, t.entry.ClockRate, t.entry.Channels, s.rtp, s.payload})
+		r.o.Sound(Sound{t.entry.ID, t.entry.Codec, t.entry.ClockRate, t.entry.Channels, s.rtp, s.payload, s.csrc()})
 	}
 	if r.queue.put(item{track: t.entry.ID, frame: s.frame()}) {
 		r.closeGap()

@@ -138,3 +138,11 @@ func (t *track) hear(s sample) {
 func (s sample) frame() segment.Frame {
 	return segment.Frame{Key: s.key, Level: s.level, RTP: s.rtp, Arrival: s.arrival, CSRCs: s.csrcs, Payload: s.payload}
 }
+
+// csrc is the only one who contributed to a frame; 0: nobody or several.
+func (s sample) csrc() uint32 {
+	if len(s.csrcs) == 1 {
+		return s.csrcs[0]
+	}
+	return 0
+}

@@ -61,6 +61,7 @@ type Sound struct {
 	Channels  int
 	RTP       uint32
 	Payload   []byte
+	CSRC      uint32 // whose it is on a track of several people; 0: the track's
 }
 
 // TrackInfo is one recorded track as it stands.

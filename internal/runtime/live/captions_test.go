@@ -1,6 +1,8 @@
 package live
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,8 @@ import (
 	"steno/internal/runtime/session"
 	"steno/lab"
 	"steno/lab/media"
+	simulator "steno/simulator/service"
+	"steno/simulator/transcription"
 )
 
 // What people say is told live by the meeting's own captions: each sentence once,
@@ -84,7 +88,7 @@ func (h *host) untilCaptions(word string) {
 	})
 }
 
-// untilSaid waits until something has been told live.
+// untilCaption waits until something has been told live.
 func (h *host) untilCaption(text string) {
 	h.t.Helper()
 	h.until(text, func() bool {
@@ -101,4 +105,59 @@ func (h *host) captionsOnDisk() string {
 		}
 	}
 	return b.String()
+}
+
+// A streaming service hears each person apart. Its key reaches the bot's process, also
+// the one that takes over, and stands in no file.
+func TestServiceHearsPeopleLive(t *testing.T) {
+	const key = "key-of-the-service"
+	service, err := transcription.Start(transcription.Options{
+		Options: simulator.Options{Polite: true}, Service: "deepgram", Keys: []string{key}, Idle: time.Minute,
+		LiveEar: func(pcm []int16, rate int) string {
+			if c := media.Recognise(pcm, rate); c != nil {
+				return c.Text
+			}
+			return ""
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer service.Close()
+	clips, err := media.Clips()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Turns = nil })
+	liveAccess = bot.LiveAccess{Key: key, URL: service.Address()}
+	defer func() { liveAccess = bot.LiveAccess{} }()
+	h.start()
+	h.launch(func(s *bot.Spec) { s.LiveTranscript = &bot.LiveTranscript{Provider: bot.LiveDeepgram} })
+	h.untilState(bot.Recording)
+	h.untilRecorded(time.Second)
+	said := func(who, clip string) {
+		t.Helper()
+		if err := h.room.Say(who, clip); err != nil {
+			t.Fatal(err)
+		}
+		h.untilCaption(clips[clip].Text)
+		l := h.book.Life(botID).Said
+		if u := l[len(l)-1]; u.Speaker != who || u.N == 0 || u.Language != "en" || u.Start <= 0 || u.End <= u.Start {
+			t.Errorf("utterance: %+v", u)
+		}
+	}
+	said("Ada Blue", "ada-1")
+	h.kill(session.ReadPID(h.folder()), unix.SIGKILL)
+	h.untilGaps(1)
+	h.untilRecorded(time.Second)
+	said("Ben Red", "ben-1")
+	for _, pattern := range []string{"bots/*/*", "bots/*/*/*"} {
+		files, _ := filepath.Glob(filepath.Join(h.data, pattern))
+		for _, f := range files {
+			if b, _ := os.ReadFile(f); strings.Contains(string(b), key) {
+				t.Errorf("the key stands in %s", f)
+			}
+		}
+	}
+	h.finish(bot.EndAPIRequest)
 }

@@ -15,7 +15,6 @@ import (
 	"steno/internal/bot"
 	"steno/internal/record/journal"
 	"steno/internal/runtime/session"
-	"steno/lab"
 )
 
 // Proves R1 in short: a bot that is killed at random times keeps what it
@@ -79,99 +78,29 @@ func TestKilledServer(t *testing.T) {
 	h.playsAll(h.finish(bot.EndAPIRequest), 3*time.Second)
 }
 
-func TestEndsThatAreFailures(t *testing.T) {
-	cases := []struct {
-		name   string
-		lab    func(*lab.Scenario)
-		spec   func(h *host) func(*bot.Spec)
-		then   func(h *host)
-		code   bot.EndCode
-		signal bot.Status
-		says   string // in the message
-	}{
-		{name: "denied", lab: func(s *lab.Scenario) { s.Door = lab.DoorDeny }, code: bot.EndNotAccepted, signal: bot.BotRejected},
-		{
-			name: "never admitted", lab: func(s *lab.Scenario) { s.Door = lab.DoorManual },
-			spec: func(*host) func(*bot.Spec) {
-				return func(s *bot.Spec) { s.Timeouts.WaitingRoom = time.Second }
-			},
-			code: bot.EndTimeoutWaiting, signal: bot.WaitingRoomTimeout,
-		},
-		{
-			name: "no such meeting",
-			spec: func(h *host) func(*bot.Spec) {
-				return func(s *bot.Spec) { s.URL = h.lab.URL() + "/meet/zzz-zzzz-zzz" }
-			},
-			code: bot.EndInvalidURL, signal: bot.InvalidMeetingURL,
-		},
-		{
-			name: "no browser installed",
-			spec: func(*host) func(*bot.Spec) { return func(s *bot.Spec) { s.Browser = "/nowhere/chromium" } },
-			code: bot.EndInternalError, says: "no browser found",
-		},
-		{
-			name: "told to leave in the lobby", lab: func(s *lab.Scenario) { s.Door = lab.DoorManual },
-			then: func(h *host) { h.untilState(bot.InWaitingRoom); h.book.Wish(botID) },
-			code: bot.EndExitBeforeRecord, signal: bot.APIRequestStop,
-		},
+// Other ends, and what comes of them, are in test/meetings.
+func TestNoBrowserInstalled(t *testing.T) {
+	h := newHost(t, t.TempDir(), nil)
+	h.start()
+	h.launch(func(s *bot.Spec) { s.Browser = "/nowhere/chromium" })
+	l := h.finished(bot.Failed, bot.EndInternalError)
+	if len(l.Artifacts) != 0 || !strings.Contains(l.Dones[0].Message, "no browser found") {
+		t.Errorf("artifacts %v, message %q", l.Artifacts, l.Dones[0].Message)
 	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			h := newHost(t, t.TempDir(), c.lab)
-			h.start()
-			var change func(*bot.Spec)
-			if c.spec != nil {
-				change = c.spec(h)
-			}
-			h.launch(change)
-			if c.then != nil {
-				c.then(h)
-			}
-			l := h.finished(bot.Failed, c.code)
-			if c.signal != "" && !slices.Contains(l.States, c.signal) {
-				t.Errorf("states %v, want %s among them", l.States, c.signal)
-			}
-			if len(l.Artifacts) != 0 || !strings.Contains(l.Dones[0].Message, c.says) {
-				t.Errorf("artifacts %v, message %q", l.Artifacts, l.Dones[0].Message)
-			}
-			entries, err := journal.Read(filepath.Join(h.data, "finished", botID))
-			if err != nil || len(entries) == 0 || entries[0].Session == nil {
-				t.Fatalf("the journal is not kept: %v", err)
-			}
-			for _, e := range entries[1:] {
-				if e.Session != nil {
-					t.Error("the bot's process died on the way")
-				}
-			}
-		})
+	entries, err := journal.Read(filepath.Join(h.data, "finished", botID))
+	if err != nil || len(entries) == 0 || entries[0].Session == nil {
+		t.Fatalf("the journal is not kept: %v", err)
 	}
 }
 
-func TestEndsWithARecording(t *testing.T) {
-	cases := []struct {
-		name string
-		do   func(h *host)
-		code bot.EndCode
-	}{
-		{"removed", func(h *host) {
-			if err := h.room.Remove(""); err != nil {
-				h.t.Fatal(err)
-			}
-		}, bot.EndRemoved},
-		{"meeting over", func(h *host) { h.room.End() }, bot.EndMeetingEnded},
-		{"process told to end", func(h *host) { h.kill(session.ReadPID(h.folder()), unix.SIGTERM) }, bot.EndAPIRequest},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			h := newHost(t, t.TempDir(), nil)
-			h.start()
-			h.launch(nil)
-			h.untilState(bot.Recording)
-			h.untilRecorded(time.Second)
-			c.do(h)
-			h.playsAll(h.finished(bot.Completed, c.code), time.Second)
-		})
-	}
+func TestProcessToldToEnd(t *testing.T) {
+	h := newHost(t, t.TempDir(), nil)
+	h.start()
+	h.launch(nil)
+	h.untilState(bot.Recording)
+	h.untilRecorded(time.Second)
+	h.kill(session.ReadPID(h.folder()), unix.SIGTERM)
+	h.playsAll(h.finished(bot.Completed, bot.EndAPIRequest), time.Second)
 }
 
 // Proves R3 for the disk that bots record on.

@@ -4,14 +4,17 @@ package live
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"steno/internal/blob"
+	"steno/internal/bot"
 	"steno/internal/browser"
 	"steno/internal/clock"
 	"steno/internal/record/compose"
@@ -29,7 +32,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 {
 		switch os.Args[1] {
 		case "bot":
-			os.Exit(status(playBot(os.Args[3], len(os.Args) > 4)))
+			os.Exit(status(playBot(os.Args[3], os.Args[4:])))
 		case "compose":
 			os.Exit(status(playComposer(os.Args[3])))
 		case "supervise":
@@ -56,9 +59,15 @@ func status(err error) int {
 
 var journalLog = slog.New(slog.NewJSONHandler(os.Stderr, nil))
 
-func playBot(folder string, finalise bool) error {
+func playBot(folder string, extra []string) error {
+	var live bot.LiveAccess
+	if slices.Contains(extra, "--secret-fd=3") {
+		if err := json.NewDecoder(os.NewFile(3, "secret")).Decode(&live); err != nil {
+			return err
+		}
+	}
 	return session.Run(context.Background(), session.Options{
-		Folder: folder, Finalise: finalise, Tools: session.Live(os.Args[0]), Clock: clock.System{}, Log: journalLog,
+		Folder: folder, Finalise: slices.Contains(extra, "--finalise"), Live: live, Tools: session.Live(os.Args[0]), Clock: clock.System{}, Log: journalLog,
 		Leave: session.Signals(),
 	})
 }
@@ -94,6 +103,9 @@ func playServer(data, specFolder string) error {
 	select {}
 }
 
+// liveAccess is what bots are given for their live transcript.
+var liveAccess bot.LiveAccess
+
 func newSupervisor(data string, ledger runtime.Ledger) (*runtime.Supervisor, error) {
 	objects, err := blob.Open(context.Background(), filepath.Join(data, "objects"))
 	if err != nil {
@@ -102,5 +114,6 @@ func newSupervisor(data string, ledger runtime.Ledger) (*runtime.Supervisor, err
 	return runtime.New(runtime.Options{
 		Data: data, Program: os.Args[0], Ledger: ledger, Objects: objects, Clock: clock.System{},
 		Log: slog.New(slog.DiscardHandler), MinFree: 1, RetryDisk: 200e6,
+		LiveAccess: func(context.Context, string, bot.LiveTranscript) (bot.LiveAccess, error) { return liveAccess, nil },
 	}), nil
 }

@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"steno/internal/bot"
-	"steno/internal/meeting"
 	"steno/internal/runtime/runtimetest"
 	"steno/lab"
 	"steno/lab/measure"
@@ -37,8 +36,8 @@ func crowd(s *lab.Scenario) {
 	}
 }
 
-// untilSaid waits until so many utterances are over.
-func (h *host) untilSaid(n int) {
+// untilOver waits until so many utterances are over.
+func (h *host) untilOver(n int) {
 	h.t.Helper()
 	h.until("more said", func() bool {
 		over := 0
@@ -158,11 +157,11 @@ func TestPeopleWhoShareTracks(t *testing.T) {
 	h.start()
 	h.launch(func(s *bot.Spec) { s.Mode = bot.SpeakerView })
 	h.untilState(bot.Recording)
-	h.untilSaid(12)
+	h.untilOver(12)
 	killed := h.kill(h.browserPID(), unix.SIGKILL)
 	gap := h.untilGaps(1)
 	again := len(h.room.Truth().Said)
-	h.untilSaid(again + 5)
+	h.untilOver(again + 5)
 	epoch, left := epochIn(h.journal()), time.Now().UnixMicro()
 	rec := h.everything(h.finish(bot.EndAPIRequest), epoch)
 
@@ -176,42 +175,4 @@ func TestPeopleWhoShareTracks(t *testing.T) {
 	after := measure.Options{FromUS: gap.To + 500_000, ToUS: left}
 	r = h.measured(measure.Recording{EpochUS: epoch, Diarization: rec.Diarization}, h.room.Truth(), after)
 	rightNames(t, r.Speakers)
-}
-
-// The same is learnt from the page alone where the data channel says nothing.
-func TestPeopleWhoShareTracksAndAreNotAnnounced(t *testing.T) {
-	h := newHost(t, t.TempDir(), func(s *lab.Scenario) {
-		crowd(s)
-		s.Tracks, s.NoCollections = lab.TracksShared, true
-	})
-	h.start()
-	h.launch(nil)
-	h.untilState(bot.Recording)
-	h.untilSaid(17)
-	epoch := epochIn(h.journal())
-	whole := measure.Options{FromUS: epoch, ToUS: time.Now().UnixMicro()}
-	rec := h.everything(h.finish(bot.EndAPIRequest), epoch)
-	r := h.measured(rec, h.room.Truth(), whole)
-	rightNames(t, r.Speakers)
-	h.onlyOwn(rec, r, whole)
-}
-
-// On the page of Teams whose server mixes all audio, the page tells who speaks.
-func TestPageTellsWhoSpeaksInTheMix(t *testing.T) {
-	h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Platform, s.Mixed = lab.Teams, true })
-	h.start()
-	h.launch(func(s *bot.Spec) { s.Platform = meeting.Teams })
-	h.untilState(bot.Recording)
-	h.untilSaid(6)
-	epoch := epochIn(h.journal())
-	whole := measure.Options{FromUS: epoch, ToUS: time.Now().UnixMicro()}
-	rec := h.everything(h.finish(bot.EndAPIRequest), epoch)
-	r := h.measured(rec, h.room.Truth(), whole)
-	rightNames(t, r.Speakers)
-	if len(rec.People) > 0 {
-		t.Errorf("files of one person's voice: %v", rec.People)
-	}
-	if m := r.Mix; m.Found < m.Utterances-1 || math.Abs(m.OffsetMS) > 80 {
-		t.Errorf("mix %+v", m)
-	}
 }

@@ -119,6 +119,7 @@ func (v *visit) pause(ctx context.Context, r Request) Reply {
 		s.captions.rest()
 		v.rec.Pause(at, true)
 		s.pauseStream(true)
+		s.pauseEars(true)
 		s.diary.write(journal.Entry{Pause: &journal.Pause{On: true, UnixMicro: at.UnixMicro()}})
 		s.diary.step(bot.Paused)
 	}
@@ -134,6 +135,7 @@ func (v *visit) resume(ctx context.Context, r Request) Reply {
 		s.diary.write(journal.Entry{Pause: &journal.Pause{UnixMicro: at.UnixMicro()}})
 		v.rec.Pause(at, false)
 		s.pauseStream(false)
+		s.pauseEars(false)
 		s.diary.step(bot.Resumed)
 	}
 	v.remark(ctx, r)

@@ -36,6 +36,9 @@ type Options struct {
 	Leave   <-chan string
 	Limits  Limits
 	Version string // of the program, for the journal
+	// Live is how the service of the live transcript is reached, if the spec names
+	// one. It stands in no file.
+	Live bot.LiveAccess
 }
 
 // Limits are the session's own patience. Zero fields take the defaults.
@@ -86,6 +89,7 @@ type session struct {
 	captions captions
 	stream   *stream.Stream // nil: the bot does not stream
 	album    *album         // nil: the camera stays off
+	ears     *stream.Ears   // nil: no service hears what is said
 	hoarse   bool           // it was told that the microphone cannot be switched
 
 	facts  facts
@@ -209,6 +213,8 @@ func (s *session) meeting(ctx context.Context) (verdict, error) {
 		return verdict{bot.EndStreamingSetup, err.Error()}, nil
 	}
 	defer s.closeStream()
+	s.openEars()
+	defer s.closeEars()
 	defer s.openAlbum(ctx)()
 	if s.diary.recorded() {
 		s.composer.start()

@@ -117,6 +117,7 @@ func (v *visit) engine(ctx context.Context) (err error) {
 		AudioOnly: s.spec.Mode == bot.AudioOnly, Listen: s.films(),
 	}
 	s.streams(&o)
+	s.listens(&o)
 	o.Camera = s.album != nil
 	if !o.Listen { // else the film's first picture counts
 		o.FirstFrame = func(at int64) { v.first.CompareAndSwap(0, at) }

@@ -26,10 +26,6 @@ function outView(why) {
       button('Return to home screen', () => show(h('main', { class: 'home' }, h('h1', {}, 'Video calls and meetings for everyone')))))));
 }
 
-function captchaView() {
-  show(puzzle());
-}
-
 function loginView() {
   show(h('main', { class: 'exit' }, h('div', {}, h('h1', {}, 'Sign in'), h('p', {}, 'Use your Google Account')),
     h('input', { type: 'email', 'aria-label': 'Email or phone' }), button('Next', () => {})));

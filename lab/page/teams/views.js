@@ -28,7 +28,6 @@ function loginView() {
 }
 
 function captchaView() {
-  if (skin === 'old') return show(puzzle());
   show(h('main', { class: 'exit' }, h('h1', {}, 'Verify you’re a real person'), h('input', { type: 'text', 'aria-label': 'Enter the characters you see' })));
 }
 

@@ -32,7 +32,6 @@ function loginView() {
 }
 
 function captchaView() {
-  if (skin === 'old') return show(puzzle());
   show(h('main', { class: 'exit' }, h('h1', {}, 'We detected you may be a bot'), h('p', {}, 'Tick the box to go on')));
 }
 

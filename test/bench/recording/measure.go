@@ -84,7 +84,10 @@ func (s *stage) close() {
 	if s.lab != nil {
 		s.lab.Close()
 	}
-	_ = os.RemoveAll(s.data)
+	// Browsers die with their bots, but not at once.
+	for try := 0; os.RemoveAll(s.data) != nil && try < 50; try++ {
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 // send sends one more bot, and returns its id and when it was asked for.

@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,7 +39,7 @@ import (
 type options struct {
 	transcripts          []int
 	utterances, requests int
-	database             string
+	database, profile    string
 }
 
 // goal is what 99 of 100 searches are to stay below.
@@ -54,6 +55,7 @@ func main() {
 	flag.IntVar(&o.utterances, "utterances", 300, "utterances of a transcript")
 	flag.IntVar(&o.requests, "requests", 200, "requests of each kind")
 	flag.StringVar(&o.database, "database", "", "only sqlite or postgres")
+	flag.StringVar(&o.profile, "profile", "", "file for a CPU profile")
 	flag.Parse()
 	code := 0
 	if err := run(o); err != nil {
@@ -65,6 +67,17 @@ func main() {
 }
 
 func run(o options) error {
+	if o.profile != "" {
+		f, err := os.Create(o.profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	if o.database != "postgres" {
 		for _, n := range o.transcripts {
 			dir, err := os.MkdirTemp("", "steno-bench-")
@@ -154,42 +167,26 @@ func at(all []time.Duration, percent int) time.Duration {
 	return all[min(len(all)-1, len(all)*percent/100)]
 }
 
-// single is how many transcripts are taken in one by one in the end, as the job does
-// that ends a transcription; those before go in many at a time.
-const single, many = 200, 10
+// last is how many transcripts in the end are measured while they are taken in.
+const last = 200
 
-// fill takes transcripts in, and tells how long the last ones took.
+// fill takes transcripts in, a transaction each, as the job does that ends a
+// transcription, and tells how long the last ones took.
 func (s *stand) fill(ctx context.Context, c *corpus, transcripts, utterances int, other string) (took []time.Duration, size int64, err error) {
 	before, err := s.size(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
 	all := transcripts + transcripts/10
-	for i := 0; i < all; {
-		n := 1
-		if left := all - single - i; left > 0 {
-			n = min(left, many)
-		}
-		batch := make([][]transcript.Indexed, n)
-		for k := range batch {
-			batch[k] = c.meeting(utterances)
-		}
+	for i := range all {
+		said := c.meeting(utterances)
 		begun := time.Now()
-		err := s.db.InTx(ctx, func(tx *store.Tx) error {
-			for k, said := range batch {
-				if err := s.put(ctx, tx, i+k, said, other); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		if err := s.db.InTx(ctx, func(tx *store.Tx) error { return s.put(ctx, tx, i, said, other) }); err != nil {
 			return nil, 0, err
 		}
-		if n == 1 {
+		if i >= all-last {
 			took = append(took, time.Since(begun))
 		}
-		i += n
 	}
 	if s.dir == "" { // as its own housekeeping does after a while
 		if err := s.exec(ctx, "VACUUM ANALYZE search_utterances"); err != nil {
