@@ -31,16 +31,17 @@ func (e *APIError) Error() string { return fmt.Sprintf("%d %s: %s", e.Status, e.
 
 // Details is what the program reads of a bot's details.
 type Details struct {
-	ID           string        `json:"bot_id"`
-	Status       string        `json:"status"`
-	Duration     *float64      `json:"duration_seconds"`
-	Video        *string       `json:"video"`
-	Audio        *string       `json:"audio"`
-	Diarization  *string       `json:"diarization"`
-	ErrorCode    *string       `json:"error_code"`
-	ErrorMessage *string       `json:"error_message"`
-	Participants []Participant `json:"participants"`
-	Speakers     []Participant `json:"speakers"`
+	ID            string        `json:"bot_id"`
+	Status        string        `json:"status"`
+	Duration      *float64      `json:"duration_seconds"`
+	Video         *string       `json:"video"`
+	Audio         *string       `json:"audio"`
+	Diarization   *string       `json:"diarization"`
+	Transcription *string       `json:"transcription"`
+	ErrorCode     *string       `json:"error_code"`
+	ErrorMessage  *string       `json:"error_message"`
+	Participants  []Participant `json:"participants"`
+	Speakers      []Participant `json:"speakers"`
 	// ParticipantAudio is Steno's own: a link to each participant's voice.
 	ParticipantAudio []struct {
 		Name string `json:"name"`

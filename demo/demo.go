@@ -57,6 +57,7 @@ const (
 	audioFile = "output.flac"
 	turnsFile = "diarization.jsonl"
 	textFile  = "transcript.txt"
+	saidFile  = "output_transcription.json"
 	pageFile  = "index.html"
 )
 
@@ -129,8 +130,10 @@ func (s *show) send(ctx context.Context) error {
 	s.say("POST %s/v2/bots  {\"meeting_url\": %q}", s.stage.Base, s.meeting.URL())
 	id, err := s.stage.CreateBot(ctx, map[string]any{
 		"bot_name": "Steno demo", "meeting_url": s.meeting.URL(), "recording_mode": s.Mode,
-		"live_transcript": map[string]any{"provider": "captions", "webhook": true}, // the meeting's own: no account is needed
-		"extra":           map[string]any{"demo": true},
+		// The meeting's own captions: no account is needed.
+		"live_transcript":       map[string]any{"provider": "captions", "webhook": true},
+		"transcription_enabled": true, "transcription_config": map[string]any{"provider": "captions"},
+		"extra": map[string]any{"demo": true},
 	})
 	if err != nil {
 		return err
@@ -141,6 +144,9 @@ func (s *show) send(ctx context.Context) error {
 	return nil
 }
 
+// lastWords is how long the meeting goes on when all is said: captions are late.
+const lastWords = 5 * time.Second
+
 // watch follows the bot until its final webhook. In the middle of the
 // conversation it kills the bot, and after the last word it ends the meeting.
 func (s *show) watch(ctx context.Context) error {
@@ -149,6 +155,7 @@ func (s *show) watch(ctx context.Context) error {
 	defer s.clear()
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
+	var over <-chan time.Time // the meeting
 	said := make(chan error, 1)
 	go func() { said <- s.meeting.WaitAllSaid(ctx) }()
 	for s.final == "" {
@@ -161,9 +168,11 @@ func (s *show) watch(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			said, over = nil, time.After(lastWords)
+		case <-over:
 			s.say("everything is said; the host ends the meeting")
 			s.meeting.End()
-			said = nil
+			over = nil
 		case <-tick.C:
 			if err := s.tick(); err != nil {
 				return err
@@ -240,7 +249,7 @@ func (s *show) collect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for name, link := range map[string]*string{videoFile: d.Video, audioFile: d.Audio, turnsFile: d.Diarization} {
+	for name, link := range map[string]*string{videoFile: d.Video, audioFile: d.Audio, turnsFile: d.Diarization, saidFile: d.Transcription} {
 		if link == nil {
 			continue
 		}

@@ -41,6 +41,7 @@ const (
 	inLobby = "lobby"
 	behind  = "behind the lobby" // and neither in the call nor out
 	inCall  = "call"
+	leaving = "leaving"
 	atEnd   = "end"
 )
 
@@ -51,6 +52,7 @@ type visit struct {
 	shots   int                        // so many
 	shown   string                     // the stage of the last
 	seen    map[string]map[string]bool // by stage, then by the place in the pack
+	found   []string                   // places, at the last look
 	people  int                        // most at a time
 	self    bool
 	speaks  bool
@@ -128,6 +130,7 @@ func (v *visit) watch(ctx context.Context, done func() bool) error {
 			v.picture(ctx)
 			return nil
 		}
+		v.mark() // what was found belongs to the stage that it told of
 		if v.shown != v.stage {
 			v.picture(ctx)
 		}
@@ -181,8 +184,7 @@ func (v *visit) leave(ctx context.Context) {
 		v.left = true
 		return
 	}
-	fmt.Fprintln(v.Out, "\n== leaving")
-	v.stage, v.seen["leaving"] = "leaving", map[string]bool{}
+	v.enter(leaving)
 	v.left = v.Adapter.Leave(ctx, watchedPage{v.Page, v}) == nil
 	v.picture(ctx)
 }
@@ -243,13 +245,20 @@ func (w watchedPage) Eval(ctx context.Context, expression string, out any) error
 		return nil //nolint:nilerr // the page goes on to another; the next look tells
 	}
 	slices.Sort(places)
-	for _, place := range places {
-		if !w.v.seen[w.v.stage][place] {
-			w.v.seen[w.v.stage][place] = true
-			fmt.Fprintf(w.v.Out, "   %-28s %s\n", place, w.v.Pack.CSS()[place])
-		}
+	if w.v.found = places; w.v.stage == atDoor || w.v.stage == leaving {
+		w.v.mark()
 	}
 	return nil
+}
+
+// mark notes and tells what was found for the first time at this stage.
+func (v *visit) mark() {
+	for _, place := range v.found {
+		if !v.seen[v.stage][place] {
+			v.seen[v.stage][place] = true
+			fmt.Fprintf(v.Out, "   %-28s %s\n", place, v.Pack.CSS()[place])
+		}
+	}
 }
 
 // flowScript counts what comes in by the page's connections. Nothing is kept of it.

@@ -24,7 +24,7 @@ func (v *visit) verdict() Level {
 	}
 	fmt.Fprintln(v.Out, map[Level]string{
 		Fine:     "The pack holds: bots can join, see who is there, and leave.",
-		Doubtful: "The pack holds as far as was seen; see the warnings.",
+		Doubtful: "Nothing is broken as far as was seen; see the warnings.",
 		Broken:   "The pack does not hold: bots will fail here.",
 	}[worst])
 	return worst

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,7 +96,7 @@ func (x index) Put(ctx context.Context, team, bot string, said []transcript.Inde
 		for n := to - 1; n >= from; n-- {
 			u := said[n]
 			id, text, name := slot<<utteranceBits|int64(mostUtterances-1-n), storable(u.Text), storable(u.Speaker)
-			utterances = append(utterances, id, name, int64(u.Start*1000), int64(u.End*1000), text)
+			utterances = append(utterances, id, name, milliseconds(u.Start), milliseconds(u.End), text)
 			of := slices.Clone(about)
 			for _, w := range transcript.Words(name) {
 				of = append(of, speakerSign+w)
@@ -112,6 +113,8 @@ func (x index) Put(ctx context.Context, team, bot string, said []transcript.Inde
 	}
 	return nil
 }
+
+func milliseconds(seconds float64) int64 { return int64(math.Round(seconds * 1000)) }
 
 func (x index) insert(ctx context.Context, utterances, words []any, rows int) error {
 	columns := "id, speaker, start_ms, end_ms, text"

@@ -103,18 +103,19 @@ func (f finding) onPostgres(ctx context.Context, l transcript.Lookup) ([]transcr
 		return hits, err
 	}
 	// The sums keep the order from being taken from the primary key.
-	if len(l.Speaker) > 0 || slices.ContainsFunc(l.Terms, func(t transcript.Term) bool { return t.Prefix }) {
+	if slices.ContainsFunc(slices.Concat(l.Terms, l.Speaker), func(t transcript.Term) bool { return t.Prefix }) {
 		return f.ask(ctx, inside+`$2::tsquery ORDER BY id + 0 `+f.order+` LIMIT $5)`, query)
 	}
 	first, last, err := f.blocks(ctx)
 	if err != nil {
 		return nil, err
 	}
-	// Nothing asks for an order of the blocks but the series that they come from, so
-	// that those behind the last one needed are not looked at.
+	// The word of a block takes the place of the team's, which ends the query. Nothing
+	// asks for an order of the blocks but the series that they come from, so that those
+	// behind the last one needed are not looked at.
 	return f.ask(ctx, `(SELECT x.* FROM generate_series($6::bigint, $7::bigint, $8::bigint) n (block)
 		CROSS JOIN LATERAL `+inside+`($2::text || n.block || '''')::tsquery ORDER BY id + 0 `+f.order+` LIMIT $5) x LIMIT $5)`,
-		query+" & '"+blockWord(f.team), first, last, cmp.Or(cmp.Compare(last, first), 1))
+		strings.TrimSuffix(query, teamWord(f.team)+"'")+blockWord(f.team), first, last, cmp.Or(cmp.Compare(last, first), 1))
 }
 
 // ask completes a selection of utterances: $1 is the team, $2 what is looked for,
@@ -142,8 +143,8 @@ func matchExpression(team string, l transcript.Lookup) string {
 	for _, t := range l.Terms {
 		all = append(all, star(`"`+strings.Join(t.Words, " ")+`"`, " *", t.Prefix))
 	}
-	for _, w := range l.Speaker {
-		all = append(all, `"`+speakerSign+w+`" *`)
+	for _, t := range l.Speaker {
+		all = append(all, star(`"`+speakerSign+t.Words[0]+`"`, " *", t.Prefix))
 	}
 	if l.Meeting != "" {
 		all = append(all, `"`+meetingWord(l.Meeting)+`"`)
@@ -157,8 +158,8 @@ func tsquery(team string, l transcript.Lookup) string {
 	for _, t := range l.Terms {
 		all = append(all, "("+star("'"+strings.Join(t.Words, "' <-> '")+"'", ":*", t.Prefix)+")")
 	}
-	for _, w := range l.Speaker {
-		all = append(all, "'"+speakerSign+w+"':*")
+	for _, t := range l.Speaker {
+		all = append(all, star("'"+speakerSign+t.Words[0]+"'", ":*", t.Prefix))
 	}
 	if l.Meeting != "" {
 		all = append(all, "'"+meetingWord(l.Meeting)+"'")

@@ -20,10 +20,11 @@ type Term struct {
 	Prefix bool
 }
 
-// Bounds of a query: databases look up each of its words.
+// Bounds of a query: databases look up each of its words, and for the beginning of
+// a word all that begin so.
 const (
 	mostQueried    = 32
-	shortestPrefix = 2
+	shortestPrefix = 3
 )
 
 // parse reads what is searched for: words, of which all must be said, and phrases
@@ -37,7 +38,7 @@ func parse(q string) (terms []Term, err error) {
 			chunks = strings.Fields(part) // outside of quotes
 		}
 		for _, chunk := range chunks {
-			t, err := termOf(chunk)
+			t, err := termOf("/q", chunk)
 			if err != nil {
 				return nil, err
 			}
@@ -56,15 +57,16 @@ func parse(q string) (terms []Term, err error) {
 	return terms, nil
 }
 
-// parseName reads which words a speaker's name must have, in any order, or at
-// least their beginnings.
-func parseName(name string) (words []string, err error) {
+// parseName reads which words a speaker's name must have, in any order.
+func parseName(name string) (words []Term, err error) {
 	for _, chunk := range strings.Fields(name) {
-		t, err := termOf(chunk)
+		t, err := termOf("/speaker", chunk)
 		if err != nil {
 			return nil, err
 		}
-		words = append(words, t.Words...)
+		for i, w := range t.Words {
+			words = append(words, Term{Words: []string{w}, Prefix: t.Prefix && i == len(t.Words)-1})
+		}
 	}
 	if name != "" && (len(words) == 0 || len(words) > mostQueried) {
 		return nil, refuse("/speaker", fmt.Sprintf("must have 1 to %d words of a name", mostQueried))
@@ -74,7 +76,7 @@ func parseName(name string) (words []string, err error) {
 
 // termOf makes a term of what stands together, such as "don't", "e-mail" or a
 // phrase.
-func termOf(chunk string) (t Term, err error) {
+func termOf(pointer, chunk string) (t Term, err error) {
 	words := wordsOf(chunk)
 	for i, w := range words {
 		// The text may go on behind the end of the term, where a single character
@@ -89,7 +91,7 @@ func termOf(chunk string) (t Term, err error) {
 	}
 	if n := len(t.Words); n > 0 && strings.HasSuffix(chunk, "*") && !words[len(words)-1].dense {
 		if utf8.RuneCountInString(t.Words[n-1]) < shortestPrefix {
-			return t, refuse("/q", fmt.Sprintf("must have at least %d characters before a *", shortestPrefix))
+			return t, refuse(pointer, fmt.Sprintf("must have at least %d characters before a *", shortestPrefix))
 		}
 		t.Prefix = true
 	}
@@ -114,7 +116,7 @@ func (t Term) matches(said []token) (spans [][2]int) {
 			if ok = s.text == w; !ok && t.Prefix && k == len(t.Words)-1 {
 				ok = strings.HasPrefix(s.text, w)
 				if ok && s.dense {
-					end = s.from + (s.to-s.from)/2 // the first of a pair
+					end = s.first
 				}
 			}
 			if !ok {

@@ -17,7 +17,7 @@ import (
 type Search struct {
 	Text    string `json:"q"`
 	BotID   string `json:"b,omitempty"`
-	Speaker string `json:"s,omitempty"` // words of the name, or their beginnings
+	Speaker string `json:"s,omitempty"` // words of the name
 	// MeetingURL in any spelling.
 	MeetingURL string `json:"m,omitempty"`
 	// From and To bound when the bot was made; To is not included.
@@ -29,7 +29,7 @@ type Search struct {
 // speaker's name must match.
 type Lookup struct {
 	Terms    []Term
-	Speaker  []string // beginnings of words
+	Speaker  []Term // each of one word
 	BotID    string
 	Meeting  string // its key
 	From, To time.Time

@@ -33,7 +33,9 @@ type token struct {
 	text     string
 	from, to int
 	// dense is a word of a script without spaces, last one of a single character.
+	// first is where the first character ends.
 	dense, last bool
+	first       int
 }
 
 // wordsOf returns the words of a text in order.
@@ -85,7 +87,7 @@ func pairs(text string, from, to int) (out []token) {
 		i += n
 	}
 	for i, c := range chars {
-		w := token{text: c.text, from: c.from, to: c.to, dense: true, last: i == len(chars)-1}
+		w := token{text: c.text, from: c.from, to: c.to, dense: true, last: i == len(chars)-1, first: c.to}
 		if !w.last {
 			w.text, w.to = w.text+chars[i+1].text, chars[i+1].to
 		}

@@ -61,6 +61,9 @@ var additionalInMessages = map[string][]string{
 	"calendar.event_cancelled": {"/data/cancelled_instances/*/sequence"},
 }
 
+// ourMessages are webhooks that only Steno has.
+var ourMessages = []string{"bot.transcript"}
+
 // ours says whether a request is for an operation that only Steno has.
 func ours(method, path string) bool {
 	own := []string{"GET /v2/calendars/{}/events/{}/decisions", "GET /v2/bots/{}/transcript/stream", "GET /v2/openapi.json", "GET /v2/transcripts/search"}

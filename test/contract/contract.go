@@ -227,6 +227,9 @@ func (r *Reference) Callback(event string, payload []byte) []string {
 
 func (r *Reference) payload(of map[string]Schema, event string, payload []byte) []string {
 	s, ok := of[event]
+	if slices.Contains(ourMessages, event) {
+		return nil
+	}
 	if !ok {
 		return []string{"the reference has no " + event}
 	}

@@ -249,7 +249,7 @@ func (h *house) eventually(what string, patience time.Duration, cond func() bool
 // final waits for a bot's last webhook and returns its details.
 func (h *house) final(id, want string) demo.Details {
 	h.t.Helper()
-	h.eventually(want+" of "+id, 90*time.Second, func() bool {
+	h.eventually(want+" of "+id, 3*time.Minute, func() bool {
 		for _, e := range h.heard(id) {
 			if e == "bot.completed" || e == "bot.failed" {
 				return true

@@ -109,14 +109,14 @@ func (k *killed) finish(away bool) {
 		t.Errorf("the bot ended with %q, error %v", code, d.ErrorCode)
 	}
 	rec := k.download(d, k.seen.epoch())
-	report := func(o measure.Options) *measure.Report {
-		r, err := measure.Measure(t.Context(), rec, k.m.Truth(), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r
+	whole, err := measure.Measure(t.Context(), rec, k.m.Truth(), measure.Options{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	whole, before := report(measure.Options{}), report(measure.Options{ToUS: k.at})
+	before, err := measure.Measure(t.Context(), measure.Recording{EpochUS: rec.EpochUS, Audio: rec.Audio}, k.m.Truth(), measure.Options{ToUS: k.at})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if s := whole.Speakers; s == nil || s.Confusion > 0 {
 		t.Errorf("speakers: %+v, want no confusion", s)
 	}

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"steno/lab"
+	simulator "steno/simulator/service"
+	"steno/simulator/transcription"
 )
 
 // Proves A5: secrets that were put in everywhere are found nowhere in clear:
@@ -32,9 +34,16 @@ func TestNoSecretLeaks(t *testing.T) {
 	}
 	canaries := map[string]string{
 		"master key": base64.StdEncoding.EncodeToString(masterKey), "callback secret": canary(), "transcription key": canary(),
-		"wrong API key": "stn_" + canary(),
+		"live transcript's key": canary(), "wrong API key": "stn_" + canary(),
 	}
-	h := openWith(t, []string{"STENO_SECRET_KEY=" + canaries["master key"]}, nil)
+	service, err := transcription.Start(transcription.Options{
+		Options: simulator.Options{Polite: true}, Service: "deepgram", Keys: []string{canaries["transcription key"], canaries["live transcript's key"]},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer service.Close()
+	h := openWith(t, []string{"STENO_SECRET_KEY=" + canaries["master key"], "STENO_DEEPGRAM_URL=" + service.Address()}, nil)
 	canaries["API key"] = h.Key
 	secret, err := h.Command(t.Context(), "webhook", "add", h.hooks.URL()+"/second")
 	if err != nil {
@@ -51,7 +60,8 @@ func TestNoSecretLeaks(t *testing.T) {
 	id := h.send(m, map[string]any{
 		"recording_mode": "audio_only", "callback_enabled": true,
 		"callback_config":       map[string]any{"url": callback.URL, "secret": canaries["callback secret"]},
-		"transcription_enabled": true, "transcription_config": map[string]any{"api_key": canaries["transcription key"]},
+		"transcription_enabled": true, "transcription_config": map[string]any{"provider": "deepgram", "api_key": canaries["transcription key"]},
+		"live_transcript": map[string]any{"provider": "deepgram", "api_key": canaries["live transcript's key"]},
 	})
 	seen := h.watch(id)
 	h.eventually("a recording", time.Minute, func() bool { return seen.epoch() > 0 })
@@ -59,6 +69,7 @@ func TestNoSecretLeaks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.eventually("the live transcript's key is used", time.Minute, func() bool { return service.Sessions() > 0 })
 	for where, text := range processTexts(t, pid) {
 		wantClean(t, where, text, canaries)
 	}

@@ -59,7 +59,7 @@ func stretches(entries []journal.Entry, epoch, end int64) []stretch {
 
 // out is when the bot was out of the meeting, as the meeting saw it.
 func (l *life) out() (us int64) {
-	for _, g := range l.truth.Guests {
+	for _, g := range l.visits() {
 		us = max(us, g.OutUS)
 	}
 	return us

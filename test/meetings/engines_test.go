@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"steno/internal/bot"
 	"steno/internal/record/journal"
@@ -20,13 +21,12 @@ func TestEnginesAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	s, err := readScenario("../../lab/scenarios/meet-gallery.yaml")
+	s, err := readScenario("../../lab/scenarios/meet-open.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.meeting.Layers = 0
-	s.Bot.Screenshots, s.Expect.Artifacts = 0, nil
-	s.Do = []order{{In: bot.Recording, After: lab.Duration(14e9), Tell: "leave"}}
+	s.Bot.Mode = bot.SpeakerView
+	s.Do = []order{{In: bot.Recording, After: lab.Duration(18 * time.Second), Tell: "leave"}}
 	room, err := server.Open(t.Context(), s.meeting)
 	if err != nil {
 		t.Fatal(err)

@@ -120,15 +120,10 @@ func (t *teller) run(ctx context.Context, s *Surface) {
 	t.w.Header().Set("Content-Type", "text/event-stream")
 	t.w.Header().Set("Cache-Control", "no-store")
 	t.w.Header().Set("X-Accel-Buffering", "no") // proxies that collect answers
-	ok := t.send("retry: 2000\n\n")
 	tick := time.NewTicker(listenEvery)
 	defer tick.Stop()
-	for ok {
-		more, over := t.news(ctx, s)
-		if over {
-			return
-		}
-		if ok = more || time.Since(t.told) < beatEvery || t.send(": still here\n\n"); !ok {
+	for more := t.send("retry: 2000\n\n") && t.news(ctx, s); more; more = t.news(ctx, s) {
+		if time.Since(t.told) >= beatEvery && !t.send(": still here\n\n") {
 			return
 		}
 		select {
@@ -139,28 +134,28 @@ func (t *teller) run(ctx context.Context, s *Surface) {
 	}
 }
 
-// news tells what is new; over: nothing more comes, or the client is gone. A
-// database that is away is asked again.
-func (t *teller) news(ctx context.Context, s *Surface) (told, over bool) {
+// news tells what is new, and reports whether more may come and the client is there.
+// A database that is away is asked again.
+func (t *teller) news(ctx context.Context, s *Surface) (more bool) {
 	for {
 		asking, cancel := context.WithTimeout(ctx, writeLimit)
 		said, end, err := s.Bots.Said(asking, t.team, t.id, t.after)
 		cancel()
 		if err != nil {
-			return false, fail.Is(err, fail.NotFound)
+			return !fail.Is(err, fail.NotFound)
 		}
 		for _, u := range said {
 			if !t.event("utterance", fmt.Sprintf("id: %d\n", u.Seq), u.Shown()) {
-				return true, true
+				return false
 			}
-			t.after, told = u.Seq, true
+			t.after = u.Seq
 		}
 		if end != "" {
 			t.event("end", "", ended{t.id, string(end)})
-			return true, true
+			return false
 		}
 		if len(said) == 0 {
-			return told, false
+			return true
 		}
 	}
 }

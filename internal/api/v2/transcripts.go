@@ -15,12 +15,12 @@ type Transcripts interface {
 }
 
 type searchInput struct {
-	Query         string `query:"q" required:"true" maxLength:"500" doc:"Words that one utterance must all have. A phrase stands in double quotes; * at the end of a word stands for any ending. Case and accents make no difference. Everything else is text."`
+	Query         string `query:"q" required:"true" maxLength:"500" doc:"Words that one utterance must all have. A phrase stands in double quotes; * behind at least three characters of a word stands for any ending. Case and accents make no difference. Everything else is text."`
 	Limit         int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
 	Cursor        string `query:"cursor" doc:"cursor or prev_cursor of the page before, with the same parameters."`
 	BotID         string `query:"bot_id" doc:"Only what was said in this bot's meeting."`
 	BotUUID       string `query:"bot_uuid" doc:"Another name of bot_id."`
-	Speaker       string `query:"speaker" maxLength:"200" doc:"Words of the speaker's name, or their beginnings."`
+	Speaker       string `query:"speaker" maxLength:"200" doc:"Words of the speaker's name; * stands for any ending."`
 	MeetingURL    string `query:"meeting_url" doc:"Only meetings of this URL."`
 	CreatedAfter  string `query:"created_after" doc:"Only bots made at or after this time, as 2026-01-31T12:00:00Z."`
 	CreatedBefore string `query:"created_before" doc:"Only bots made before this time."`

@@ -97,13 +97,11 @@ func (h *hour) run() time.Duration {
 	h.must(err)
 	h.folder = h.stage.BotFolder(h.id)
 	h.until(ctx, "some seconds of recording", func(entries []journal.Entry) bool {
-		pulses := 0
+		began, flows := false, false
 		for _, e := range entries {
-			if e.Pulse != nil {
-				pulses++
-			}
+			began, flows = began || e.Epoch != nil, flows || e.Pulse != nil
 		}
-		return pulses > 0
+		return began && flows
 	})
 	h.kill(ctx)
 	h.fill(ctx)

@@ -25,20 +25,14 @@ func (h *host) tell(kind bot.CommandKind, id, text string) {
 	h.until(string(kind)+" is done", func() bool { return h.book.Told(id) == bot.CommandDone })
 }
 
-// A bot that pauses for a while in a real meeting: no frame of the pause is on
-// disk, the artifacts are shorter by it, and what it posted is in the chat once.
-func TestPausedMeeting(t *testing.T) { pausedMeeting(t, bot.TrackEngine) }
-
-// The same of a bot that films its page: the film stops meanwhile.
+// A bot that films its page and pauses for a while: the film stops meanwhile, no
+// frame of the pause is on disk, the artifacts are shorter by it, and what it posted
+// is in the chat once. That of a bot that records tracks is a scenario.
 func TestFilmedMeetingThatIsPaused(t *testing.T) {
 	needsProcessor(t)
-	pausedMeeting(t, bot.ScreenEngine)
-}
-
-func pausedMeeting(t *testing.T, engine bot.Engine) {
 	h := newHost(t, t.TempDir(), nil)
 	h.start()
-	h.launch(func(s *bot.Spec) { s.Mode, s.Engine = bot.SpeakerView, engine })
+	h.launch(func(s *bot.Spec) { s.Mode, s.Engine = bot.SpeakerView, bot.ScreenEngine })
 	h.untilState(bot.Recording)
 	h.untilRecorded(3 * time.Second)
 	h.tell(bot.CommandChat, "c1", "Hello from the bot")

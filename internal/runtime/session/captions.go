@@ -22,6 +22,7 @@ const (
 	captionEnd    = 3 * time.Second        // no word for so long: what comes is a new line
 	captionLong   = 15 * time.Second       // from here on a line ends with a sentence
 	captionMost   = 45 * time.Second       // and here it ends anyway
+	captionSeam   = time.Minute            // what came so long ago is not shown again
 )
 
 // captions makes lines for the journal of what the page shows as captions. A
@@ -60,7 +61,7 @@ func (c *captions) take(changed []platform.Caption, now time.Time, recording boo
 		}
 		c.lines[i].take(p, now)
 		if i == n {
-			c.lines[i].done = c.known(c.lines[i])
+			c.lines[i].done = c.known(c.lines[i], now)
 		}
 	}
 	c.lines = slices.DeleteFunc(c.lines, func(l *captionLine) bool {
@@ -92,11 +93,11 @@ func (c *captions) begin() { c.diary.look(func(m *memory) { c.old = m.captions }
 
 // known is how many words of a line were written down before this visit: a page
 // that is opened anew may show the whole line that goes on.
-func (c *captions) known(l *captionLine) (n int) {
+func (c *captions) known(l *captionLine, now time.Time) (n int) {
 	var last journal.Caption
 	c.diary.look(func(m *memory) { last = m.last[l.page.Name] })
 	said := strings.Fields(last.Text)
-	if len(said) == 0 || captionNumber(last.ID) > c.old {
+	if len(said) == 0 || captionNumber(last.ID) > c.old || now.Sub(time.UnixMicro(last.To)) > captionSeam {
 		return 0
 	}
 	for from := 0; from+len(said) <= len(l.words); from++ {
@@ -104,7 +105,8 @@ func (c *captions) known(l *captionLine) (n int) {
 		for k < len(said) && sameWord(said[k], l.words[from+k].text) {
 			k++
 		}
-		if k >= len(said)-1 && k > 0 { // the last one may be half a word
+		// Few words come again by chance; the last one may have been half a word.
+		if k == len(said) && (k >= 3 || from == 0) || k == len(said)-1 && k >= 3 {
 			n = from + k
 		}
 	}

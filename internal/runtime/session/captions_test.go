@@ -104,7 +104,7 @@ func TestCaptionsSurviveTheProcess(t *testing.T) {
 	w.show(scene)
 	p := w.start()
 	w.untilState(bot.Recording)
-	say("Ann", "we should")
+	say("Ann", "we really should")
 	p.stop()
 	_ = p.wait()
 	// What a killed process had no time for.
@@ -120,7 +120,7 @@ func TestCaptionsSurviveTheProcess(t *testing.T) {
 	w.show(scene)
 	p = w.start()
 	w.until("a second process in the call", func(entries []journal.Entry) bool { return strings.Count(w.story(), `"self":true`) == 2 })
-	scene.Captions = []platform.Caption{{ID: "1", Name: "Ben", Text: "Yes."}, {ID: "2", Name: "Ann", Text: "I know. We should go."}}
+	scene.Captions = []platform.Caption{{ID: "1", Name: "Ben", Text: "Yes."}, {ID: "2", Name: "Ann", Text: "I know. We really should go."}}
 	w.show(scene) // a page that shows the line that goes on as a whole
 	w.until("what is new", func([]journal.Entry) bool { return strings.Contains(w.story(), `"text":"go."`) })
 	p.leave <- "terminal"
@@ -139,7 +139,7 @@ func TestCaptionsSurviveTheProcess(t *testing.T) {
 	if got := captionEntries(w.entries(), true); len(got) != 3 {
 		t.Errorf("ends of lines: %q", got)
 	}
-	if len(ids) != 3 || ids["c1"] != "we should" || ids["c2"] != "Yes." || ids["c3"] != "go." {
+	if len(ids) != 3 || ids["c1"] != "we really should" || ids["c2"] != "Yes." || ids["c3"] != "go." {
 		t.Errorf("lines: %v", ids)
 	}
 }
