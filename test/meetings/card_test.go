@@ -23,6 +23,9 @@ type scenario struct {
 	name    string
 	meeting lab.Scenario
 	card
+	// composeAfter holds the composer back, so that it takes no processor time
+	// from a film.
+	composeAfter time.Duration
 }
 
 // card is the second document of a file.

@@ -32,6 +32,7 @@ func TestEnginesAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer room.End()
+	s.composeAfter = 25 * time.Second
 	films := s
 	films.Bot.Engine, films.Bot.Name = bot.ScreenEngine, "Steno Camera"
 	both := make([]*life, 2)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -99,8 +100,14 @@ func attend(t *testing.T, server *lab.Server, room *lab.Meeting, s scenario) *li
 	defer log.Close()
 	told := make(chan error, 1)
 	go func() { told <- l.give(ctx) }()
+	tools := session.Live(steno)
+	if s.composeAfter > 0 {
+		tools.Composer = func(folder string) *exec.Cmd {
+			return exec.Command("sh", "-c", `sleep "$0"; exec "$@"`, fmt.Sprint(s.composeAfter.Seconds()), steno, "compose", "--folder", folder, "--follow")
+		}
+	}
 	err = session.Run(ctx, session.Options{
-		Folder: l.folder, Tools: session.Live(steno), Clock: clock.System{},
+		Folder: l.folder, Tools: tools, Clock: clock.System{},
 		Log:    slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Limits: session.Limits{Enter: time.Duration(s.Bot.Enter), Tries: s.Bot.Tries},
 	})
