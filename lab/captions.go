@@ -35,37 +35,19 @@ type captioned struct {
 // stages are the texts that a sentence goes through, each with the sample of
 // speech after which it comes.
 func stages(c *media.Clip) (texts []string, after []int) {
-	words := strings.Fields(c.Text)
-	letters := len(strings.Join(words, ""))
-	voiced := 0
-	for _, a := range c.Activity {
-		voiced += a.End - a.Start
-	}
-	heard := 0
+	words := c.Words()
 	for i, w := range words {
-		heard += len(w)
 		bare := make([]string, i+1)
 		for k := range bare {
-			bare[k] = strings.Trim(words[k], ".,?!")
+			bare[k] = strings.Trim(words[k].Text, ".,?!")
 		}
 		if i%captionSlips == 1 && len(bare[i]) > 3 {
 			bare[i] = bare[i][:len(bare[i])/2]
 		}
 		texts = append(texts, strings.Join(bare, " "))
-		after = append(after, atVoiced(c, voiced*heard/max(letters, 1)))
+		after = append(after, w.End)
 	}
 	return append(texts, c.Text), append(after, c.Samples())
-}
-
-// atVoiced is the sample at which so many samples of speech are over.
-func atVoiced(c *media.Clip, n int) int {
-	for _, a := range c.Activity {
-		if n <= a.End-a.Start {
-			return a.Start + n
-		}
-		n -= a.End - a.Start
-	}
-	return c.Samples()
 }
 
 // captions shows what somebody says, from the beginning of a clip to its end. Of

@@ -24,9 +24,10 @@ const (
 	ChatMessages     Kind = "chat_messages"
 	Screenshot       Kind = "screenshot"
 
-	// Captions are the lines that the platform itself showed; they are not handed
-	// out.
+	// Captions are the lines that the platform itself showed, Breaks the moments at
+	// which the recording does not go on where it stopped; they are not handed out.
 	Captions Kind = "captions"
+	Breaks   Kind = "breaks"
 	// Further forms of the transcript.
 	TranscriptVTT  Kind = "transcript_vtt"
 	TranscriptSRT  Kind = "transcript_srt"
@@ -42,6 +43,7 @@ var files = map[Kind]string{
 	RawTranscription: "raw_transcription.json",
 	ChatMessages:     "chat_messages.json",
 	Captions:         "captions.jsonl",
+	Breaks:           "breaks.jsonl",
 	TranscriptVTT:    "transcript.vtt",
 	TranscriptSRT:    "transcript.srt",
 	TranscriptText:   "transcript.txt",

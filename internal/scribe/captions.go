@@ -1,11 +1,8 @@
 package scribe
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -32,7 +29,7 @@ type caption struct {
 // CaptionVoices are the people whom the platform's own captions name, with what
 // they said by them: nothing is transcribed. None if there are no captions.
 func CaptionVoices(dir fs.FS) ([]Voice, error) {
-	lines, err := captions(dir)
+	lines, err := jsonLines[caption](dir, artifact.Captions)
 	if err != nil {
 		return nil, err
 	}
@@ -56,28 +53,6 @@ func CaptionVoices(dir fs.FS) ([]Voice, error) {
 		voices[i] = v
 	}
 	return voices, nil
-}
-
-func captions(dir fs.FS) ([]caption, error) {
-	f, err := dir.Open(artifact.File(artifact.Captions, ""))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the captions: %w", err)
-	}
-	defer f.Close()
-	var list []caption
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for n := 1; lines.Scan(); n++ {
-		var c caption
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			return nil, fmt.Errorf("read the captions: line %d: %w", n, err)
-		}
-		list = append(list, c)
-	}
-	return list, lines.Err()
 }
 
 // ofCaptions is what one person said. Captions have no times of words: a line's

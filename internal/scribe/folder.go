@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"steno/internal/artifact"
+	"steno/internal/provider/transcribe"
 	"steno/internal/record/compose"
 	"steno/internal/record/ogg"
 	"steno/internal/transcript"
@@ -22,12 +23,15 @@ import (
 var ErrNoAudio = errors.New("the folder holds no recording: neither participants/*.opus nor output.flac is there")
 
 // Folder reads a finished recording as it stands in a folder: the participants'
-// own files and the timeline of who spoke when. all is how long it is; 0: that is
+// own files, the timeline of who spoke when, and where the recording breaks off. all is how long it is; 0: that is
 // measured. Where nobody has a file of their own there are no voices: see Mix.
 func Folder(dir fs.FS, all time.Duration) ([]Voice, transcript.Meeting, error) {
 	m := transcript.Meeting{Length: all}
 	turns, err := timeline(dir)
 	if err != nil {
+		return nil, m, err
+	}
+	if m.Breaks, err = breaks(dir); err != nil {
 		return nil, m, err
 	}
 	names, err := fs.Glob(dir, "participants/*.opus")
@@ -80,29 +84,48 @@ func voice(dir fs.FS, file string, all time.Duration, turns []transcript.Turn) (
 	return v, err
 }
 
-// timeline reads diarization.jsonl.
-func timeline(dir fs.FS) ([]transcript.Turn, error) {
-	f, err := dir.Open(artifact.File(artifact.Diarization, ""))
+// timeline reads diarization.jsonl, if it is there: else nobody knows who spoke.
+func timeline(dir fs.FS) (turns []transcript.Turn, err error) {
+	lines, err := jsonLines[struct {
+		Speaker string  `json:"speaker"`
+		Start   float64 `json:"start_time"`
+		End     float64 `json:"end_time"`
+	}](dir, artifact.Diarization)
+	for _, l := range lines {
+		turns = append(turns, transcript.Turn{Speaker: l.Speaker, Span: transcript.Span{From: transcribe.Seconds(l.Start), To: transcribe.Seconds(l.End)}})
+	}
+	return turns, err
+}
+
+// breaks reads breaks.jsonl, if there are any.
+func breaks(dir fs.FS) (list []time.Duration, err error) {
+	lines, err := jsonLines[struct {
+		At float64 `json:"at"`
+	}](dir, artifact.Breaks)
+	for _, l := range lines {
+		list = append(list, transcribe.Seconds(l.At))
+	}
+	return list, err
+}
+
+// jsonLines reads a file of one line of JSON for each; none if it is not there.
+func jsonLines[T any](dir fs.FS, kind artifact.Kind) (list []T, err error) {
+	f, err := dir.Open(artifact.File(kind, ""))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // nobody knows who spoke
+		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the timeline of speakers: %w", err)
+		return nil, fmt.Errorf("read the %s: %w", kind, err)
 	}
 	defer f.Close()
-	var turns []transcript.Turn
 	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
 	for n := 1; lines.Scan(); n++ {
-		var l struct {
-			Speaker string  `json:"speaker"`
-			Start   float64 `json:"start_time"`
-			End     float64 `json:"end_time"`
+		var one T
+		if err := json.Unmarshal(lines.Bytes(), &one); err != nil {
+			return nil, fmt.Errorf("read the %s: line %d: %w", kind, n, err)
 		}
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			return nil, fmt.Errorf("read the timeline of speakers: line %d: %w", n, err)
-		}
-		at := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-		turns = append(turns, transcript.Turn{Speaker: l.Speaker, Span: transcript.Span{From: at(l.Start), To: at(l.End)}})
+		list = append(list, one)
 	}
-	return turns, lines.Err()
+	return list, lines.Err()
 }

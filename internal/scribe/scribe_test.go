@@ -47,6 +47,10 @@ func (h *hands) Sleep(ctx context.Context, d time.Duration) error {
 
 func sec(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
+// broken is when the recording does not go on where it stopped, in the middle of
+// what Ada says.
+const broken = 55
+
 // meeting is a folder as steno record leaves it: Ada and Bob talk, Eve listens.
 func meeting(t *testing.T) string {
 	t.Helper()
@@ -72,6 +76,9 @@ func meeting(t *testing.T) string {
 		}
 	}
 	if err := os.WriteFile(filepath.Join(dir, "diarization.jsonl"), []byte(timeline.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "breaks.jsonl"), fmt.Appendf(nil, "{\"at\":%d}\n", broken), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -140,6 +147,9 @@ func said(t *testing.T, dir string) {
 	}
 	found := map[transcript.Turn]bool{}
 	for _, u := range out.Result.Utterances {
+		if u.Start < broken-0.5 && u.End > broken+1 {
+			t.Errorf("the utterance from %g to %g reaches over the break", u.Start, u.End)
+		}
 		ok := false
 		for _, turn := range turns {
 			if turn.Speaker == u.Speaker && u.Start >= turn.From.Seconds()-0.15 && u.End <= turn.To.Seconds()+0.15 {

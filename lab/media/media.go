@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sort"
+	"strings"
 	"sync"
 )
 
@@ -61,6 +62,42 @@ func (c *Clip) Samples() int { return len(c.Packets) * PacketSamples }
 // Speech returns the span from the first to the last sample of activity.
 func (c *Clip) Speech() Interval {
 	return Interval{c.Activity[0].Start, c.Activity[len(c.Activity)-1].End}
+}
+
+// Word is a word of a clip's text and when it is said.
+type Word struct {
+	Text string
+	Interval
+}
+
+// Words shares the clip's time of speech out among the words of its text, by their
+// letters.
+func (c *Clip) Words() []Word {
+	texts := strings.Fields(c.Text)
+	letters := len(strings.Join(texts, ""))
+	voiced := 0
+	for _, a := range c.Activity {
+		voiced += a.End - a.Start
+	}
+	words := make([]Word, len(texts))
+	heard := 0
+	for i, text := range texts {
+		from := c.atVoiced(voiced * heard / letters)
+		heard += len(text)
+		words[i] = Word{text, Interval{from, c.atVoiced(voiced * heard / letters)}}
+	}
+	return words
+}
+
+// atVoiced is the sample at which so many samples of speech are over.
+func (c *Clip) atVoiced(n int) int {
+	for _, a := range c.Activity {
+		if n <= a.End-a.Start {
+			return a.Start + n
+		}
+		n -= a.End - a.Start
+	}
+	return c.Samples()
 }
 
 // Ogg returns the clip's Ogg file, for decoders.

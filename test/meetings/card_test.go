@@ -76,6 +76,9 @@ type outcome struct {
 	Artifacts []string `yaml:"artifacts"`
 	// Content holds what was recorded against what really happened.
 	Content bool `yaml:"content"`
+	// Words has it transcribed and holds every word against what was said; it goes
+	// with Content.
+	Words bool `yaml:"words"`
 	// Speakers must be named, and nobody else.
 	Speakers []string `yaml:"speakers"`
 	Captions int      `yaml:"captions"` // the least number of the platform's lines that are kept

@@ -2,12 +2,14 @@ package meetings
 
 import (
 	"math"
+	"path/filepath"
 	"slices"
 	"testing"
 
-	"steno/internal/record/journal"
+	"steno/internal/record/compose"
 	"steno/lab"
 	"steno/lab/measure"
+	"steno/test/internal/words"
 )
 
 // What is promised of what was recorded.
@@ -25,36 +27,7 @@ const (
 type figures struct {
 	audio, av, speakers float64
 	heard, seen         bool
-}
-
-// stretch is a part of the meeting that was recorded without a break. Epoch is
-// when a file that has nothing but this stretch as it is would have begun: a
-// pause is cut out, a gap is not. All are Unix microseconds.
-type stretch struct{ from, to, epoch int64 }
-
-// Of the first and the last moments of a stretch nobody knows how much is in it.
-const edge = 500_000
-
-func stretches(entries []journal.Entry, epoch, end int64) []stretch {
-	list := []stretch{{from: epoch, epoch: epoch}}
-	cut := func(from, to, shift int64) {
-		last := &list[len(list)-1]
-		last.to = from - edge
-		list = append(list, stretch{from: to + edge, epoch: last.epoch + shift})
-	}
-	var paused int64
-	for _, e := range entries {
-		switch {
-		case e.Gap != nil:
-			cut(e.Gap.From, e.Gap.To, 0)
-		case e.Pause != nil && e.Pause.On:
-			paused = e.Pause.UnixMicro
-		case e.Pause != nil:
-			cut(paused, e.Pause.UnixMicro, e.Pause.UnixMicro-paused)
-		}
-	}
-	list[len(list)-1].to = end - edge
-	return slices.DeleteFunc(list, func(s stretch) bool { return s.to-s.from < edge })
+	apart, mixed        words.Figures // by people's own files, and by the mix
 }
 
 // out is when the bot was out of the meeting, as the meeting saw it.
@@ -74,8 +47,8 @@ func (l *life) content(t *testing.T) (f figures) {
 	}
 	var total measure.Diarization
 	names := map[string]bool{}
-	for _, s := range stretches(l.entries, l.epoch, l.out()) {
-		r, err := measure.Measure(t.Context(), l.recording(s.epoch), l.truth, measure.Options{FromUS: s.from, ToUS: s.to})
+	for _, s := range words.Stretches(l.entries, l.epoch, l.out()) {
+		r, err := measure.Measure(t.Context(), l.recording(s.Epoch), l.truth, measure.Options{FromUS: s.From, ToUS: s.To})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,6 +82,11 @@ func (l *life) content(t *testing.T) (f figures) {
 		if !slices.ContainsFunc(l.meeting.People, func(p lab.Participant) bool { return p.Name == name }) {
 			t.Errorf("a speaker is called %q", name)
 		}
+	}
+	if l.Expect.Words {
+		f.apart, f.mixed = words.Check(t, words.Recording{Folder: filepath.Join(l.folder, compose.OutDir), Truth: l.truth,
+			Stretches: words.Stretches(l.entries, l.epoch, l.out())})
+		t.Logf("transcribed from people's own files: %v; from the mix: %v", f.apart, f.mixed)
 	}
 	return f
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
+
+	"steno/test/internal/words"
 )
 
 // row is a scenario and what came of it.
@@ -40,14 +42,14 @@ func (x *table) print(t *testing.T) {
 	slices.SortFunc(x.rows, func(a, b row) int { return cmp.Compare(a.scenario.name, b.scenario.name) })
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "scenario\tend\taudio ms\tA/V ms\tspeakers %\ts\tfiles\tstatuses")
+	fmt.Fprintln(w, "scenario\tend\taudio ms\tA/V ms\tspeakers %\twords %\ts\tfiles\tstatuses")
 	for _, r := range x.rows {
 		name := r.scenario.name
 		if r.failed {
 			name = "FAILED " + name
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.0f\t%s\t%s\n", name, r.done.Code, figure(r.audio, r.heard), figure(r.av, r.seen),
-			figure(100*r.speakers, r.heard), r.seconds.Seconds(), strings.Join(r.files(), ", "), path(r.life))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%s\t%s\n", name, r.done.Code, figure(r.audio, r.heard), figure(r.av, r.seen),
+			figure(100*r.speakers, r.heard), right(r.apart)+", "+right(r.mixed), r.seconds.Seconds(), strings.Join(r.files(), ", "), path(r.life))
 	}
 	w.Flush()
 	if file := os.Getenv("STENO_MEETINGS_TABLE"); file != "" {
@@ -65,6 +67,9 @@ func figure(v float64, known bool) string {
 	}
 	return fmt.Sprintf("%.1f", v)
 }
+
+// right is the share of words that are said by whom the transcript says.
+func right(f words.Figures) string { return figure(100*float64(f.Right)/float64(f.Words), f.Words > 0) }
 
 func path(l *life) string {
 	var list []string

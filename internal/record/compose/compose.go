@@ -37,6 +37,7 @@ const (
 	KindParticipantAudio = "participant_audio"
 	KindChat             = "chat_messages"
 	KindCaptions         = "captions"
+	KindBreaks           = "breaks"
 )
 
 // Options says what to compose and how.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -41,6 +42,7 @@ func (c *composer) finish(ctx context.Context) (Output, error) {
 		func() ([]journal.Artifact, error) { return c.voices(people, samples) },
 		func() ([]journal.Artifact, error) { return c.chat(people) },
 		func() ([]journal.Artifact, error) { return c.captions(us, people) },
+		func() ([]journal.Artifact, error) { return c.breaks(us) },
 		func() ([]journal.Artifact, error) { return c.mixed(us) },
 		func() ([]journal.Artifact, error) { return c.video(ctx) },
 	}
@@ -135,7 +137,12 @@ func (c *composer) diarization(people []*participant, turns map[*person][]speake
 		}
 	}
 	sort.SliceStable(lines, func(i, j int) bool { return lines[i].Start < lines[j].Start })
-	return c.artifact(KindDiarization, "diarization.jsonl", "", func(w io.Writer) error {
+	return jsonLines(c, KindDiarization, "diarization.jsonl", lines)
+}
+
+// jsonLines writes a file of one line of JSON for each.
+func jsonLines[T any](c *composer, kind, file string, lines []T) ([]journal.Artifact, error) {
+	return c.artifact(kind, file, "", func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
 		for _, l := range lines {
@@ -145,6 +152,35 @@ func (c *composer) diarization(people []*participant, turns map[*person][]speake
 		}
 		return nil
 	})
+}
+
+// breaks writes the moments, in seconds, at which the recording does not go on
+// where it stopped, if there are any: where a pause was cut out, and where a gap
+// begins and ends.
+func (c *composer) breaks(us int64) ([]journal.Artifact, error) {
+	type line struct {
+		At float64 `json:"at"`
+	}
+	clock := c.story.timeline()
+	var at []int64
+	for _, p := range c.story.pauses {
+		cut, _ := clock.rec(p.from)
+		at = append(at, cut)
+	}
+	for _, g := range clock.within(c.story.gaps, us) {
+		at = append(at, g.from, g.to)
+	}
+	slices.Sort(at)
+	var lines []line
+	for _, t := range slices.Compact(at) {
+		if t > 0 && t < us {
+			lines = append(lines, line{float64(t/1000) / 1000})
+		}
+	}
+	if len(lines) == 0 {
+		return nil, nil
+	}
+	return jsonLines(c, KindBreaks, "breaks.jsonl", lines)
 }
 
 // chat writes the messages, if there were any (digest section 7). Those of the
@@ -200,16 +236,7 @@ func (c *composer) captions(us int64, people []*participant) ([]journal.Artifact
 		return nil, nil
 	}
 	sort.SliceStable(lines, func(i, j int) bool { return lines[i].Start < lines[j].Start })
-	return c.artifact(KindCaptions, "captions.jsonl", "", func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		for _, l := range lines {
-			if err := enc.Encode(l); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return jsonLines(c, KindCaptions, "captions.jsonl", lines)
 }
 
 // captioned is the name of whoever said a line: the participant's, so that it is

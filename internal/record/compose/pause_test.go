@@ -105,3 +105,22 @@ func TestCaptionsAreOnTheRecordingsClock(t *testing.T) {
 		t.Errorf("%v\n%s\nwant\n%s", err, b, want)
 	}
 }
+
+// Who reads the recording is told where it does not go on: at the cut of a pause,
+// and where a gap begins and ends.
+func TestBreaksAreOnTheRecordingsClock(t *testing.T) {
+	m := newMade(t)
+	m.person(0, "a", "Ada Lovelace")
+	m.audio(0, "t1", "a", without(opusUnits(t, voicePCM(14, 150, [][2]float64{{1, 3}, {5, 7}, {12, 13}})), 8, 10, false), soft)
+	at := func(s float64) int64 { return epoch0.Add(sec(s)).UnixMicro() }
+	m.say(4, journal.Entry{Pause: &journal.Pause{On: true, UnixMicro: at(3.5)}})
+	m.say(5, journal.Entry{Pause: &journal.Pause{UnixMicro: at(4.5)}})
+	m.say(10, journal.Entry{Gap: &journal.Gap{From: at(8), To: at(10), Reason: "browser_died"}})
+	m.end(14)
+	folder := m.all()
+	compose(t, folder, bot.AudioOnly)
+	b, err := os.ReadFile(out(folder, "breaks.jsonl"))
+	if want := "{\"at\":3.5}\n{\"at\":7}\n{\"at\":9}\n"; err != nil || string(b) != want {
+		t.Errorf("%v\n%s\nwant\n%s", err, b, want)
+	}
+}
