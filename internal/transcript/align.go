@@ -8,13 +8,13 @@ import (
 
 // How words of a mix are given to people: each word likes those who spoke while
 // it was said, and the one whom the service's own numbering of voices points to;
-// it costs something to change the speaker, less where there is a pause or a
-// sentence ends. The cheapest way through all words wins.
+// it costs something to change the speaker, less where there is a pause, a sentence
+// ends or the service hears another voice. The cheapest way through all words wins.
 const (
 	slack     = 120 * time.Millisecond // that words and turns may be off
 	ofVoice   = 0.6                    // how much the service's numbering counts
 	toChange  = 0.5                    // of the speaker in mid-sentence
-	toChange2 = 0.1                    // after a pause or a sentence
+	toChange2 = 0.1                    // after a pause or a sentence, or to another voice
 )
 
 // Nobody is the name of a speaker who is not known.
@@ -36,7 +36,7 @@ func align(words []Word, turns []Turn) []string {
 	for i := range words {
 		from[i] = make([]int32, len(names))
 		change := toChange
-		if i > 0 && (words[i].Start-words[i-1].End > slack || ends(words[i-1].Text)) {
+		if i > 0 && (words[i].Start-words[i-1].End > slack || ends(words[i-1].Text) || words[i].Voice != words[i-1].Voice) {
 			change = toChange2
 		}
 		best := cheapest(cost)

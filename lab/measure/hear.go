@@ -17,12 +17,12 @@ const (
 	// Clips are found at a quarter of the rate: that is enough of a voice.
 	slower   = 4
 	hearRate = rate / slower
-	// A clip is found by the beginning, the middle and the end of it.
+	// A clip is found by the beginning, the middle and the end of its speech.
 	probe    = hearRate * 6 / 10
-	foundFit = 0.6
+	foundFit = 0.65
 	// Its words are looked for where they should be then, and so far around.
 	nearby, inPlace     = hearRate / 10, hearRate / 200
-	nearbyFit, placeFit = 0.6, 0.35
+	nearbyFit, placeFit = 0.6, 0.45
 	shortest            = hearRate * 3 / 10 // of what a word is looked for with
 )
 
@@ -68,7 +68,7 @@ func (e *Ear) Hear(ctx context.Context, audio []byte) (words []Word, length floa
 	}
 	l := listen(slow(pcm))
 	for i, c := range e.clips {
-		for _, at := range l.places(e.sound[i]) {
+		for _, at := range l.places(e.sound[i], c.Speech().End*hearRate/media.SampleRate) {
 			for _, w := range c.Words() {
 				if late, ok := l.has(e.sound[i], at, w.Interval); ok {
 					begin := float64(at+late) / hearRate
@@ -127,14 +127,15 @@ func power(x []float64) (sum float64) {
 	return sum
 }
 
-// places are where a clip is, in samples; it may begin before the signal.
-func (l *listener) places(ref []float64) (list []int) {
+// places are where a clip is, whose speech ends at a sample of it, in samples; it
+// may begin before the signal.
+func (l *listener) places(ref []float64, end int) (list []int) {
 	type found struct {
 		at  int
 		fit float64
 	}
 	var all []found
-	for _, from := range []int{0, (len(ref) - probe) / 2, len(ref) - probe} {
+	for _, from := range []int{0, (end - probe) / 2, end - probe} {
 		p := ref[from : from+probe]
 		a := make([]complex128, len(l.spectrum))
 		for i, x := range p {

@@ -127,9 +127,9 @@ func (k *killed) finish(away bool) {
 	if lost := before.Mix.LostS; lost > 4 || before.Mix.Found == 0 {
 		t.Errorf("%.1f s of what was said before the kill are lost, want at most 4 s: %+v", lost, before.Mix)
 	}
-	people, mix := words.Check(t, words.Recording{Folder: filepath.Join(k.data, "objects", k.id), Truth: k.m.Truth(),
+	said := words.Check(t, words.Recording{Folder: filepath.Join(k.data, "objects", k.id), Truth: k.m.Truth(),
 		Stretches: words.Stretches(k.seen.all(), rec.EpochUS, k.m.Truth().EndUS)})
-	t.Logf("transcribed from people's own files: %v; from the mix: %v", people, mix)
+	t.Logf("transcribed: %v", said)
 	gaps := k.seen.gaps()
 	if !away {
 		if len(gaps) != 0 || whole.Mix.LostS > 0.2 {

@@ -27,7 +27,7 @@ const (
 type figures struct {
 	audio, av, speakers float64
 	heard, seen         bool
-	apart, mixed        words.Figures // by people's own files, and by the mix
+	words               words.Report
 }
 
 // out is when the bot was out of the meeting, as the meeting saw it.
@@ -84,9 +84,9 @@ func (l *life) content(t *testing.T) (f figures) {
 		}
 	}
 	if l.Expect.Words {
-		f.apart, f.mixed = words.Check(t, words.Recording{Folder: filepath.Join(l.folder, compose.OutDir), Truth: l.truth,
+		f.words = words.Check(t, words.Recording{Folder: filepath.Join(l.folder, compose.OutDir), Truth: l.truth,
 			Stretches: words.Stretches(l.entries, l.epoch, l.out())})
-		t.Logf("transcribed from people's own files: %v; from the mix: %v", f.apart, f.mixed)
+		t.Logf("transcribed: %v", f.words)
 	}
 	return f
 }

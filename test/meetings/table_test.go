@@ -49,7 +49,7 @@ func (x *table) print(t *testing.T) {
 			name = "FAILED " + name
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%s\t%s\n", name, r.done.Code, figure(r.audio, r.heard), figure(r.av, r.seen),
-			figure(100*r.speakers, r.heard), right(r.apart)+", "+right(r.mixed), r.seconds.Seconds(), strings.Join(r.files(), ", "), path(r.life))
+			figure(100*r.speakers, r.heard), rights(r.figures.words), r.seconds.Seconds(), strings.Join(r.files(), ", "), path(r.life))
 	}
 	w.Flush()
 	if file := os.Getenv("STENO_MEETINGS_TABLE"); file != "" {
@@ -68,8 +68,14 @@ func figure(v float64, known bool) string {
 	return fmt.Sprintf("%.1f", v)
 }
 
-// right is the share of words that are said by whom the transcript says.
-func right(f words.Figures) string { return figure(100*float64(f.Right)/float64(f.Words), f.Words > 0) }
+// rights are the shares of words that are said by whom the transcript says.
+func rights(r words.Report) string {
+	var list []string
+	for _, f := range []words.Figures{r.Apart, r.Mixed, r.Alone} {
+		list = append(list, figure(100*float64(f.Right)/float64(f.Words), f.Words > 0))
+	}
+	return strings.Join(list, " ")
+}
 
 func path(l *life) string {
 	var list []string

@@ -39,7 +39,7 @@ func Stretches(entries []journal.Entry, epoch, end int64) []Stretch {
 }
 
 // place is where a span of the meeting is on the recording's clock, and whether
-// all of it was recorded for sure.
+// all of it was recorded for sure. What reaches over a break is cut off there.
 func place(list []Stretch, from, to int64) (start, end time.Duration, sure bool) {
 	best, off := list[0], int64(1)<<62
 	for _, s := range list {
@@ -47,7 +47,9 @@ func place(list []Stretch, from, to int64) (start, end time.Duration, sure bool)
 			best, off = s, d
 		}
 	}
-	at := func(us int64) time.Duration { return time.Duration(us-best.Epoch) * time.Microsecond }
+	at := func(us int64) time.Duration {
+		return time.Duration(min(max(us, best.From-Edge), best.To+Edge)-best.Epoch) * time.Microsecond
+	}
 	return at(from), at(to), off == 0
 }
 
