@@ -38,8 +38,11 @@ func Stretches(entries []journal.Entry, epoch, end int64) []Stretch {
 	return slices.DeleteFunc(list, func(s Stretch) bool { return s.To-s.From < Edge })
 }
 
+// cutOff is the time of what was not recorded.
+const cutOff = time.Duration(-1 << 62)
+
 // place is where a span of the meeting is on the recording's clock, and whether
-// all of it was recorded for sure. What reaches over a break is cut off there.
+// all of it was recorded for sure. What lies behind a break is cutOff.
 func place(list []Stretch, from, to int64) (start, end time.Duration, sure bool) {
 	best, off := list[0], int64(1)<<62
 	for _, s := range list {
@@ -47,10 +50,16 @@ func place(list []Stretch, from, to int64) (start, end time.Duration, sure bool)
 			best, off = s, d
 		}
 	}
-	at := func(us int64) time.Duration {
-		return time.Duration(min(max(us, best.From-Edge), best.To+Edge)-best.Epoch) * time.Microsecond
+	at := func(us int64) time.Duration { return time.Duration(us-best.Epoch) * time.Microsecond }
+	if from < best.From-Edge {
+		start = cutOff
+	} else {
+		start = at(from)
 	}
-	return at(from), at(to), off == 0
+	if to > best.To+Edge {
+		return start, cutOff, false
+	}
+	return start, at(to), off == 0
 }
 
 // breaks are where a stretch ends and where the next one begins, on the recording's

@@ -194,8 +194,15 @@ type spoken struct {
 	found      bool
 }
 
-func (s *spoken) off(w transcript.Word) time.Duration {
-	return max((w.Start - s.start).Abs(), (w.End - s.end).Abs())
+// off is how far a word is from where it was said, as far as that was recorded.
+func (s *spoken) off(w transcript.Word) (d time.Duration) {
+	if s.start != cutOff {
+		d = (w.Start - s.start).Abs()
+	}
+	if s.end != cutOff {
+		d = max(d, (w.End - s.end).Abs())
+	}
+	return d
 }
 
 // truth is all that was said.
@@ -211,7 +218,7 @@ func (r Recording) truth(t *testing.T) (list []*spoken) {
 			s := &spoken{who: u.Name, text: bare(w.Text)}
 			s.start, s.end, s.sure = place(r.Stretches, us(w.Start), us(w.End))
 			s.sure = s.sure && us(w.End) <= u.EndUS
-			if s.start < s.end { // else it was not recorded
+			if s.start != cutOff || s.end != cutOff {
 				list = append(list, s)
 			}
 		}
