@@ -135,16 +135,7 @@ func (c *composer) diarization(people []*participant, turns map[*person][]speake
 		}
 	}
 	sort.SliceStable(lines, func(i, j int) bool { return lines[i].Start < lines[j].Start })
-	return c.artifact(KindDiarization, "diarization.jsonl", "", func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		for _, l := range lines {
-			if err := enc.Encode(l); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return c.artifact(KindDiarization, "diarization.jsonl", "", jsonLines(lines))
 }
 
 // chat writes the messages, if there were any (digest section 7). Those of the
@@ -200,16 +191,7 @@ func (c *composer) captions(us int64, people []*participant) ([]journal.Artifact
 		return nil, nil
 	}
 	sort.SliceStable(lines, func(i, j int) bool { return lines[i].Start < lines[j].Start })
-	return c.artifact(KindCaptions, "captions.jsonl", "", func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		for _, l := range lines {
-			if err := enc.Encode(l); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return c.artifact(KindCaptions, "captions.jsonl", "", jsonLines(lines))
 }
 
 // captioned is the name of whoever said a line: the participant's, so that it is
@@ -413,4 +395,18 @@ func (c *composer) describe(kind, name, who string) (journal.Artifact, error) {
 	return journal.Artifact{
 		Kind: kind, Path: filepath.Join(OutDir, name), Bytes: n, SHA256: hex.EncodeToString(h.Sum(nil)), Name: who,
 	}, nil
+}
+
+// jsonLines writes a JSON value a line.
+func jsonLines[T any](lines []T) func(io.Writer) error {
+	return func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		for _, l := range lines {
+			if err := enc.Encode(l); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
