@@ -137,21 +137,7 @@ func (c *composer) diarization(people []*participant, turns map[*person][]speake
 		}
 	}
 	sort.SliceStable(lines, func(i, j int) bool { return lines[i].Start < lines[j].Start })
-	return jsonLines(c, KindDiarization, "diarization.jsonl", lines)
-}
-
-// jsonLines writes a file of one line of JSON for each.
-func jsonLines[T any](c *composer, kind, file string, lines []T) ([]journal.Artifact, error) {
-	return c.artifact(kind, file, "", func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		for _, l := range lines {
-			if err := enc.Encode(l); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return c.artifact(KindDiarization, "diarization.jsonl", "", jsonLines(lines))
 }
 
 // breaks writes the moments, in seconds, at which the recording does not go on
@@ -180,7 +166,7 @@ func (c *composer) breaks(us int64) ([]journal.Artifact, error) {
 	if len(lines) == 0 {
 		return nil, nil
 	}
-	return jsonLines(c, KindBreaks, "breaks.jsonl", lines)
+	return c.artifact(KindBreaks, "breaks.jsonl", "", jsonLines(lines))
 }
 
 // chat writes the messages, if there were any (digest section 7). Those of the
@@ -236,7 +222,7 @@ func (c *composer) captions(us int64, people []*participant) ([]journal.Artifact
 		return nil, nil
 	}
 	sort.SliceStable(lines, func(i, j int) bool { return lines[i].Start < lines[j].Start })
-	return jsonLines(c, KindCaptions, "captions.jsonl", lines)
+	return c.artifact(KindCaptions, "captions.jsonl", "", jsonLines(lines))
 }
 
 // captioned is the name of whoever said a line: the participant's, so that it is
@@ -440,4 +426,18 @@ func (c *composer) describe(kind, name, who string) (journal.Artifact, error) {
 	return journal.Artifact{
 		Kind: kind, Path: filepath.Join(OutDir, name), Bytes: n, SHA256: hex.EncodeToString(h.Sum(nil)), Name: who,
 	}, nil
+}
+
+// jsonLines writes a JSON value a line.
+func jsonLines[T any](lines []T) func(io.Writer) error {
+	return func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		for _, l := range lines {
+			if err := enc.Encode(l); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }

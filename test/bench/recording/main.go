@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -21,11 +22,11 @@ func main() {
 	binary := flag.String("binary", "bin/steno", "the program to measure")
 	length := flag.Duration("length", time.Minute, "how long to measure one bot")
 	modes := flag.String("modes", "speaker_view,gallery_view,audio_only,"+filmed, "what to measure with one bot")
-	most := flag.String("most", "speaker_view=8+1,gallery_view=8+1,audio_only=14+2,"+filmed+"=1+1", "find the most bots: how many to begin with, and to add")
+	most := flag.String("most", "speaker_view=8+4,gallery_view=8+4,audio_only=14+4,"+filmed+"=1+1", "find the most bots: how many to begin with, and to add")
 	window := flag.Duration("window", 20*time.Second, "how long to measure each number of bots")
 	joins := flag.Int("joins", 20, "how many bots join, one after the other")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	t := &table{}
 	err := run(ctx, t, *binary, split(*modes), *length, split(*most), *window, *joins)
