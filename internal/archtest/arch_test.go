@@ -122,7 +122,6 @@ func TestImportsFollowTheTable(t *testing.T) {
 func TestOnlyTheGuardDialsOut(t *testing.T) {
 	allowed := []string{"internal/netguard/...", "internal/browser/...", "internal/blob/...", "internal/api/...", "internal/app/...", "internal/deliver/...", "internal/record/...",
 		"internal/provider/...", // speaks HTTP through the clients of netguard.Service; see TestProvidersBuildNoTransport
-		"internal/stream/...",   // only for http.Header and the statuses of a refused connection; see TestProvidersBuildNoTransport
 		"internal/webhook/..."}  // only for the type http.Header, which signatures are written to
 	for _, p := range list(t) {
 		if !strings.HasPrefix(p.ImportPath, "internal/") || matchAny(allowed, p.ImportPath) {

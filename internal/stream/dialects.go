@@ -33,6 +33,15 @@ type listening interface {
 	rest() *said
 }
 
+// pending is what was said and not completed.
+type pending struct{ open *said }
+
+func (p *pending) rest() *said {
+	s := p.open
+	p.open = nil
+	return s
+}
+
 var dialects = map[string]dialect{"deepgram": deepgram{}, "assemblyai": assemblyai{}}
 
 func address(base, real, path string, query url.Values) string {
@@ -64,7 +73,7 @@ func (deepgram) why(err error) error {
 }
 
 // deepgramEar gathers final results until somebody pauses.
-type deepgramEar struct{ open *said }
+type deepgramEar struct{ pending }
 
 func (d *deepgramEar) take(message []byte) (*said, bool) {
 	var m struct {
@@ -109,12 +118,6 @@ func (d *deepgramEar) take(message []byte) (*said, bool) {
 	return nil, false
 }
 
-func (d *deepgramEar) rest() *said {
-	s := d.open
-	d.open = nil
-	return s
-}
-
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // assemblyai is AssemblyAI's Universal Streaming (v3), as assemblyai.com/docs/
@@ -151,7 +154,7 @@ func (assemblyai) why(err error) error {
 }
 
 // assemblyEar waits for turns in their final form.
-type assemblyEar struct{ open *said }
+type assemblyEar struct{ pending }
 
 func (a *assemblyEar) take(message []byte) (*said, bool) {
 	var m struct {
@@ -178,10 +181,4 @@ func (a *assemblyEar) take(message []byte) (*said, bool) {
 		return a.rest(), false
 	}
 	return nil, false
-}
-
-func (a *assemblyEar) rest() *said {
-	s := a.open
-	a.open = nil
-	return s
 }

@@ -13,7 +13,6 @@ import (
 
 	"steno/internal/clock"
 	"steno/internal/netguard"
-	"steno/internal/record/tracks"
 )
 
 // EarsOptions say who hears. Service, Key and Clock are required.
@@ -66,8 +65,7 @@ type Ears struct {
 	o       EarsOptions
 	dialect dialect
 	guard   *netguard.Guard
-	heard   chan tracks.Sound
-	pause   chan bool
+	intake
 
 	ctx, closing context.Context
 	stop, finish context.CancelFunc
@@ -91,31 +89,12 @@ func NewEars(o EarsOptions) (*Ears, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Ears{o: o, dialect: d, heard: make(chan tracks.Sound, waiting), pause: make(chan bool, 1), notes: map[string]bool{}}
+	e := &Ears{o: o, dialect: d, intake: newIntake(), notes: map[string]bool{}}
 	e.guard = netguard.New(netguard.Options{Allow: slices.Concat(netguard.Named(), o.Allow)})
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	e.closing, e.finish = context.WithCancel(e.ctx)
 	e.mixing.Go(e.listen)
 	return e, nil
-}
-
-// Hear takes a frame of audio as it is recorded.
-func (e *Ears) Hear(f tracks.Sound) {
-	select {
-	case e.heard <- f:
-	default: // the machine is starved: the recording goes first
-	}
-}
-
-// Pause has nothing heard, or lets it go on.
-func (e *Ears) Pause(on bool) {
-	for {
-		select {
-		case e.pause <- on:
-			return
-		case <-e.pause: // an older wish
-		}
-	}
 }
 
 // Close waits a moment for what was said last, and until nothing is left. It may be

@@ -20,7 +20,6 @@ import (
 
 	"steno/internal/clock"
 	"steno/internal/netguard"
-	"steno/internal/record/tracks"
 )
 
 // Options say where a bot's audio goes and comes from. One of the URLs, Rate
@@ -78,8 +77,7 @@ type Stream struct {
 	links []*link
 	out   *queue // nil: no output
 	voice *voice // nil: no input
-	heard chan tracks.Sound
-	pause chan bool
+	intake
 
 	unmuted, reset atomic.Bool
 
@@ -98,7 +96,7 @@ func New(o Options) (*Stream, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Stream{o: o, heard: make(chan tracks.Sound, waiting), pause: make(chan bool, 1)}
+	s := &Stream{o: o, intake: newIntake()}
 	s.guard = netguard.New(netguard.Options{Allow: o.Allow, Wrap: func(c net.Conn) net.Conn {
 		if t, ok := c.(*net.TCPConn); ok {
 			_ = t.SetWriteBuffer(maxUnsent)
@@ -160,26 +158,6 @@ func (s *Stream) Close() {
 	s.stop()
 	s.running.Wait()
 	s.guard.Close()
-}
-
-// Hear takes a frame of audio as it is recorded.
-func (s *Stream) Hear(f tracks.Sound) {
-	select {
-	case s.heard <- f:
-	default: // the machine is starved: the recording goes first
-	}
-}
-
-// Pause stops the output, or lets it go on. What is said in a pause is not sent,
-// and no silence in its place.
-func (s *Stream) Pause(on bool) {
-	for {
-		select {
-		case s.pause <- on:
-			return
-		case <-s.pause: // an older wish
-		}
-	}
 }
 
 // Speakers tells the receiver who began and who ceased to speak.
