@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,6 +19,7 @@ import (
 	"steno/lab"
 	"steno/lab/measure"
 	"steno/test/contract"
+	"steno/test/internal/testbin"
 )
 
 // binary is the program under test: the one that the build made, else one
@@ -28,20 +28,13 @@ var binary string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		binary = os.Getenv("STENO_TEST_BINARY")
-		if binary == "" {
-			dir, err := os.MkdirTemp("", "steno-e2e-")
-			if err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				return 1
-			}
-			defer os.RemoveAll(dir)
-			binary = filepath.Join(dir, "steno")
-			if out, err := exec.Command("go", "build", "-o", binary, "steno/cmd/steno").CombinedOutput(); err != nil {
-				fmt.Fprintf(os.Stderr, "build steno: %v\n%s", err, out)
-				return 1
-			}
+		file, remove, err := testbin.Find()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
 		}
+		defer remove()
+		binary = file
 		return m.Run()
 	}())
 }

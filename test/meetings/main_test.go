@@ -8,16 +8,15 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"steno/internal/browser"
+	"steno/test/internal/testbin"
 )
 
 // steno is the program that composes what the bots record: the one that the build
 // made, else one built here.
-var steno = os.Getenv("STENO_TEST_BINARY")
+var steno string
 
 // atOnce is how many bots are under way: they wait most of the time.
 const atOnce = "3"
@@ -29,19 +28,13 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, "these tests need a browser:", err)
 			return 1
 		}
-		if steno == "" {
-			dir, err := os.MkdirTemp("", "steno-meetings-")
-			if err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				return 1
-			}
-			defer os.RemoveAll(dir)
-			steno = filepath.Join(dir, "steno")
-			if out, err := exec.Command("go", "build", "-o", steno, "steno/cmd/steno").CombinedOutput(); err != nil {
-				fmt.Fprintf(os.Stderr, "build steno: %v\n%s", err, out)
-				return 1
-			}
+		file, remove, err := testbin.Find()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
 		}
+		defer remove()
+		steno = file
 		chosen := false
 		flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
 		if !chosen {

@@ -6,14 +6,13 @@ package outage
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"steno/internal/bot"
 	"steno/internal/clock"
 	"steno/internal/record/journal"
 	"steno/internal/store/storetest"
+	"steno/test/internal/testbin"
 )
 
 // program is what is tested: the one that the build made, else one built
@@ -25,20 +24,13 @@ func TestMain(m *testing.M) {
 		os.Exit(playBot(os.Args[3]))
 	}
 	os.Exit(func() int {
-		program = os.Getenv("STENO_TEST_BINARY")
-		if program == "" {
-			dir, err := os.MkdirTemp("", "steno-outage-")
-			if err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				return 1
-			}
-			defer os.RemoveAll(dir)
-			program = filepath.Join(dir, "steno")
-			if out, err := exec.Command("go", "build", "-o", program, "steno/cmd/steno").CombinedOutput(); err != nil {
-				fmt.Fprintf(os.Stderr, "build steno: %v\n%s", err, out)
-				return 1
-			}
+		file, remove, err := testbin.Find()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
 		}
+		defer remove()
+		program = file
 		return storetest.Main(m)
 	}())
 }

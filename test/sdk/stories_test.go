@@ -8,23 +8,21 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"steno/demo"
 	"steno/test/contract"
+	"steno/test/internal/testbin"
 )
 
 // program is the one that the build made, else one built here.
 func program(t *testing.T) string {
 	t.Helper()
-	if file := os.Getenv("STENO_TEST_BINARY"); file != "" {
-		return file
+	file, remove, err := testbin.Find()
+	if err != nil {
+		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "steno")
-	if out, err := exec.Command("go", "build", "-o", file, "steno/cmd/steno").CombinedOutput(); err != nil {
-		t.Fatalf("build steno: %v\n%s", err, out)
-	}
+	t.Cleanup(remove)
 	return file
 }
 

@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,6 +34,7 @@ import (
 	"steno/simulator/service"
 	"steno/simulator/transcription"
 	"steno/test/contract"
+	"steno/test/internal/testbin"
 )
 
 // binary is the program under test: the one that the build made, else one
@@ -43,20 +43,13 @@ var binary string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		binary = os.Getenv("STENO_TEST_BINARY")
-		if binary == "" {
-			dir, err := os.MkdirTemp("", "steno-transcription-")
-			if err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				return 1
-			}
-			defer os.RemoveAll(dir)
-			binary = filepath.Join(dir, "steno")
-			if out, err := exec.Command("go", "build", "-o", binary, "steno/cmd/steno").CombinedOutput(); err != nil {
-				fmt.Fprintf(os.Stderr, "build steno: %v\n%s", err, out)
-				return 1
-			}
+		file, remove, err := testbin.Find()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
 		}
+		defer remove()
+		binary = file
 		defer storetest.Stop()
 		return m.Run()
 	}())
