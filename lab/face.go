@@ -38,12 +38,8 @@ func (g *guest) switchCam(on bool) {
 	g.face.mu.Lock()
 	g.face.on = on
 	g.face.mu.Unlock()
-	g.m.mu.Lock()
-	p := g.peer
-	g.m.mu.Unlock()
-	if p != nil && on {
-		p.shows.Store(true)
-		p.poke()
+	if on {
+		g.offers(func(p *peer) { p.shows.Store(true) })
 	}
 }
 

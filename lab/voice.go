@@ -33,11 +33,19 @@ func (g *guest) switchMic(on bool) {
 	g.voice.mu.Lock()
 	g.voice.on = on
 	g.voice.mu.Unlock()
+	if on {
+		g.offers(func(p *peer) { p.speaks.Store(true) })
+	}
+}
+
+// offers has the guest's connection, if there is one, take what the guest gives
+// from now on.
+func (g *guest) offers(note func(*peer)) {
 	g.m.mu.Lock()
 	p := g.peer
 	g.m.mu.Unlock()
-	if p != nil && on {
-		p.speaks.Store(true)
+	if p != nil {
+		note(p)
 		p.poke()
 	}
 }

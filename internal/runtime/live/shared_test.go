@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"steno/internal/bot"
+	"steno/internal/record/journal"
 	"steno/internal/runtime/runtimetest"
 	"steno/lab"
 	"steno/lab/measure"
@@ -67,21 +68,11 @@ func (h *host) measured(rec measure.Recording, truth lab.Truth, o measure.Option
 
 // everything lists the stored files of a recording that began at an epoch.
 func (h *host) everything(l runtimetest.Life, epoch int64) measure.Recording {
-	rec := measure.Recording{EpochUS: epoch, People: map[string]string{}}
+	var list []journal.Artifact
 	for _, a := range l.Artifacts {
-		path := filepath.Join(h.data, "objects", a.Key)
-		switch a.Kind {
-		case "video":
-			rec.Video = path
-		case "audio":
-			rec.Audio = path
-		case "diarization":
-			rec.Diarization = path
-		case "participant_audio":
-			rec.People[a.Name] = path
-		}
+		list = append(list, journal.Artifact{Kind: a.Kind, Path: a.Key, Name: a.Name})
 	}
-	return rec
+	return measure.Artifacts(filepath.Join(h.data, "objects"), epoch, list)
 }
 
 // rightNames checks who is said to have spoken.

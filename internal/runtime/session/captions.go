@@ -153,9 +153,7 @@ func (c *captions) write(l *captionLine, now time.Time) bool {
 		changed = latest(changed, w.at)
 	}
 	switch {
-	case l.page.Final || now.Sub(changed) >= captionEnd:
-		return c.put(l, len(l.words), true, now)
-	case now.Sub(rest[0].at) >= captionMost:
+	case l.page.Final || now.Sub(changed) >= captionEnd || now.Sub(rest[0].at) >= captionMost:
 		return c.put(l, len(l.words), true, now)
 	case now.Sub(rest[0].at) >= captionLong:
 		for i := len(rest) - 2; i >= 0; i-- {
