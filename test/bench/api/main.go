@@ -21,6 +21,7 @@ import (
 	"steno/internal/store/postgres"
 	"steno/internal/store/sqlite"
 	"steno/internal/store/storetest"
+	"steno/test/internal/bench"
 	"steno/test/internal/stand"
 )
 
@@ -40,13 +41,7 @@ func main() {
 	flag.IntVar(&o.clients, "clients", 16, "connections")
 	flag.StringVar(&o.binary, "binary", "bin/steno", "the program, for memory and time to ready")
 	flag.Parse()
-	code := 0
-	if err := run(o); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		code = 1
-	}
-	storetest.Stop()
-	os.Exit(code)
+	bench.Main(func() error { return run(o) })
 }
 
 func run(o options) error {
@@ -65,7 +60,7 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	if err := measure(o, store.Options{DatabaseURL: url, DataDir: dir}, "PostgreSQL (fsync off)"); err != nil {
+	if err := measure(o, store.Options{DatabaseURL: url, DataDir: dir}, bench.PostgreSQL); err != nil {
 		return fmt.Errorf("PostgreSQL: %w", err)
 	}
 	return drop()

@@ -15,8 +15,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"runtime/pprof"
 	"slices"
 	"strconv"
 	"sync"
@@ -31,7 +29,7 @@ import (
 	"steno/internal/calendar/unified"
 	"steno/internal/clock"
 	"steno/internal/store"
-	"steno/internal/store/storetest"
+	"steno/test/internal/bench"
 )
 
 type options struct {
@@ -55,51 +53,19 @@ func main() {
 	flag.IntVar(&o.clients, "clients", 4, "clients at a time, for the second row")
 	flag.StringVar(&o.profile, "profile", "", "file for a CPU profile")
 	flag.Parse()
-	code := 0
-	if err := run(o); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		code = 1
-	}
-	storetest.Stop()
-	os.Exit(code)
+	bench.Main(func() error { return bench.Profiled(o.profile, func() error { return run(o) }) })
 }
 
 func run(o options) error {
-	if o.profile != "" {
-		f, err := os.Create(o.profile)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
-	}
 	fmt.Println("| database | events stored | clients | what | p50 ms | p95 ms | p99 ms | times the queries (p50) |\n|---|---|---|---|---|---|---|---|")
 	for _, events := range o.events {
-		dir, err := os.MkdirTemp("", "steno-bench-")
-		if err != nil {
-			return err
-		}
-		err = measure(o, store.Options{DataDir: dir}, "SQLite", events)
-		if err := os.RemoveAll(dir); err != nil {
-			return err
-		}
-		if err != nil {
+		if err := bench.OnSQLite(func(so store.Options) error { return measure(o, so, "SQLite", events) }); err != nil {
 			return fmt.Errorf("SQLite, %d events: %w", events, err)
 		}
 	}
 	for _, events := range o.events {
-		url, drop, err := storetest.Database()
-		if err != nil {
-			return err
-		}
-		if err := measure(o, store.Options{DatabaseURL: url, DataDir: os.TempDir()}, "PostgreSQL (fsync off)", events); err != nil {
+		if err := bench.OnPostgreSQL(func(so store.Options) error { return measure(o, so, bench.PostgreSQL, events) }); err != nil {
 			return fmt.Errorf("PostgreSQL, %d events: %w", events, err)
-		}
-		if err := drop(); err != nil {
-			return err
 		}
 	}
 	return nil
