@@ -13,6 +13,7 @@ import (
 // The server behind the page dies while the page still shows the call: the bot
 // tries to come back and ends with what it has, long before the silence rule.
 func TestDeadMediaServer(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, t.TempDir(), nil)
 	h.start()
 	h.launch(nil)

@@ -141,6 +141,7 @@ func (h *host) samples(file string) []int16 {
 // another gets; layers of video change; the browser dies, and the next
 // connection knows people by other numbers.
 func TestPeopleWhoShareTracks(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, t.TempDir(), func(s *lab.Scenario) {
 		crowd(s)
 		s.Tracks, s.Layers = lab.TracksShared, lab.Duration(4*time.Second)
