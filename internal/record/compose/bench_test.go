@@ -97,7 +97,7 @@ func BenchmarkJoin(b *testing.B) {
 				if _, err := c.mixed(minutes * 60_000_000); err != nil {
 					b.Fatal(err)
 				}
-				list, err := c.video(b.Context())
+				list, err := c.video()
 				if err != nil {
 					b.Fatal(err)
 				}

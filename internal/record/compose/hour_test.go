@@ -106,7 +106,10 @@ func (h *hour) run() time.Duration {
 	h.kill(ctx)
 	h.fill(ctx)
 	h.must(h.stage.Start(ctx))
-	h.until(ctx, "the bot is back, and the composer with it", func(entries []journal.Entry) bool {
+	// A composer that has caught up ends a chunk 8 s or so after it was said; it was
+	// killed before, and has the sound of the hour to read again.
+	var rested time.Time
+	h.until(ctx, "the bot is back, and the composer has caught up", func(entries []journal.Entry) bool {
 		var epoch int64
 		back := false
 		for _, e := range entries {
@@ -115,8 +118,10 @@ func (h *hour) run() time.Duration {
 			}
 			back = back || e.Gap != nil
 		}
-		// The chunk that is being made ends within 20 s.
-		return back && (compose.Chunk(h.folder)+2)*20e6 > time.Now().UnixMicro()-epoch
+		if rested.IsZero() && back && compose.Chunk(h.folder)*20e6+11e6 > time.Now().UnixMicro()-epoch {
+			rested = time.Now().Add(10 * time.Second) // somewhere in the next chunk
+		}
+		return !rested.IsZero() && time.Now().After(rested)
 	})
 
 	left := time.Now()
