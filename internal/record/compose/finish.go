@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -344,7 +345,16 @@ func (c *composer) join(name string, us int64) (string, error) {
 		return "", err
 	}
 	temp := filepath.Join(c.work, name)
-	return temp, mp4.Join(temp, files, c.sound.mix.temp[1], time.Duration(us)*time.Microsecond)
+	err = mp4.Join(temp, files, c.sound.mix.temp[1], time.Duration(us)*time.Microsecond)
+	var mixed *mp4.MixedError
+	if errors.As(err, &mixed) {
+		// The encoder was replaced while this was recorded: what the old one made, the
+		// next composer makes anew.
+		for _, piece := range mixed.Pieces {
+			err = errors.Join(err, os.Remove(piece))
+		}
+	}
+	return temp, err
 }
 
 // artifact writes a file below out.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -31,7 +30,7 @@ import (
 // Nobody waits for an hour: a bot begins to record, everything is killed, and an
 // hour is put before what is in its folder: three people who speak in turn, as
 // Opus segments, and the chunks of video that the composer would have made of
-// them. They are copies of one encoded chunk of 30 kB a second, because a minute
+// them. They are copies of one encoded chunk of 70 kB a second, because a minute
 // of them costs 15 seconds of a processor. Then the server starts again, the bot
 // comes back into the meeting, and the composer catches up with the sound of the
 // whole hour, as it does whenever it was killed. All that follows is real.
@@ -203,7 +202,7 @@ func (h *hour) fill(ctx context.Context) {
 		h.speak(track, epoch, i, len(people))
 	}
 	h.must(w.Close())
-	h.must(compose.Fill(ctx, compose.Options{Folder: h.folder, Mode: bot.SpeakerView, FFmpeg: "ffmpeg", Log: slog.New(slog.DiscardHandler), Clock: clock.System{}}, h.chunk(ctx)))
+	h.must(compose.Fill(ctx, compose.Options{Folder: h.folder, Mode: bot.SpeakerView, FFmpeg: "ffmpeg", Log: slog.New(slog.DiscardHandler), Clock: clock.System{}}))
 }
 
 // earlier moves all that the journal tells to an hour before, and returns time
@@ -267,20 +266,4 @@ func (h *hour) speak(track string, epoch int64, turn, of int) {
 		}
 	}
 	h.must(w.Close())
-}
-
-// chunk encodes 20 s of a picture of which a strip changes.
-func (h *hour) chunk(ctx context.Context) []byte {
-	path := filepath.Join(h.TempDir(), "chunk.mp4")
-	out, err := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=gray:s=1280x720:r=25:d=20",
-		"-f", "lavfi", "-i", "nullsrc=s=1280x4:r=25:d=20,geq=random(1)*63:128:128", "-filter_complex", "[0][1]overlay",
-		"-c:v", "libx264", "-preset", "ultrafast", "-crf", "27", "-g", "100", "-bf", "0", "-pix_fmt", "yuv420p", "-threads", "1",
-		"-colorspace", "smpte170m", "-color_primaries", "smpte170m", "-color_trc", "smpte170m", "-color_range", "tv",
-		"-video_track_timescale", "12800", "-f", "mp4", path).CombinedOutput()
-	if err != nil {
-		h.Fatalf("encode a chunk: %v: %s", err, out)
-	}
-	data, err := os.ReadFile(path)
-	h.must(err)
-	return data
 }

@@ -6,27 +6,43 @@ package mp4
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
+	"slices"
 	"time"
 )
 
 // interleave is how much of one track comes before that of the other.
 const interleave = time.Second
 
+// MixedError tells that pieces are encoded otherwise than the last one, as by
+// another version of the encoder: they cannot be in one track with it.
+type MixedError struct{ Pieces []string }
+
+func (e *MixedError) Error() string {
+	return fmt.Sprintf("%d pieces of the video, such as %s, are encoded otherwise than the last one", len(e.Pieces), e.Pieces[0])
+}
+
 // Join writes the first length of pieces, played one behind the other, and of sound
 // into a file at path, with its tables ahead of its media, so that it can be played
 // while it is loaded. The pieces are files of one video track each, in one encoding
-// and without reordered frames, sound is a file of one audio track, as ffmpeg writes
-// them. What was at path is replaced.
+// (else the error is a [MixedError]) and without reordered frames, sound is a file of
+// one audio track, as ffmpeg writes them. What was at path is replaced.
 func Join(path string, pieces []string, sound string, length time.Duration) error {
-	film := &track{}
-	for _, name := range pieces {
-		if err := film.add(name); err != nil {
+	film, mixed := &track{}, &MixedError{}
+	for _, name := range slices.Backward(pieces) {
+		err := film.add(name)
+		if errors.Is(err, errOther) {
+			mixed.Pieces = append(mixed.Pieces, name)
+		} else if err != nil {
 			return fmt.Errorf("join %s: %w", name, err)
 		}
+	}
+	if len(mixed.Pieces) > 0 {
+		return mixed
 	}
 	voice := &track{}
 	if err := voice.add(sound); err != nil {
@@ -52,12 +68,13 @@ func Join(path string, pieces []string, sound string, length time.Duration) erro
 
 // track is one track of the file in the making.
 type track struct {
-	head    *box // its trak, of the first file
+	head    *box // its trak, of the last file
 	ftyp    *box
 	mvhd    *box
-	scale   int64 // its ticks in a second
-	skip    int64 // ticks of its beginning that are not played
-	samples []sample
+	scale   int64      // its ticks in a second
+	skip    int64      // ticks of its beginning that are not played
+	files   [][]sample // of each file, the last one first
+	samples []sample   // that are written
 }
 
 // sample is a frame of a track: a picture, or 20 ms of sound or so.
@@ -69,7 +86,10 @@ type sample struct {
 	sync   bool // can be decoded without those before it
 }
 
-// add appends the samples of a file.
+// errOther refuses a file that is encoded otherwise than what is there.
+var errOther = errors.New("is encoded otherwise")
+
+// add puts the samples of a file before those that are there.
 func (t *track) add(name string) error {
 	ftyp, moov, err := tables(name)
 	if err != nil {
@@ -108,38 +128,28 @@ func (t *track) add(name string) error {
 			}
 			t.skip = int64(start)
 		}
-	} else if err := t.fits(stbl, int64(scale)); err != nil {
+	} else if had, err := t.head.only("mdia", "minf", "stbl", "stsd"); err != nil {
 		return err
+	} else if has, err := stbl.only("stsd"); err != nil {
+		return err
+	} else if int64(scale) != t.scale || !had.same(has) {
+		return errOther
 	}
-	t.samples = append(t.samples, list...)
+	t.files = append(t.files, list)
 	return nil
 }
 
-// fits refuses what is encoded otherwise than what is there.
-func (t *track) fits(stbl *box, scale int64) error {
-	had, err := t.head.only("mdia", "minf", "stbl", "stsd")
-	if err != nil {
-		return err
-	}
-	has, err := stbl.only("stsd")
-	if err != nil {
-		return err
-	}
-	if scale != t.scale || !had.same(has) {
-		return fmt.Errorf("is not encoded as the files before it")
-	}
-	return nil
-}
-
-// cut leaves what is played in a length.
+// cut takes what is played in a length.
 func (t *track) cut(length time.Duration) {
 	left := t.ticks(length) + t.skip
-	for i, s := range t.samples {
-		if left <= 0 {
-			t.samples = t.samples[:i]
-			return
+	for _, list := range slices.Backward(t.files) {
+		for _, s := range list {
+			if left <= 0 {
+				return
+			}
+			t.samples = append(t.samples, s)
+			left -= int64(s.ticks)
 		}
-		left -= int64(s.ticks)
 	}
 }
 

@@ -1,10 +1,12 @@
 package mp4
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -177,13 +179,17 @@ func TestJoinRefuses(t *testing.T) {
 		{"an empty file", write("empty.mp4", nil), "not a whole MP4 file"},
 		{"a file that was cut off", write("cut.mp4", data[:len(data)-100]), "not a whole MP4 file"},
 		{"no file of this kind", write("text.mp4", []byte(strings.Repeat("this is a text", 100))), "not a whole MP4 file"},
-		{"another size", piece(t, dir, "small.mp4", 0, 25, "-s", "160x90"), "not encoded as the files before it"},
 		{"two tracks", both, `more than one "trak"`},
 	} {
 		err := Join(filepath.Join(dir, "out.mp4"), []string{good, test.piece}, sound, 2*time.Second)
 		if err == nil || !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), test.piece) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.says)
 		}
+	}
+	small := piece(t, dir, "small.mp4", 0, 25, "-s", "160x90")
+	var mixed *MixedError
+	if err := Join(filepath.Join(dir, "out.mp4"), []string{good, small, good}, sound, 2*time.Second); !errors.As(err, &mixed) || !slices.Equal(mixed.Pieces, []string{small}) {
+		t.Errorf("pieces of two sizes: %v", err)
 	}
 	// Every beginning of a file is refused or read, never more than that.
 	for n := 0; n < len(data); n += 97 {
