@@ -64,8 +64,8 @@ type finding struct {
 	order    string
 }
 
-// shownOf completes a selection u of utterances. The team is asked for again: the
-// word that stands for it is in an index, not in a rule. SQLite keeps to the order
+// shownOf completes a selection u of utterances. The team is asked for again: what
+// stands for it in the index is no rule. SQLite keeps to the order
 // of a CROSS JOIN.
 const shownOf = ` CROSS JOIN search_transcripts t CROSS JOIN bots b WHERE t.slot = u.id >> 16 AND t.team_id = $1 AND b.id = t.bot_id AND b.team_id = $1 ORDER BY u.id `
 
@@ -157,16 +157,24 @@ func (f finding) blocks(ctx context.Context) (first, last int64, err error) {
 // quotes could end with.
 func matchExpression(team string, l transcript.Lookup) string {
 	var all []string
+	ours := teamPrefix(team)
+	add := func(sign string, t transcript.Term) {
+		words := make([]string, len(t.Words))
+		for i, w := range t.Words {
+			words[i] = ours + sign + w
+		}
+		all = append(all, star(`"`+strings.Join(words, " ")+`"`, " *", t.Prefix))
+	}
 	for _, t := range l.Terms {
-		all = append(all, star(`"`+strings.Join(t.Words, " ")+`"`, " *", t.Prefix))
+		add("", t)
 	}
 	for _, t := range l.Speaker {
-		all = append(all, star(`"`+speakerSign+t.Words[0]+`"`, " *", t.Prefix))
+		add(speakerSign, t)
 	}
 	if l.Meeting != "" {
-		all = append(all, `"`+meetingWord(l.Meeting)+`"`)
+		all = append(all, `"`+ours+meetingWord(l.Meeting)+`"`)
 	}
-	return strings.Join(append(all, `"`+teamWord(team)+`"`), " AND ")
+	return strings.Join(all, " AND ")
 }
 
 // tsquery writes a lookup for PostgreSQL, but for the team.
