@@ -158,7 +158,6 @@ func goHunting(t *testing.T, b *Browser, hosts []string, port, home string) (tri
 // Proves S4 for the browser: whatever a page does, no address of the corpus is
 // connected to.
 func TestAPageReachesNoForbiddenAddress(t *testing.T) {
-	t.Parallel()
 	url, host := home(t)
 	prey := newCanary(t)
 	hosts := hunted(t)
@@ -204,7 +203,6 @@ const callout = `async (addresses, port) => {
 
 // Proves S4 for media, which no proxy sees.
 func TestWebRTCSendsNothingToAForbiddenAddress(t *testing.T) {
-	t.Parallel()
 	url, host := home(t)
 	prey := newCanary(t)
 	addresses := append(hunted(t)[:4], hunted(t)[8])
@@ -240,7 +238,6 @@ func TestWebRTCSendsNothingToAForbiddenAddress(t *testing.T) {
 
 // The script in the page must agree with the guard about every address.
 func TestThePagesScriptAgreesWithTheGuard(t *testing.T) {
-	t.Parallel()
 	url, host := home(t)
 	b := confined(t, host, func(c *Confine) {
 		c.Networks = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00:1::/32")}
