@@ -52,7 +52,7 @@ type guest struct {
 
 // toPage is a message from the lab to the page.
 type toPage struct {
-	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, carry, roster, levels, chat, caption, say, trouble, strange, toast, popup, crash
+	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, carry, roster, levels, chat, caption, say, picture, trouble, strange, toast, popup, crash
 	Door     Door           `json:"door,omitempty"`
 	Account  string         `json:"account,omitempty"` // with hello
 	ID       string         `json:"id,omitempty"`
@@ -65,7 +65,9 @@ type toPage struct {
 	Text     string         `json:"text,omitempty"`
 	Skin     string         `json:"skin,omitempty"`
 	On       bool           `json:"on,omitempty"`
-	Clip     string         `json:"clip,omitempty"` // with say
+	Clip     string         `json:"clip,omitempty"`  // with say
+	Frame    []byte         `json:"frame,omitempty"` // with picture: VP8, base64
+	Key      bool           `json:"key,omitempty"`   // it stands alone
 	SDP      string         `json:"sdp,omitempty"`
 	Tracks   []trackOwner   `json:"tracks,omitempty"`
 	Mic      string         `json:"mic,omitempty"` // the section for the guest's own voice

@@ -38,13 +38,15 @@ type person struct {
 
 	speaking atomic.Bool
 	here     atomic.Bool
+	hushed   atomic.Bool // nobody gets this audio
 
 	mu    sync.Mutex
 	extra []*media.Clip // to be said as soon as possible
 }
 
-// frame is a video frame, cut into packet payloads once.
+// frame is a video frame, as it is and cut into packet payloads once.
 type frame struct {
+	data     []byte
 	payloads [][]byte
 	key      bool
 }
@@ -52,7 +54,7 @@ type frame struct {
 func packetise(loop *footage.Loop) []frame {
 	film := make([]frame, len(loop.Frames))
 	for i, data := range loop.Frames {
-		film[i] = frame{(&codecs.VP8Payloader{}).Payload(mtu, data), loop.Key[i]}
+		film[i] = frame{data, (&codecs.VP8Payloader{}).Payload(mtu, data), loop.Key[i]}
 	}
 	return film
 }
@@ -142,13 +144,16 @@ func (a *microphone) tick() {
 	if a.p.m.mix == nil { // else it is not to be heard yet
 		a.p.speaking.Store(voice)
 	}
+	if voice && a.p.video != nil {
+		a.p.m.spoke.Store(a.p)
+	}
 	if a.n%50 == 0 && a.p.audio != nil && a.p.m.ownAudio() {
 		a.p.audio.report(now)
 	}
 }
 
 func (a *microphone) send(payload []byte, level byte, resumed bool, now moment) {
-	if a.p.audio == nil || a.p.m.hushed.Load() || a.p.DTX && a.p.m.mix == nil && a.quiet > 0 && a.quiet%dtxInterval != 1 {
+	if a.p.audio == nil || a.p.hushed.Load() || a.p.DTX && a.p.m.mix == nil && a.quiet > 0 && a.quiet%dtxInterval != 1 {
 		return
 	}
 	pkt := &rtp.Packet{Header: rtp.Header{
@@ -189,7 +194,7 @@ func (a *microphone) begin(now time.Time) {
 		clip = c.clip
 	}
 	a.clip, a.at = clip, 0
-	if a.p.audio != nil && a.p.m.scenario.Platform == Zoom && !a.p.m.hushed.Load() {
+	if a.p.audio != nil && a.p.m.scenario.Platform == Zoom && !a.p.hushed.Load() {
 		a.p.m.tell(toPage{Type: "say", ID: a.p.id, Clip: clip.Name})
 	}
 	if a.p.audio != nil {
@@ -230,6 +235,11 @@ func (v *camera) next() time.Time {
 func (v *camera) tick() {
 	now := moment{v.next(), v.base + uint32(v.n*90000/footage.FPS)}
 	f := v.frame()
+	if v.p.m.scenario.Platform == Zoom {
+		v.n++
+		v.p.m.draw(v.p, f)
+		return
+	}
 	pkts := make([]*rtp.Packet, len(f.payloads))
 	for i, payload := range f.payloads {
 		pkts[i] = &rtp.Packet{Header: rtp.Header{

@@ -44,6 +44,7 @@ const handlers = {
   caption(msg) { call?.caption(msg.caption); },
   offer(msg) { return call?.offer(msg); },
   say(msg) { call?.heard?.(msg); },
+  picture(msg) { call?.picture?.(msg); },
   trouble(msg) { show(msg.on ? h('div', { class: 'banner' }, 'Trying to reconnect') : call.view); },
   strange() { strangeView(); },
   toast(msg) { call.view.append(h('div', { role: 'alert', class: 'toast' }, msg.text)); },
