@@ -9,6 +9,7 @@ import (
 	"steno/internal/bot"
 	"steno/internal/platform"
 	"steno/internal/record/journal"
+	"steno/internal/record/tracks"
 )
 
 // hearing is how long after the last sound of a track its person counts as
@@ -119,9 +120,14 @@ func (v *visit) takePeople(o platform.Observation, now time.Time) {
 			s.diary.bind(journal.Bind{Track: track, Person: b.Person, Source: "roster", Screen: b.Screen})
 		}
 	}
+	v.bindSources(sources)
+}
+
+// bindSources notes whose the contributing sources are that came.
+func (v *visit) bindSources(sources []tracks.Contributor) {
 	for _, c := range sources {
 		if person := v.binder.whose[c.CSRC]; person != "" {
-			s.diary.bind(journal.Bind{Track: c.Track, Person: person, Source: "csrc", CSRC: c.CSRC})
+			v.s.diary.bind(journal.Bind{Track: c.Track, Person: person, Source: "csrc", CSRC: c.CSRC})
 		}
 	}
 }

@@ -153,6 +153,7 @@ func (v *visit) close() {
 		if err := v.rec.Close(); err != nil {
 			v.s.log.Warn("the recorder's end", "error", err)
 		}
+		v.bindSources(v.rec.Contributors()) // some came when the page could not be looked at any more
 	}
 	if v.page != nil {
 		if err := v.page.Close(); err != nil {
