@@ -66,6 +66,7 @@ type toPage struct {
 	Skin     string         `json:"skin,omitempty"`
 	On       bool           `json:"on,omitempty"`
 	Clip     string         `json:"clip,omitempty"`  // with say
+	AtMS     int64          `json:"at_ms,omitempty"` // with say: when it is to be heard
 	Frame    []byte         `json:"frame,omitempty"` // with picture: VP8, base64
 	Key      bool           `json:"key,omitempty"`   // it stands alone
 	SDP      string         `json:"sdp,omitempty"`

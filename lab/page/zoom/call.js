@@ -145,14 +145,18 @@ class ZoomCall extends Call {
       h('div', { class: 'chat-message-text-content' }, msg.text));
   }
 
-  // heard plays what somebody says.
+  // heard plays what somebody says, in time: it knows how long the browser holds
+  // sound back.
   async heard(msg) {
     if (!this.sound) return;
     const data = await (await fetch(`/clips/${msg.clip}`)).arrayBuffer();
     const player = this.sound.createBufferSource();
     player.buffer = await this.sound.decodeAudioData(data);
     player.connect(this.sound.destination);
-    player.start();
+    const heard = this.sound.getOutputTimestamp();
+    const when = heard.contextTime + (msg.at_ms - performance.timeOrigin - heard.performanceTime) / 1000;
+    const late = Math.max(0, this.sound.currentTime - when);
+    player.start(when + late, late);
   }
 
   // picture draws what the camera of whoever spoke last shows.
