@@ -271,6 +271,11 @@ func (g *guest) handle(msg fromPage) error {
 	case "sound": // a page that plays by itself has joined the audio
 		if g.flowing.CompareAndSwap(false, true) {
 			g.m.flowing(g)
+			g.m.mu.Lock()
+			defer g.m.mu.Unlock()
+			for _, msg := range g.m.lately { // some of it is not over yet
+				g.send(msg)
+			}
 		}
 	case "chat":
 		g.m.mu.Lock()

@@ -39,7 +39,8 @@ type Meeting struct {
 	mu       sync.Mutex
 	changed  chan struct{} // closed at every change
 	people   []*person
-	drawn    *person // whom pages show that draw by themselves
+	drawn    *person  // whom pages show that draw by themselves
+	lately   []toPage // what such pages were told last to play
 	guests   []*guest
 	done     map[*person]bool // those who have said all
 	messages []message
@@ -152,6 +153,14 @@ func (m *Meeting) cameras() (list []*person) {
 // carry tells the pages that a shared video track shows somebody else.
 func (m *Meeting) carry(src *source, p *person) {
 	m.tell(toPage{Type: "carry", Tracks: []trackOwner{{Kind: "video", Track: src.id, Person: p.id}}})
+}
+
+// say tells the pages that play by themselves what to play.
+func (m *Meeting) say(msg toPage) {
+	m.tell(msg)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lately = append(m.lately[max(0, len(m.lately)-7):], msg)
 }
 
 // draw sends a frame to the pages that draw by themselves. They show whoever spoke

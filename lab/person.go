@@ -201,7 +201,7 @@ func (a *microphone) announce(now time.Time) {
 
 func (a *microphone) tell(clip *media.Clip, at time.Time) {
 	if a.p.audio != nil && a.p.m.scenario.Platform == Zoom && !a.p.hushed.Load() {
-		a.p.m.tell(toPage{Type: "say", Clip: clip.Name, AtMS: at.UnixMilli()})
+		a.p.m.say(toPage{Type: "say", Clip: clip.Name, AtMS: at.UnixMilli()})
 	}
 }
 
