@@ -168,6 +168,13 @@ func (m *Meeting) admit(g *guest) {
 	g.state, g.entered = guestIn, m.clock.Now()
 	g.send(toPage{Type: "admitted", ID: g.id, Consent: m.scenario.Consent, OwnVideo: m.scenario.OwnVideo, NoChat: m.scenario.NoChat, DeadChat: m.scenario.DeadChat, NoCaps: m.scenario.NoCaptions})
 	g.sendRoster(m.roster())
+	levels := map[string]int{}
+	for _, p := range m.people {
+		if p.here.Load() && p.speaking.Load() {
+			levels[p.id] = 5
+		}
+	}
+	g.send(toPage{Type: "levels", Levels: levels})
 	if m.scenario.Platform != Zoom {
 		g.startPeer()
 	}

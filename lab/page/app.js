@@ -38,7 +38,7 @@ const handlers = {
     if (msg.consent) call.consent();
   },
   roster(msg) { call?.people(msg.people || []); },
-  levels(msg) { call?.levels(msg.levels); },
+  levels(msg) { call?.levels(msg.levels || {}); },
   chat(msg) { call?.message(msg.message); },
   carry(msg) { call?.carry(msg.tracks); },
   caption(msg) { call?.caption(msg.caption); },

@@ -153,7 +153,8 @@ class ZoomCall extends Call {
     const player = this.sound.createBufferSource();
     player.buffer = await this.sound.decodeAudioData(data);
     player.connect(this.sound.destination);
-    const heard = this.sound.getOutputTimestamp();
+    let heard = this.sound.getOutputTimestamp();
+    for (; !heard.performanceTime; heard = this.sound.getOutputTimestamp()) await new Promise((done) => setTimeout(done, 20)); // it has just begun
     const when = heard.contextTime + (msg.at_ms - performance.timeOrigin - heard.performanceTime) / 1000;
     const late = Math.max(0, this.sound.currentTime - when);
     player.start(when + late, late);
