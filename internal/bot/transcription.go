@@ -233,7 +233,7 @@ func (s *Service) takeTranscript(ctx context.Context, tx Tx, b Bot, e Transcript
 // endAnother books and tells of a transcript that was asked for after the end.
 func (s *Service) endAnother(ctx context.Context, tx Tx, b Bot, o TranscriptionOrder, e TranscriptionEnd) error {
 	if e.Failure != "" {
-		return nil // there are no words for it; the state says so
+		return nil // v1 has no message for it (digest 9.4): its failed is about joining and recording; the state says so
 	}
 	u := Usage{Why: "transcribed again"}
 	details, err := tx.Details(ctx, b)

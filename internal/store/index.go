@@ -50,10 +50,29 @@ func idOf(p page.Position) int64 {
 }
 
 // Words that are not of the text, by their first character, which no word has: the
-// team's id, alone and with the number of a block, the words of the speaker's name,
-// the meeting. They are in the index, so that what others have said is not even
-// looked at.
+// words of the speaker's name, the meeting, and on PostgreSQL the team's id, alone and
+// with the number of a block. On SQLite each team has words of its own, that begin
+// with its prefix. So what others have said is not even looked at.
 const teamSign, speakerSign, meetingSign = "#", "@", "%"
+
+// teamPrefix begins the words of a team.
+func teamPrefix(team string) string {
+	sum := sha256.Sum256([]byte(team))
+	return hex.EncodeToString(sum[:6]) + teamSign
+}
+
+// indexed is what SQLite's index is given of an utterance.
+func indexed(team, meeting, speaker, text string) string {
+	ours := teamPrefix(team)
+	all := []string{ours + meetingWord(meeting)}
+	for _, w := range transcript.Words(speaker) {
+		all = append(all, ours+speakerSign+w)
+	}
+	for _, w := range transcript.Words(text) {
+		all = append(all, ours+w)
+	}
+	return strings.Join(all, " ")
+}
 
 func teamWord(team string) string { return teamSign + strings.ReplaceAll(team, "-", "") }
 
@@ -83,10 +102,7 @@ func (x index) Put(ctx context.Context, team, bot string, said []transcript.Inde
 	if err := x.empty(ctx, slot); err != nil {
 		return err
 	}
-	about := []string{teamWord(team), meetingWord(meeting)}
-	if !x.tx.db.sqlite { // whose index is in order
-		about = append(about, blockWord(team)+strconv.FormatInt(block, 10))
-	}
+	about := []string{teamWord(team), meetingWord(meeting), blockWord(team) + strconv.FormatInt(block, 10)}
 	const rows = 50 // a statement; few different ones, so that they are planned once
 	said = said[:min(len(said), mostUtterances)]
 	// Upwards, since FTS5 flushes what it has gathered when an id goes down.
@@ -97,15 +113,15 @@ func (x index) Put(ctx context.Context, team, bot string, said []transcript.Inde
 			u := said[n]
 			id, text, name := slot<<utteranceBits|int64(mostUtterances-1-n), storable(u.Text), storable(u.Speaker)
 			utterances = append(utterances, id, name, milliseconds(u.Start), milliseconds(u.End), text)
+			if x.tx.db.sqlite {
+				words = append(words, id, indexed(team, meeting, name, text))
+				continue
+			}
 			of := slices.Clone(about)
 			for _, w := range transcript.Words(name) {
 				of = append(of, speakerSign+w)
 			}
-			if x.tx.db.sqlite {
-				words = append(words, id, strings.Join(append(of, transcript.Words(text)...), " "))
-			} else {
-				utterances = append(utterances, tsvector(of, transcript.Words(text)))
-			}
+			utterances = append(utterances, tsvector(of, transcript.Words(text)))
 		}
 		if err := x.insert(ctx, utterances, words, to-from); err != nil {
 			return err

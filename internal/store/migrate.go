@@ -12,7 +12,7 @@ import (
 	"steno/internal/store/sqlite"
 )
 
-// One set of migrations serves both databases, but for searchTables. They only grow: a released file
+// One set of migrations serves both databases, but for those of search. They only grow: a released file
 // never changes.
 //
 //go:embed migrations/*.sql
@@ -37,7 +37,7 @@ func (db *DB) migrate(ctx context.Context, dataDir string) error {
 	if db.sqlite {
 		dialect = goose.DialectSQLite3
 	}
-	p, err := goose.NewProvider(dialect, db.write, files, goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true), goose.WithGoMigrations(peopleFilled, searchTables(db.sqlite)))
+	p, err := goose.NewProvider(dialect, db.write, files, goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true), goose.WithGoMigrations(peopleFilled, searchTables(db.sqlite), searchByTeam(db.sqlite)))
 	if err != nil {
 		return err
 	}

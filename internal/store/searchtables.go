@@ -31,11 +31,82 @@ func searchTables(onSQLite bool) *goose.Migration {
 			`CREATE INDEX search_words ON search_utterances USING gin (words) WITH (fastupdate = off)`)
 	}
 	return goose.NewGoMigration(112, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-		for _, s := range statements {
-			if _, err := tx.ExecContext(ctx, s); err != nil {
+		return execAll(ctx, tx, statements)
+	}}, nil)
+}
+
+func execAll(ctx context.Context, tx *sql.Tx, statements []string) error {
+	for _, s := range statements {
+		if _, err := tx.ExecContext(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// searchByTeam is the migration that gives each team words of its own in the index of
+// SQLite. Before, an utterance had its team as a word, and each search went through
+// all utterances of the team to find those that are of it.
+func searchByTeam(onSQLite bool) *goose.Migration {
+	return goose.NewGoMigration(115, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+		if !onSQLite {
+			return nil
+		}
+		if err := execAll(ctx, tx, []string{
+			`DROP TABLE search_words`,
+			`CREATE VIRTUAL TABLE search_words USING fts5 (words, content='', contentless_delete=1, tokenize="ascii tokenchars '#@%'")`,
+		}); err != nil {
+			return err
+		}
+		return fillWords(ctx, tx)
+	}}, nil)
+}
+
+// fillWords puts all utterances into the index of SQLite.
+func fillWords(ctx context.Context, tx *sql.Tx) error {
+	type said struct {
+		slot          int64
+		team, meeting string
+	}
+	all, err := gather(ctx, tx, func(r *sql.Rows) (t said, err error) {
+		return t, r.Scan(&t.slot, &t.team, &t.meeting)
+	}, `SELECT t.slot, t.team_id, b.meeting_key FROM search_transcripts t JOIN bots b ON b.id = t.bot_id ORDER BY t.slot`)
+	if err != nil {
+		return err
+	}
+	type utterance struct {
+		id            int64
+		speaker, text string
+	}
+	for _, t := range all {
+		list, err := gather(ctx, tx, func(r *sql.Rows) (u utterance, err error) {
+			return u, r.Scan(&u.id, &u.speaker, &u.text)
+		}, `SELECT id, speaker, text FROM search_utterances WHERE id >= $1 AND id < $2 ORDER BY id`, t.slot<<utteranceBits, (t.slot+1)<<utteranceBits)
+		if err != nil {
+			return err
+		}
+		for _, u := range list {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO search_words (rowid, words) VALUES ($1, $2)`, u.id, indexed(t.team, t.meeting, u.speaker, u.text)); err != nil {
 				return err
 			}
 		}
-		return nil
-	}}, nil)
+	}
+	return nil
+}
+
+// gather reads all rows of a query.
+func gather[T any](ctx context.Context, tx *sql.Tx, scan func(*sql.Rows) (T, error), query string, args ...any) (list []T, err error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		one, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, one)
+	}
+	return list, rows.Err()
 }

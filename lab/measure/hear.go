@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/bits"
-	"math/cmplx"
 	"slices"
 
 	"steno/lab/media"
@@ -19,6 +17,7 @@ const (
 	hearRate = rate / slower
 	// A clip is found by the beginning, the middle and the end of its speech.
 	probe    = hearRate * 6 / 10
+	block    = 1 << 14 // of the signal are looked through at once
 	foundFit = 0.65
 	// Its words are looked for where they should be then, and so far around.
 	nearby, inPlace     = hearRate / 10, hearRate / 200
@@ -67,18 +66,43 @@ func (e *Ear) Hear(ctx context.Context, audio []byte) (words []Word, length floa
 		return nil, 0, err
 	}
 	l := listen(slow(pcm))
+	var all []said
 	for i, c := range e.clips {
 		for _, at := range l.places(e.sound[i], c.Speech().End*hearRate/media.SampleRate) {
+			s := said{clip: c}
 			for _, w := range c.Words() {
 				if late, ok := l.has(e.sound[i], at, w.Interval); ok {
 					begin := float64(at+late) / hearRate
-					words = append(words, Word{c.Name, w.Text, begin + samples(w.Start), begin + samples(w.End)})
+					s.words = append(s.words, Word{c.Name, w.Text, begin + samples(w.Start), begin + samples(w.End)})
 				}
+			}
+			all = append(all, s)
+		}
+	}
+	// Voices say a word alike in every sentence: of one sentence alone some words are
+	// heard where it is another one's.
+	for _, s := range all {
+		for _, w := range s.words {
+			if !slices.ContainsFunc(all, func(o said) bool { return o.explains(w, s) }) {
+				words = append(words, w)
 			}
 		}
 	}
 	slices.SortStableFunc(words, func(a, b Word) int { return cmp.Compare(a.From, b.From) })
 	return words, float64(len(pcm)) / rate, nil
+}
+
+// said is a clip that is heard somewhere, and the words of it that are.
+type said struct {
+	clip  *media.Clip
+	words []Word
+}
+
+// explains reports whether a word that is heard as one of few of another clip's is
+// this one's, of which more are heard there in the same voice.
+func (s said) explains(w Word, other said) bool {
+	return s.clip.Voice == other.clip.Voice && len(s.words) > 2*len(other.words) &&
+		slices.ContainsFunc(s.words, func(o Word) bool { return o.From < w.To && w.From < o.To })
 }
 
 func samples(n int) float64 { return float64(n) / media.SampleRate }
@@ -98,19 +122,49 @@ func slow(pcm []float64) []float64 {
 
 // listener is a sound in which others are looked for.
 type listener struct {
-	sig      []float64
-	energy   []float64 // of all before a sample
-	spectrum []complex128
+	sig     []float64
+	energy  []float64      // of all before a sample
+	spectra [][]complex128 // of its blocks, each of which begins a probe before the end of the one before
 }
 
 func listen(sig []float64) *listener {
-	l := &listener{sig: sig, energy: make([]float64, len(sig)+1), spectrum: make([]complex128, 1<<bits.Len(uint(len(sig)+probe)))}
+	l := &listener{sig: sig, energy: make([]float64, len(sig)+1)}
 	for i, x := range sig {
 		l.energy[i+1] = l.energy[i] + x*x
-		l.spectrum[i] = complex(x, 0)
 	}
-	fft(l.spectrum, false)
+	for from := 0; from+probe <= len(sig); from += block - probe {
+		l.spectra = append(l.spectra, spectrum(sig[from:min(from+block, len(sig))], nil))
+	}
 	return l
+}
+
+// spectrum is that of a sound, and of another one as its imaginary part.
+func spectrum(x, y []float64) []complex128 {
+	out := make([]complex128, block)
+	for i, v := range x {
+		out[i] = complex(v, 0)
+	}
+	for i, v := range y {
+		out[i] += complex(0, v)
+	}
+	fft(out, false)
+	return out
+}
+
+// products calls use with the products of the signal at each place with two probes.
+func (l *listener) products(x, y []float64, use func(at int, x, y float64)) {
+	// Turned round, the spectrum of x + iy is that which multiplies with both.
+	both, out := spectrum(x, y), make([]complex128, block)
+	for n, s := range l.spectra {
+		for i := range out {
+			out[i] = s[i] * both[(block-i)%block]
+		}
+		fft(out, true)
+		from := n * (block - probe)
+		for i := 0; i < block-probe && from+i+probe <= len(l.sig); i++ {
+			use(from+i, real(out[i])/block, imag(out[i])/block)
+		}
+	}
 }
 
 // fit is how well a sound of some energy, whose product with the signal is dot,
@@ -135,24 +189,19 @@ func (l *listener) places(ref []float64, end int) (list []int) {
 		fit float64
 	}
 	var all []found
-	for _, from := range []int{0, (end - probe) / 2, end - probe} {
-		p := ref[from : from+probe]
-		a := make([]complex128, len(l.spectrum))
-		for i, x := range p {
-			a[i] = complex(x, 0)
-		}
-		fft(a, false)
-		for i := range a {
-			a[i] = l.spectrum[i] * cmplx.Conj(a[i])
-		}
-		fft(a, true)
-		energy := power(p)
-		for at := 0; at+probe <= len(l.sig); at++ {
-			if f := l.fit(real(a[at])/float64(len(a)), energy, at, probe); f >= foundFit {
-				all = append(all, found{at - from, f})
-			}
+	note := func(from int, energy, product float64, at int) {
+		if f := l.fit(product, energy, at, probe); f >= foundFit {
+			all = append(all, found{at - from, f})
 		}
 	}
+	middle, last := (end-probe)/2, end-probe
+	a, b, c := ref[:probe], ref[middle:middle+probe], ref[last:end]
+	powerA, powerB, powerC := power(a), power(b), power(c)
+	l.products(a, b, func(at int, x, y float64) {
+		note(0, powerA, x, at)
+		note(middle, powerB, y, at)
+	})
+	l.products(c, nil, func(at int, x, _ float64) { note(last, powerC, x, at) })
 	slices.SortFunc(all, func(a, b found) int { return cmp.Compare(b.fit, a.fit) })
 	for _, f := range all {
 		if !slices.ContainsFunc(list, func(at int) bool { return max(at-f.at, f.at-at) <= nearby }) {

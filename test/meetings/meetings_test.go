@@ -243,7 +243,7 @@ func (l *life) check(t *testing.T) {
 			t.Errorf("the bot that records no picture took video: %+v", g)
 		}
 	}
-	l.pausesAreNotThere(t)
+	l.pausesAndGapsAreNotThere(t)
 	if want.Chat != nil {
 		l.chatIs(t, want.Chat)
 	}
@@ -367,8 +367,13 @@ func (l *life) captionsAre(t *testing.T, least int) {
 	}
 }
 
-// pausesAreNotThere: not a frame of a pause is on the disk.
-func (l *life) pausesAreNotThere(t *testing.T) {
+// batch is how long the page collects frames, of which the last or the first counts:
+// microseconds.
+const batch = 250_000
+
+// pausesAndGapsAreNotThere: not a frame of a pause or a gap is on the disk. Else a
+// gap would be said to be longer than what is missing.
+func (l *life) pausesAndGapsAreNotThere(t *testing.T) {
 	t.Helper()
 	var from int64
 	for _, e := range l.entries {
@@ -377,6 +382,8 @@ func (l *life) pausesAreNotThere(t *testing.T) {
 			from = e.Pause.UnixMicro
 		case e.Pause != nil:
 			l.nothingBetween(t, from, e.Pause.UnixMicro)
+		case e.Gap != nil:
+			l.nothingBetween(t, e.Gap.From+batch, e.Gap.To-batch)
 		}
 	}
 }
@@ -395,14 +402,14 @@ func (l *life) nothingBetween(t *testing.T, from, to int64) {
 			if f.Arrival < from {
 				before++
 			} else if f.Arrival < to {
-				t.Errorf("a frame of %d ms into the pause is on disk", (f.Arrival-from)/1000)
+				t.Errorf("a frame of %d ms into the pause or gap is on disk", (f.Arrival-from)/1000)
 				break
 			}
 		}
 		r.Close()
 	}
 	if before < 50 {
-		t.Errorf("%d frames on disk from before the pause", before)
+		t.Errorf("%d frames on disk from before the pause or gap", before)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"steno/internal/store"
 	"steno/internal/store/storetest"
 	"steno/simulator/transcription"
 )
@@ -33,11 +34,11 @@ func BenchmarkEnd(b *testing.B) {
 	people := conversation(length)
 	for _, database := range []string{"SQLite", "PostgreSQL"} {
 		b.Run(database, func(b *testing.B) {
-			databaseURL := ""
+			o := store.Options{DataDir: b.TempDir()}
 			if database == "PostgreSQL" {
-				databaseURL = storetest.PostgresURL(b)
+				o.DatabaseURL = storetest.PostgresURL(b)
 			}
-			h := openOn(b, databaseURL, sim, "STENO_GLADIA_URL="+between.URL)
+			h := openOn(b, o, sim, "STENO_GLADIA_URL="+between.URL)
 			var worst, sum time.Duration
 			words := 0
 			for range meetings {

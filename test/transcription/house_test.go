@@ -93,13 +93,13 @@ func polite() service.Options {
 // open starts a house whose operator has a key of the service.
 func open(t testing.TB, sim *transcription.Server, env ...string) *house {
 	t.Helper()
-	return openOn(t, "", sim, env...)
+	return openOn(t, store.Options{DataDir: t.TempDir()}, sim, env...)
 }
 
-// openOn is open on a PostgreSQL database; empty: SQLite.
-func openOn(t testing.TB, databaseURL string, sim *transcription.Server, env ...string) *house {
+// openOn is open on a database of one's own.
+func openOn(t testing.TB, database store.Options, sim *transcription.Server, env ...string) *house {
 	t.Helper()
-	h := &house{t: t, sim: sim, data: t.TempDir(), ends: map[string]time.Time{}, reference: &contract.Watch{Failed: t.Errorf}}
+	h := &house{t: t, sim: sim, data: database.DataDir, ends: map[string]time.Time{}, reference: &contract.Watch{Failed: t.Errorf}}
 	var err error
 	if h.hooks, err = demo.NewReceiver(); err != nil {
 		t.Fatal(err)
@@ -108,8 +108,8 @@ func openOn(t testing.TB, databaseURL string, sim *transcription.Server, env ...
 	if sim != nil {
 		env = append([]string{"STENO_GLADIA_URL=" + sim.Address(), "STENO_GLADIA_KEY=" + transcription.Key}, env...)
 	}
-	if databaseURL != "" {
-		env = append(env, "STENO_DATABASE_URL="+databaseURL)
+	if database.DatabaseURL != "" {
+		env = append(env, "STENO_DATABASE_URL="+database.DatabaseURL)
 	}
 	h.Stage, err = demo.NewStage(t.Context(), demo.StageOptions{
 		Binary: binary, Data: h.data, Args: []string{"--roles", "api,worker"}, Env: append(env, "STENO_ALLOW_PRIVATE_TARGETS=127.0.0.0/8", "STENO_LOG_LEVEL=warn"),
@@ -136,7 +136,7 @@ func openOn(t testing.TB, databaseURL string, sim *transcription.Server, env ...
 			t.Logf("the server's log:\n%s", h.Log())
 		}
 	})
-	in, err := app.Open(t.Context(), config.Storage{Data: h.data, DatabaseURL: databaseURL}, slog.New(slog.DiscardHandler))
+	in, err := app.Open(t.Context(), config.Storage{Data: h.data, DatabaseURL: database.DatabaseURL}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

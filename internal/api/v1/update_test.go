@@ -164,8 +164,9 @@ func (w *world) live(t testing.TB) bot.Bot {
 	return ofEvents[0]
 }
 
-// worker syncs calendars as soon as that is wanted, until the test ends.
-func (s *stand) worker(t *testing.T, calendars ...string) {
+// worker syncs calendars as soon as that is wanted, until the test ends. With still,
+// what a sync looks at is changed between two.
+func (s *stand) worker(t *testing.T, calendars ...string) (still func(change func())) {
 	t.Helper()
 	wanted := make(chan struct{}, 100)
 	s.calendars.Nudge = func() {
@@ -175,6 +176,7 @@ func (s *stand) worker(t *testing.T, calendars ...string) {
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	var syncing sync.Mutex
 	var done sync.WaitGroup
 	done.Go(func() {
 		for {
@@ -183,14 +185,21 @@ func (s *stand) worker(t *testing.T, calendars ...string) {
 				return
 			case <-wanted:
 			}
+			syncing.Lock()
 			for _, id := range calendars {
 				if err := s.calendars.Sync(ctx, id, "worker"); err != nil && ctx.Err() == nil {
 					t.Error(err)
 				}
 			}
+			syncing.Unlock()
 		}
 	})
 	t.Cleanup(func() { cancel(); done.Wait() })
+	return func(change func()) {
+		syncing.Lock()
+		defer syncing.Unlock()
+		change()
+	}
 }
 
 type resynced struct {
@@ -205,7 +214,7 @@ func TestResyncAllTellsOfEachCalendar(t *testing.T) {
 		good, bad := s.connect(t, "Google"), s.connect(t, "Microsoft")
 		trouble := calendar.PermissionDenied
 		s.microsoft.Refusal = &trouble
-		s.worker(t, good, bad)
+		still := s.worker(t, good, bad)
 		s.calendars.Options.RefreshWait = 10 * time.Second
 		s.google.Items = append(s.google.Items, single("far", s.now.AddDate(0, 0, 80), ""))
 		for _, path := range []string{"/calendars/resync_all", "/internal/calendar/resync_all?days=30"} {
@@ -217,7 +226,7 @@ func TestResyncAllTellsOfEachCalendar(t *testing.T) {
 		if list := s.list(t, good, ""); len(named(list, "far")) != 0 {
 			t.Errorf("read further ahead than usual: %v", names(list))
 		}
-		trouble = ""
+		still(func() { trouble = "" })
 		if got := ok[resynced](t, s, "POST", "/internal/calendar/resync_all?days=90", "null"); len(got.Synced) != 2 || len(got.Errors) != 0 {
 			t.Errorf("%+v", got)
 		}
@@ -225,7 +234,7 @@ func TestResyncAllTellsOfEachCalendar(t *testing.T) {
 			t.Errorf("not read 90 days ahead: %v", names(list))
 		}
 		// From now on the calendar is kept up to there.
-		s.now = s.now.AddDate(0, 0, 2)
+		still(func() { s.now = s.now.AddDate(0, 0, 2) })
 		ok[resynced](t, s, "POST", "/calendars/resync_all?days=1", "{}")
 		k, err := s.calendars.Get(t.Context(), s.team.ID, good)
 		if err != nil || k.Sync.Window.End.Before(s.now.AddDate(0, 0, 87)) {

@@ -170,9 +170,9 @@ func TestTooMuchIsRefusedInWords(t *testing.T) {
 // slowBots never answer by themselves.
 type slowBots struct{ v2.Bots }
 
-func (slowBots) Get(ctx context.Context, _, _ string) (bot.Bot, error) {
+func (slowBots) TranscriptionStatus(ctx context.Context, _, _ string) (bot.Bot, string, error) {
 	<-ctx.Done()
-	return bot.Bot{}, ctx.Err()
+	return bot.Bot{}, "", ctx.Err()
 }
 
 // late is a body that does not come.

@@ -15,6 +15,7 @@ import (
 	"steno/internal/bot"
 	"steno/internal/clock"
 	"steno/internal/record/journal"
+	"steno/internal/record/mp4"
 	"steno/internal/record/segment"
 )
 
@@ -117,6 +118,54 @@ func TestKilledComposerGoesOn(t *testing.T) {
 	// Once finished, nothing is made anew: the sums may be known to others.
 	if again := run(folder, nil); again.Artifacts[0] != got.Artifacts[0] {
 		t.Error("a finished folder was composed again")
+	}
+}
+
+// Chunks of a composer with another encoder, as after an update, are made anew.
+func TestChunksOfAnotherEncoder(t *testing.T) {
+	folder := newThree(t, 1, nil).all()
+	run := func() (Output, error) {
+		return Run(context.Background(), Options{Folder: folder, Mode: bot.SpeakerView, Log: testLog(t), chunk: shortChunk})
+	}
+	replaced := false
+	_, err := Run(t.Context(), Options{Folder: folder, Mode: bot.SpeakerView, chunk: shortChunk, Progress: func(done, _ int64) {
+		if done > killAt && !replaced {
+			replaced = true
+			for n := range int64(2) {
+				name := finishedChunks(filepath.Join(folder, WorkDir), n)[0]
+				other := filepath.Join(t.TempDir(), "other.mp4")
+				out, err := exec.Command("ffmpeg", "-v", "error", "-i", name, "-c:v", "libx264", "-preset", "ultrafast", "-refs", "3", "-bf", "0", "-video_track_timescale", fmt.Sprint(chunkScale), other).CombinedOutput()
+				if err == nil {
+					err = os.Rename(other, name)
+				}
+				if err != nil {
+					t.Errorf("%v: %s", err, out)
+				}
+			}
+		}
+	}})
+	var mixed *mp4.MixedError
+	if !errors.As(err, &mixed) || len(mixed.Pieces) != 2 {
+		t.Fatalf("chunks of two encoders in one video: %v", err)
+	}
+	got, err := run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(folder, WorkDir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(folder, Manifest)); err != nil {
+		t.Fatal(err)
+	}
+	want, err := run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, a := range got.Artifacts {
+		if a != want.Artifacts[i] {
+			t.Errorf("%+v, want %+v", a, want.Artifacts[i])
+		}
 	}
 }
 

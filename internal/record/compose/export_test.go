@@ -10,7 +10,7 @@ import (
 // Fill makes what a composer that follows a meeting has made of a folder by now,
 // but faster: chunks of the video are copies of one, under the names of those
 // that would be made of the folder.
-func Fill(ctx context.Context, o Options, chunk []byte) error {
+func Fill(ctx context.Context, o Options) error {
 	o.chunk, o.patience = chunkTicks, patience
 	c := &composer{Options: o, work: filepath.Join(o.Folder, WorkDir), story: newStory()}
 	if err := os.MkdirAll(c.work, 0o700); err != nil {
@@ -36,6 +36,10 @@ func Fill(ctx context.Context, o Options, chunk []byte) error {
 	if err := c.film.step(ctx, until, 0, false); err != nil { // reads the tracks
 		return err
 	}
+	chunk, err := noise(ctx, c)
+	if err != nil {
+		return err
+	}
 	tl := c.story.timeline()
 	us, _ := tl.rec(until)
 	end := (us - foresight) / tickUS
@@ -49,6 +53,29 @@ func Fill(ctx context.Context, o Options, chunk []byte) error {
 		}
 	}
 	return nil
+}
+
+// noise is a chunk of a picture of which a strip changes, some 70 kB a second.
+func noise(ctx context.Context, c *composer) ([]byte, error) {
+	const n = 1 << 30
+	w, err := newChunkWriter(ctx, c.Log, c.FFmpeg, c.work, n)
+	if err != nil {
+		return nil, err
+	}
+	frame := make([]byte, width*height*3/2)
+	for tick := range chunkTicks {
+		for i := range frame[:2*width] {
+			frame[i] = byte(i*tick>>6) & 63
+		}
+		if err := w.write(frame); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.finish(c.work, n, "noise"); err != nil {
+		return nil, err
+	}
+	defer os.Remove(chunkPath(c.work, n, "noise"))
+	return os.ReadFile(chunkPath(c.work, n, "noise"))
 }
 
 // Chunk is the number of the chunk that is being made or was made last.

@@ -2,11 +2,10 @@ package compose
 
 import (
 	"bufio"
-	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,11 +17,12 @@ import (
 	"unicode"
 
 	"steno/internal/record/journal"
+	"steno/internal/record/mp4"
 	"steno/internal/record/speakers"
 )
 
 // finish puts all artifacts in place, the manifest last.
-func (c *composer) finish(ctx context.Context) (Output, error) {
+func (c *composer) finish() (Output, error) {
 	us, _ := c.story.timeline().rec(c.at)
 	samples := us * rate / 1_000_000
 	if err := c.sound.write(never); err != nil {
@@ -44,7 +44,7 @@ func (c *composer) finish(ctx context.Context) (Output, error) {
 		func() ([]journal.Artifact, error) { return c.captions(us, people) },
 		func() ([]journal.Artifact, error) { return c.breaks(us) },
 		func() ([]journal.Artifact, error) { return c.mixed(us) },
-		func() ([]journal.Artifact, error) { return c.video(ctx) },
+		func() ([]journal.Artifact, error) { return c.video() },
 	}
 	for _, step := range steps {
 		list, err := step()
@@ -325,11 +325,11 @@ func (c *composer) mixed(us int64) ([]journal.Artifact, error) {
 }
 
 // video joins the chunks and the sound.
-func (c *composer) video(ctx context.Context) ([]journal.Artifact, error) {
+func (c *composer) video() ([]journal.Artifact, error) {
 	if c.film == nil {
 		return nil, nil
 	}
-	temp, err := c.join(ctx, "video.mp4.tmp", c.film.tick*tickUS)
+	temp, err := c.join("video.mp4.tmp", c.film.tick*tickUS)
 	if err != nil {
 		return nil, err
 	}
@@ -339,34 +339,22 @@ func (c *composer) video(ctx context.Context) ([]journal.Artifact, error) {
 
 // join makes a file of the chunks and so much of the sound, µs; nothing is
 // encoded again.
-func (c *composer) join(ctx context.Context, name string, us int64) (string, error) {
+func (c *composer) join(name string, us int64) (string, error) {
 	files, err := chunkFiles(c.work, (c.film.tick+c.chunk-1)/c.chunk)
 	if err != nil {
 		return "", err
 	}
-	list, temp := filepath.Join(c.work, "chunks.txt.tmp"), filepath.Join(c.work, name)
-	if err := os.WriteFile(list, chunkList(files), 0o600); err != nil {
-		return "", fmt.Errorf("join video: %w", err)
+	temp := filepath.Join(c.work, name)
+	err = mp4.Join(temp, files, c.sound.mix.temp[1], time.Duration(us)*time.Microsecond)
+	var mixed *mp4.MixedError
+	if errors.As(err, &mixed) {
+		// The encoder was replaced while this was recorded: what the old one made, the
+		// next composer makes anew.
+		for _, piece := range mixed.Pieces {
+			err = errors.Join(err, os.Remove(piece))
+		}
 	}
-	// The chunks have an index each, which is twenty times as fast as to look
-	// for the frames in the bare stream.
-	p, err := spawn(ctx, c.Log, c.FFmpeg, "join video", pipes{},
-		"-y", "-f", "concat", "-i", list, "-i", c.sound.mix.temp[1],
-		"-map", "0:v", "-map", "1:a", "-c", "copy", "-t", fmt.Sprintf("%dus", us), "-movflags", "+faststart", "-f", "mp4", temp)
-	if err != nil {
-		return "", err
-	}
-	p.in.Close()
-	return temp, p.wait()
-}
-
-// chunkList is what ffmpeg's concat reads; paths count from the list's folder.
-func chunkList(files []string) []byte {
-	var b bytes.Buffer
-	for _, f := range files {
-		fmt.Fprintf(&b, "file %s\n", filepath.Base(f))
-	}
-	return b.Bytes()
+	return temp, err
 }
 
 // artifact writes a file below out.

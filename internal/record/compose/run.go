@@ -129,7 +129,7 @@ func (c *composer) run(ctx context.Context) (Output, error) {
 			return c.finishFilmed(ctx)
 		}
 		if final {
-			return c.finish(ctx)
+			return c.finish()
 		}
 		t := time.NewTimer(c.every)
 		select {

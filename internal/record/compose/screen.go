@@ -178,7 +178,7 @@ func (c *composer) before(ctx context.Context) (string, error) {
 	}
 	us := c.story.composed()
 	if c.film != nil {
-		return c.join(ctx, "before.mp4.tmp", us)
+		return c.join("before.mp4.tmp", us)
 	}
 	// In the codec of the films.
 	temp := filepath.Join(c.work, "before.m4a.tmp")

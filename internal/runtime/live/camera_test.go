@@ -86,6 +86,7 @@ func shows(server string, byStatus bool, paths ...string) func(*bot.Spec) {
 // cannot be had is noted and stops nothing, and a bot that was killed shows them
 // again.
 func TestBotShowsPictures(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, t.TempDir(), nil)
 	h.start()
 	h.launch(shows(pictures(t).URL, true, "/red", "/green", "/blue"))
@@ -104,6 +105,7 @@ func TestBotShowsPictures(t *testing.T) {
 }
 
 func TestMissingPictureStopsNothing(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Platform = lab.Teams })
 	h.start()
 	h.launch(func(s *bot.Spec) {

@@ -22,6 +22,7 @@ import (
 // by who said it. A bot that is killed in the middle of one keeps what it had, and
 // goes on.
 func TestCaptionsAreToldLive(t *testing.T) {
+	t.Parallel()
 	clips, err := media.Clips()
 	if err != nil {
 		t.Fatal(err)
@@ -110,6 +111,7 @@ func (h *host) captionsOnDisk() string {
 // A streaming service hears each person apart. Its key reaches the bot's process, also
 // the one that takes over, and stands in no file.
 func TestServiceHearsPeopleLive(t *testing.T) {
+	t.Parallel()
 	const key = "key-of-the-service"
 	service, err := transcription.Start(transcription.Options{
 		Options: simulator.Options{Polite: true}, Service: "deepgram", Keys: []string{key}, Idle: time.Minute,
@@ -129,8 +131,7 @@ func TestServiceHearsPeopleLive(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Turns, s.Tracks = nil, lab.TracksOwn }) // which carry silence
-	liveAccess = bot.LiveAccess{Key: key, URL: service.Address()}
-	defer func() { liveAccess = bot.LiveAccess{} }()
+	h.access = bot.LiveAccess{Key: key, URL: service.Address()}
 	h.start()
 	h.launch(func(s *bot.Spec) { s.LiveTranscript = &bot.LiveTranscript{Provider: bot.LiveDeepgram} })
 	h.untilState(bot.Recording)

@@ -32,12 +32,13 @@ const (
 
 // host is a machine with a supervisor, and a lab.
 type host struct {
-	t    testing.TB
-	data string
-	book *runtimetest.Book
-	s    *runtime.Supervisor
-	lab  *lab.Server
-	room *lab.Meeting
+	t      testing.TB
+	data   string
+	book   *runtimetest.Book
+	s      *runtime.Supervisor
+	lab    *lab.Server
+	room   *lab.Meeting
+	access bot.LiveAccess // for a live transcript
 }
 
 func newHost(t testing.TB, data string, change func(*lab.Scenario)) *host {
@@ -84,7 +85,7 @@ func (h *host) clean() {
 
 func (h *host) start() {
 	h.t.Helper()
-	s, err := newSupervisor(h.data, h.book)
+	s, err := newSupervisor(h.data, h.book, h.access)
 	if err == nil {
 		err = s.Start(h.t.Context())
 	}

@@ -20,6 +20,7 @@ import (
 // Proves R1 in short: a bot that is killed at random times keeps what it
 // heard, and goes on.
 func TestKilledBot(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, t.TempDir(), nil)
 	h.start()
 	h.launch(func(s *bot.Spec) { s.Mode, s.Screenshots = bot.SpeakerView, time.Second })
@@ -49,6 +50,7 @@ func TestKilledBot(t *testing.T) {
 // Proves R2: a bot goes on while its server is killed, and the next server
 // takes it over.
 func TestKilledServer(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, t.TempDir(), nil)
 	specs := t.TempDir()
 	if err := session.WriteSpec(specs, h.spec(nil)); err != nil {
@@ -80,6 +82,7 @@ func TestKilledServer(t *testing.T) {
 
 // Other ends, and what comes of them, are in test/meetings.
 func TestNoBrowserInstalled(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, t.TempDir(), nil)
 	h.start()
 	h.launch(func(s *bot.Spec) { s.Browser = "/nowhere/chromium" })
@@ -94,6 +97,7 @@ func TestNoBrowserInstalled(t *testing.T) {
 }
 
 func TestProcessToldToEnd(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, t.TempDir(), nil)
 	h.start()
 	h.launch(nil)
@@ -114,6 +118,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			disk := mountTmpfs(t, "64m")
 			h := newHost(t, disk, nil)
 			h.book.Path = filepath.Join(t.TempDir(), "book") // the database has a disk of its own

@@ -86,7 +86,7 @@ func playComposer(folder string) error {
 // playServer is a server process with a supervisor and one bot, to be killed.
 // The spec is that of the file.
 func playServer(data, specFolder string) error {
-	s, err := newSupervisor(data, &runtimetest.Book{Path: filepath.Join(data, "book")})
+	s, err := newSupervisor(data, &runtimetest.Book{Path: filepath.Join(data, "book")}, bot.LiveAccess{})
 	if err != nil {
 		return err
 	}
@@ -103,10 +103,9 @@ func playServer(data, specFolder string) error {
 	select {}
 }
 
-// liveAccess is what bots are given for their live transcript.
-var liveAccess bot.LiveAccess
-
-func newSupervisor(data string, ledger runtime.Ledger) (*runtime.Supervisor, error) {
+// newSupervisor makes a supervisor; access is what bots are given for their live
+// transcript.
+func newSupervisor(data string, ledger runtime.Ledger, access bot.LiveAccess) (*runtime.Supervisor, error) {
 	objects, err := blob.Open(context.Background(), filepath.Join(data, "objects"))
 	if err != nil {
 		return nil, err
@@ -114,6 +113,6 @@ func newSupervisor(data string, ledger runtime.Ledger) (*runtime.Supervisor, err
 	return runtime.New(runtime.Options{
 		Data: data, Program: os.Args[0], Ledger: ledger, Objects: objects, Clock: clock.System{},
 		Log: slog.New(slog.DiscardHandler), MinFree: 1, RetryDisk: 200e6,
-		LiveAccess: func(context.Context, string, bot.LiveTranscript) (bot.LiveAccess, error) { return liveAccess, nil },
+		LiveAccess: func(context.Context, string, bot.LiveTranscript) (bot.LiveAccess, error) { return access, nil },
 	}), nil
 }

@@ -48,6 +48,7 @@ func (h *host) signIn(platform meeting.Platform, name string) string {
 // bot has a copy, of which nothing is left. Without a profile, and when its
 // sign-in is no longer good, the bot says so.
 func TestSignedInBot(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Platform, s.Door = lab.Teams, lab.DoorLogin })
 	h.start()
 	folder := h.signIn(meeting.Teams, "Notes of Acme")
@@ -85,6 +86,7 @@ func TestSignedInBot(t *testing.T) {
 func TestSignInThatIsNoLongerGood(t *testing.T) {
 	for name, account := range map[string]string{"a guest": "", "expired": "Notes of Acme"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Door = lab.DoorLogin })
 			h.start()
 			h.launch(func(s *bot.Spec) {

@@ -8,12 +8,15 @@ import (
 
 	"steno/internal/bot"
 	"steno/internal/record/journal"
+	"steno/lab"
 )
 
 // The server behind the page dies while the page still shows the call: the bot
 // tries to come back and ends with what it has, long before the silence rule.
 func TestDeadMediaServer(t *testing.T) {
-	h := newHost(t, t.TempDir(), nil)
+	t.Parallel()
+	// Whoever is shown to speak meanwhile would be missed first.
+	h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Turns, s.Repeat = nil, false })
 	h.start()
 	h.launch(nil)
 	h.untilState(bot.Recording)

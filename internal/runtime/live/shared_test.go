@@ -6,6 +6,7 @@ import (
 	"math"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -90,6 +91,7 @@ func (h *host) onlyOwn(rec measure.Recording, r *measure.Report, o measure.Optio
 	if len(r.Missing) > 0 || len(r.Strange) > 0 {
 		h.t.Errorf("files are missing: %v; of nobody: %v", r.Missing, r.Strange)
 	}
+	said := h.room.Truth().Said
 	for _, p := range r.People {
 		if p.Found < p.Utterances || p.LostS > 0.05*p.SpeechS || p.Found > 0 && math.Abs(p.OffsetMS) > 80 {
 			h.t.Errorf("own file: %+v", p)
@@ -97,7 +99,7 @@ func (h *host) onlyOwn(rec measure.Recording, r *measure.Report, o measure.Optio
 		pcm := h.samples(rec.People[p.Name])
 		for us := o.FromUS; us < o.ToUS; us += 100_000 {
 			from := (us - rec.EpochUS) * 16 / 1000
-			if h.speaks(us, func(name string) bool { return name == p.Name }) || from < 0 || from+1600 > int64(len(pcm)) {
+			if speaks(said, p.Name, us) || from < 0 || from+1600 > int64(len(pcm)) {
 				continue
 			}
 			peak := 0
@@ -112,15 +114,12 @@ func (h *host) onlyOwn(rec measure.Recording, r *measure.Report, o measure.Optio
 	}
 }
 
-// speaks reports whether one of some people says something within 300 ms of a
-// moment.
-func (h *host) speaks(us int64, who func(string) bool) bool {
-	for _, u := range h.room.Truth().Said {
-		if who(u.Name) && u.StartUS < us+400_000 && u.EndUS > us-300_000 {
-			return true
-		}
-	}
-	return false
+// speaks reports whether somebody says something within 300 ms of a tenth of a
+// second.
+func speaks(said []lab.Utterance, name string, us int64) bool {
+	return slices.ContainsFunc(said, func(u lab.Utterance) bool {
+		return u.Name == name && u.StartUS < us+400_000 && u.EndUS > us-300_000
+	})
 }
 
 // samples decodes a file to 16 kHz.
@@ -141,6 +140,7 @@ func (h *host) samples(file string) []int16 {
 // another gets; layers of video change; the browser dies, and the next
 // connection knows people by other numbers.
 func TestPeopleWhoShareTracks(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, t.TempDir(), func(s *lab.Scenario) {
 		crowd(s)
 		s.Layers = lab.Duration(4 * time.Second)

@@ -120,6 +120,7 @@ func streams(to bot.Streaming) func(*bot.Spec) {
 // A bot streams a real meeting to a receiver that hangs up once: what comes is
 // what was said, nothing comes in a pause, and the recording is whole.
 func TestStreamedMeeting(t *testing.T) {
+	t.Parallel()
 	const hz = 24000
 	l := listen(t)
 	h := newHost(t, t.TempDir(), nil)
@@ -241,6 +242,7 @@ func TestBadReceiversDoNotTouchTheRecording(t *testing.T) {
 // A bot says what comes in over its input stream: it unmutes itself, the others
 // hear all of it, and it mutes itself again.
 func TestSpeakingBot(t *testing.T) {
+	t.Parallel()
 	const hz = 24000
 	l := listen(t)
 	h := newHost(t, t.TempDir(), nil)
@@ -289,6 +291,7 @@ func TestBotSpeaksAndShowsOnOtherPages(t *testing.T) {
 	const hz = 24000
 	for _, platform := range []meeting.Platform{meeting.Teams, meeting.Zoom} {
 		t.Run(string(platform), func(t *testing.T) {
+			t.Parallel()
 			l := listen(t)
 			h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Platform, s.Turns, s.Repeat = string(platform), nil, false })
 			h.start()

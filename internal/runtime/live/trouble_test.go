@@ -119,6 +119,8 @@ func TestTroubleOfPagesAndBrowsers(t *testing.T) {
 		t.Run(fmt.Sprintf("%s %s", c.platform, c.engine), func(t *testing.T) {
 			if c.engine == bot.ScreenEngine {
 				needsProcessor(t)
+			} else {
+				t.Parallel()
 			}
 			h := c.enter(t, "")
 			n := 0

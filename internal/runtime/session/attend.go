@@ -134,8 +134,21 @@ func (s *session) lost(err error, v *visit) {
 	}
 	s.diary.note("lost the meeting: "+err.Error(), "")
 	if s.gap == nil && s.diary.recorded() {
-		s.gap = &gap{from: v.lastKnown, reason: reason}
+		s.gap = &gap{from: v.recordedUntil(), reason: reason}
 	}
+}
+
+// recordedUntil is the last moment of a lost visit of which something was recorded.
+// Frames go on until the browser is closed: while the page stands still, or shows
+// that it does not find its connection again.
+func (v *visit) recordedUntil() time.Time {
+	switch {
+	case !v.since.IsZero():
+		return v.since
+	case v.film != nil || v.rec == nil:
+		return v.lastKnown
+	}
+	return latest(v.lastKnown, v.rec.Activity().LastFrame)
 }
 
 // told is the verdict when somebody told the bot to leave.

@@ -99,6 +99,7 @@ type world struct {
 	dark     error        // what ShowCamera returns
 	browser  *fakeBrowser // the latest
 	noOpen   error
+	closed   []time.Time // the recorders
 }
 
 func newWorld(t *testing.T, change func(*bot.Spec)) *world {
@@ -340,6 +341,7 @@ type fakeRecorder struct {
 	listens bool
 	once    sync.Once
 	begun   time.Time
+	closed  time.Time
 }
 
 func (r *fakeRecorder) Script() string { return "" }
@@ -353,6 +355,9 @@ func (r *fakeRecorder) Contributors() []tracks.Contributor { return nil }
 func (r *fakeRecorder) Activity() tracks.Activity {
 	r.w.mu.Lock()
 	defer r.w.mu.Unlock()
+	if !r.closed.IsZero() {
+		return tracks.Activity{LastFrame: r.closed}
+	}
 	if r.w.noFrames || r.w.scene.Stage != platform.StageInCall || r.w.browser.silent() {
 		return tracks.Activity{}
 	}
@@ -383,7 +388,12 @@ func (r *fakeRecorder) Pause(_ time.Time, on bool) {
 }
 func (r *fakeRecorder) Say([]int16)   {}
 func (r *fakeRecorder) Show(b []byte) { r.w.set(func() { r.w.shown = append(r.w.shown, b) }) }
-func (r *fakeRecorder) Close() error  { return nil }
+
+// Close ends the frames, which came until then.
+func (r *fakeRecorder) Close() error {
+	r.w.set(func() { r.closed = time.Now(); r.w.closed = append(r.w.closed, r.closed) })
+	return nil
+}
 
 func (b *fakeBrowser) silent() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.hung }
 

@@ -207,7 +207,12 @@ func TestLostConnectionIsRejoined(t *testing.T) {
 	w.show(platform.Observation{Stage: platform.StageEnded, Code: bot.EndUnknown, Reason: "socket closed"})
 	noted("socket closed")
 	w.show(inCall("me"))
-	w.until("gap", func(e []journal.Entry) bool { return len(gaps(e)) == 1 && gaps(e)[0].Reason == "reconnect" })
+	entries := w.until("gap", func(e []journal.Entry) bool { return len(gaps(e)) == 1 && gaps(e)[0].Reason == "reconnect" })
+	w.set(func() {
+		if from := gaps(entries)[0].From; from != w.closed[0].UnixMicro() {
+			t.Errorf("the gap begins %d µs before the last frame", w.closed[0].UnixMicro()-from)
+		}
+	})
 	// The page still shows the call, but nothing can come any more.
 	w.set(func() { w.browser.sever() })
 	noted("no connection that could carry them")

@@ -37,6 +37,7 @@ type visit struct {
 	first     atomic.Int64 // arrival of the first frame, Unix microseconds
 	entered   time.Time    // in the call; zero before
 	lastKnown time.Time    // the last moment at which all was well
+	since     time.Time    // from when on nothing was recorded, if the loss of the call is about that
 	lastSeen  time.Time    // the last look that succeeded
 	lastDisk  time.Time
 	lastShot  time.Time

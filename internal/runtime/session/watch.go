@@ -105,7 +105,7 @@ func (v *visit) severed(now time.Time) error {
 	if v.film != nil {
 		// A film grows several times a second, whatever there is to be seen.
 		if grew := latest(a.LastFrame, v.film.since); v.film.rolling.Load() && now.Sub(grew) > mediaLimit {
-			v.lastKnown = grew
+			v.since = grew
 			return &loss{"browser_died", fmt.Errorf("the film has not grown for %s", mediaLimit)}
 		}
 		a = v.film.Recorder.Activity()
@@ -128,7 +128,7 @@ func (v *visit) muted(seen platform.Observation, now time.Time) error {
 		return nil
 	}
 	v.s.muteLosses++
-	v.lastKnown = heard
+	v.since = heard
 	return &loss{"reconnect", fmt.Errorf("people speak, but no audio came for %s", now.Sub(heard).Round(time.Second))}
 }
 

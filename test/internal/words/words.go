@@ -31,11 +31,9 @@ import (
 // What is promised.
 const (
 	mostOff = 150 * time.Millisecond // with what the service itself is off
-	// leastRight is of the words of a mix. The goal is 0.97, which the made-up long
-	// conversation of package transcript holds; one here has some 64 words, and where
-	// people talk into each other the recordings of two runs differ by one or two of
-	// them, each of which is 1.6 %. The table shows what was reached.
-	leastRight = 0.92
+	// mostWrong is of the words of a mix, and one more: of a scenario's 64 words each is
+	// 1.6 %, and where people talk into each other two runs differ by one.
+	mostWrong = 0.03
 )
 
 // What the service is made to do wrong.
@@ -108,11 +106,10 @@ func Check(t *testing.T, r Recording) (f Report) {
 	meeting.Length = mixed.Source.Length
 	for _, one := range []struct {
 		service string
-		least   float64
 		to      *Figures
-	}{{"gladia", leastRight, &f.Mixed}, {"openai", leastRight, &f.Alone}} {
+	}{{"gladia", &f.Mixed}, {"openai", &f.Alone}} {
 		*one.to = r.compare(t, t.Logf, "the mix by "+one.service, ears.transcribe(t, one.service, []scribe.Voice{mixed}, meeting))
-		if float64(one.to.Right) < one.least*float64(one.to.Words+one.to.Lost) {
+		if all := one.to.Words + one.to.Lost; float64(all-one.to.Right) > mostWrong*float64(all)+1 {
 			t.Errorf("the mix by %s: %v", one.service, *one.to)
 		}
 	}

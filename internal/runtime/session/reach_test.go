@@ -1,4 +1,4 @@
-package live
+package session
 
 import (
 	"fmt"
@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"steno/internal/bot"
-	"steno/internal/runtime/session"
 )
 
 // Proves S4 for the browser of a bot as it is opened: a server on this machine is
@@ -36,7 +35,7 @@ func TestABotReachesThisMachineOnlyWhereTheOperatorSaidSo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			hits.Store(0)
-			b, err := session.Live("").Open(t.Context(), session.Opening{
+			b, err := Live("").Open(t.Context(), Opening{
 				Spec: bot.Spec{URL: server.URL, Reach: c.reach}, Folder: t.TempDir(), Log: slog.New(slog.DiscardHandler),
 				Socket: strings.TrimPrefix(recorder.URL, "http://"),
 			})
