@@ -17,7 +17,12 @@ import (
 // the picture of whoever spoke last.
 func TestPageWithoutTracksIsFilmed(t *testing.T) {
 	needsProcessor(t)
-	h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Platform = lab.Zoom })
+	h := newHost(t, t.TempDir(), func(s *lab.Scenario) {
+		s.Platform = lab.Zoom
+		for i := range s.Turns { // the page names one at a time
+			s.Turns[i].Pause = max(s.Turns[i].Pause, lab.Duration(300*time.Millisecond))
+		}
+	})
 	h.start()
 	h.launch(func(s *bot.Spec) { s.Platform, s.Mode = meeting.Zoom, bot.SpeakerView })
 	if gap := h.untilGaps(1); gap.Reason != "engine" {
