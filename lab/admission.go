@@ -46,9 +46,24 @@ func (m *Meeting) Trouble(on bool) error {
 	return m.each("", guestIn, func(g *guest) { g.send(toPage{Type: "trouble", On: on}) })
 }
 
-// Hush keeps the audio of all people from the guests, or not any more, while
-// the pages go on showing who speaks: as when the way of media is broken.
-func (m *Meeting) Hush(on bool) { m.hushed.Store(on) }
+// Hush keeps the audio of somebody from the guests, or not any more, while the
+// pages go on showing that they speak: as when the way of media is broken. An
+// empty name is everybody who is there.
+func (m *Meeting) Hush(name string, on bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found := false
+	for _, p := range m.people {
+		if name == "" || p.Name == name {
+			p.hushed.Store(on)
+			found = true
+		}
+	}
+	if !found {
+		return fmt.Errorf("hush: nobody is called %q", name)
+	}
+	return nil
+}
 
 // Chat writes a chat message from somebody in the meeting.
 func (m *Meeting) Chat(sender, text string) {
@@ -153,6 +168,13 @@ func (m *Meeting) admit(g *guest) {
 	g.state, g.entered = guestIn, m.clock.Now()
 	g.send(toPage{Type: "admitted", ID: g.id, Consent: m.scenario.Consent, OwnVideo: m.scenario.OwnVideo, NoChat: m.scenario.NoChat, DeadChat: m.scenario.DeadChat, NoCaps: m.scenario.NoCaptions})
 	g.sendRoster(m.roster())
+	levels := map[string]int{}
+	for _, p := range m.people {
+		if p.here.Load() && p.speaking.Load() {
+			levels[p.id] = 5
+		}
+	}
+	g.send(toPage{Type: "levels", Levels: levels})
 	if m.scenario.Platform != Zoom {
 		g.startPeer()
 	}

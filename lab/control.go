@@ -108,9 +108,9 @@ func controlAct(m *Meeting, r *http.Request) (any, error) {
 	case "busy":
 		err = m.CrashPage(body.Guest, Busy)
 	case "hush":
-		m.Hush(true)
+		err = m.Hush(body.Who, true)
 	case "unhush":
-		m.Hush(false)
+		err = m.Hush(body.Who, false)
 	case "end":
 		m.End()
 	case "say":

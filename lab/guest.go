@@ -52,7 +52,7 @@ type guest struct {
 
 // toPage is a message from the lab to the page.
 type toPage struct {
-	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, carry, roster, levels, chat, caption, say, trouble, strange, toast, popup, crash
+	Type     string         `json:"type"` // hello, lobby, admitted, out, offer, carry, roster, levels, chat, caption, say, picture, trouble, strange, toast, popup, crash
 	Door     Door           `json:"door,omitempty"`
 	Account  string         `json:"account,omitempty"` // with hello
 	ID       string         `json:"id,omitempty"`
@@ -65,7 +65,10 @@ type toPage struct {
 	Text     string         `json:"text,omitempty"`
 	Skin     string         `json:"skin,omitempty"`
 	On       bool           `json:"on,omitempty"`
-	Clip     string         `json:"clip,omitempty"` // with say
+	Clip     string         `json:"clip,omitempty"`  // with say
+	AtMS     int64          `json:"at_ms,omitempty"` // with say: when it is to be heard
+	Frame    []byte         `json:"frame,omitempty"` // with picture: VP8, base64
+	Key      bool           `json:"key,omitempty"`   // it stands alone
 	SDP      string         `json:"sdp,omitempty"`
 	Tracks   []trackOwner   `json:"tracks,omitempty"`
 	Mic      string         `json:"mic,omitempty"` // the section for the guest's own voice
@@ -268,6 +271,11 @@ func (g *guest) handle(msg fromPage) error {
 	case "sound": // a page that plays by itself has joined the audio
 		if g.flowing.CompareAndSwap(false, true) {
 			g.m.flowing(g)
+			g.m.mu.Lock()
+			defer g.m.mu.Unlock()
+			for _, msg := range g.m.lately { // some of it is not over yet
+				g.send(msg)
+			}
 		}
 	case "chat":
 		g.m.mu.Lock()

@@ -11,7 +11,7 @@ import (
 
 func twoTalk() Scenario {
 	return Scenario{
-		Code:   "abc-defg-hij",
+		Code: "abc-defg-hij", Tracks: TracksOwn,
 		People: []Participant{{Name: "Ada"}, {Name: "Ben", DTX: true}},
 		Turns: []Turn{
 			{Who: "Ada", Clip: "beep", Pause: Duration(200 * time.Millisecond)},
@@ -137,7 +137,7 @@ func TestRefusedVideoIsNotSent(t *testing.T) {
 
 func TestJoinAndLeaveRenegotiate(t *testing.T) {
 	t.Parallel()
-	m, ctx := startLab(t, Scenario{Code: "abc-defg-hij", People: []Participant{{Name: "Ada", NoCam: true}}})
+	m, ctx := startLab(t, Scenario{Code: "abc-defg-hij", Tracks: TracksOwn, People: []Participant{{Name: "Ada", NoCam: true}}})
 	v := visit(t, m, "Bot", false)
 	if _, err := m.WaitInCall(ctx, 1); err != nil {
 		t.Fatal(err)

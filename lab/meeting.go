@@ -27,9 +27,9 @@ type Meeting struct {
 	length   time.Duration
 	truth    diary
 	began    atomic.Pointer[time.Time]
-	mix      *mixer       // nil unless all audio is mixed
-	board    *switchboard // nil unless people share tracks
-	hushed   atomic.Bool
+	mix      *mixer                 // nil unless all audio is mixed
+	board    *switchboard           // nil unless people share tracks
+	spoke    atomic.Pointer[person] // the last of those with a camera
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -39,6 +39,8 @@ type Meeting struct {
 	mu       sync.Mutex
 	changed  chan struct{} // closed at every change
 	people   []*person
+	drawn    *person  // whom pages show that draw by themselves
+	lately   []toPage // what such pages were told last to play
 	guests   []*guest
 	done     map[*person]bool // those who have said all
 	messages []message
@@ -151,6 +153,32 @@ func (m *Meeting) cameras() (list []*person) {
 // carry tells the pages that a shared video track shows somebody else.
 func (m *Meeting) carry(src *source, p *person) {
 	m.tell(toPage{Type: "carry", Tracks: []trackOwner{{Kind: "video", Track: src.id, Person: p.id}}})
+}
+
+// say tells the pages that play by themselves what to play.
+func (m *Meeting) say(msg toPage) {
+	m.tell(msg)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lately = append(m.lately[max(0, len(m.lately)-7):], msg)
+}
+
+// draw sends a frame to the pages that draw by themselves. They show whoever spoke
+// last, from a keyframe on.
+func (m *Meeting) draw(p *person, f frame) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if f.key && (m.drawn == nil || !m.drawn.here.Load() || m.spoke.Load() == p) {
+		m.drawn = p
+	}
+	if m.drawn != p {
+		return
+	}
+	for _, g := range m.guests {
+		if g.state == guestIn {
+			g.send(toPage{Type: "picture", Frame: f.data, Key: f.key})
+		}
+	}
 }
 
 func (m *Meeting) makeFilms(ctx context.Context) error {
@@ -280,6 +308,8 @@ func (m *Meeting) runEvent(e Event) {
 		err = m.Trouble(e.Do == "trouble")
 	case "strange", "toast", "popup":
 		m.tell(toPage{Type: e.Do, Text: e.Text})
+	case "hush":
+		err = m.Hush(e.Who, true)
 	case "chat":
 		m.Chat(e.Who, e.Text)
 	}

@@ -20,6 +20,8 @@ const (
 	levelID     = 1 // header extension of the audio level, see newAPI
 	dtxInterval = 20
 	voiceLevel  = 60 // -dBov; louder counts as voice
+	// announceLead is longer than a page needs to fetch and decode a clip.
+	announceLead = 400 * time.Millisecond
 )
 
 // person is a scripted participant. Its publisher goroutine sends one packet
@@ -38,13 +40,15 @@ type person struct {
 
 	speaking atomic.Bool
 	here     atomic.Bool
+	hushed   atomic.Bool // nobody gets this audio
 
 	mu    sync.Mutex
 	extra []*media.Clip // to be said as soon as possible
 }
 
-// frame is a video frame, cut into packet payloads once.
+// frame is a video frame, as it is and cut into packet payloads once.
 type frame struct {
+	data     []byte
 	payloads [][]byte
 	key      bool
 }
@@ -52,7 +56,7 @@ type frame struct {
 func packetise(loop *footage.Loop) []frame {
 	film := make([]frame, len(loop.Frames))
 	for i, data := range loop.Frames {
-		film[i] = frame{(&codecs.VP8Payloader{}).Payload(mtu, data), loop.Key[i]}
+		film[i] = frame{data, (&codecs.VP8Payloader{}).Payload(mtu, data), loop.Key[i]}
 	}
 	return film
 }
@@ -111,6 +115,7 @@ type microphone struct {
 
 	cue   int // next of the script
 	round int
+	told  time.Time   // the time of the last cue that pages were told of
 	clip  *media.Clip // being said
 	at    int         // next packet of clip
 	said  *Utterance
@@ -124,6 +129,7 @@ func (a *microphone) tick() {
 	if a.clip == nil {
 		a.begin(now.at)
 	}
+	a.announce(now.at)
 	payload, level, voice := media.Silence, byte(127), false
 	talking := a.clip != nil
 	if talking {
@@ -142,13 +148,16 @@ func (a *microphone) tick() {
 	if a.p.m.mix == nil { // else it is not to be heard yet
 		a.p.speaking.Store(voice)
 	}
+	if voice && a.p.video != nil {
+		a.p.m.spoke.Store(a.p)
+	}
 	if a.n%50 == 0 && a.p.audio != nil && a.p.m.ownAudio() {
 		a.p.audio.report(now)
 	}
 }
 
 func (a *microphone) send(payload []byte, level byte, resumed bool, now moment) {
-	if a.p.audio == nil || a.p.m.hushed.Load() || a.p.DTX && a.p.m.mix == nil && a.quiet > 0 && a.quiet%dtxInterval != 1 {
+	if a.p.audio == nil || a.p.hushed.Load() || a.p.DTX && a.p.m.mix == nil && a.quiet > 0 && a.quiet%dtxInterval != 1 {
 		return
 	}
 	pkt := &rtp.Packet{Header: rtp.Header{
@@ -170,17 +179,40 @@ func (a *microphone) send(payload []byte, level byte, resumed bool, now moment) 
 	a.p.audio.write([]*rtp.Packet{pkt}, now, true)
 }
 
+// coming is the next cue of the script and its time, zero for none.
+func (a *microphone) coming() (c cue, due time.Time) {
+	zero, length := a.p.m.script()
+	if zero.IsZero() || a.cue >= len(a.p.cues) {
+		return c, due
+	}
+	c = a.p.cues[a.cue]
+	return c, zero.Add(c.at + time.Duration(a.round)*length)
+}
+
+// announce tells pages that play by themselves of a cue some time before it is due,
+// so that they can play it in time.
+func (a *microphone) announce(now time.Time) {
+	c, due := a.coming()
+	if due.After(a.told) && due.Sub(now) <= announceLead {
+		a.told = due
+		a.tell(c.clip, due)
+	}
+}
+
+func (a *microphone) tell(clip *media.Clip, at time.Time) {
+	if a.p.audio != nil && a.p.m.scenario.Platform == Zoom && !a.p.hushed.Load() {
+		a.p.m.say(toPage{Type: "say", Clip: clip.Name, AtMS: at.UnixMilli()})
+	}
+}
+
 // begin starts the next utterance if its time has come.
 func (a *microphone) begin(now time.Time) {
 	clip := a.p.asked()
-	if clip == nil {
-		zero, length := a.p.m.script()
-		if zero.IsZero() || a.cue >= len(a.p.cues) {
-			return
-		}
-		c := a.p.cues[a.cue]
-		due := zero.Add(c.at + time.Duration(a.round)*length)
-		if now.Before(due) {
+	if clip != nil {
+		a.tell(clip, now)
+	} else {
+		c, due := a.coming()
+		if due.IsZero() || now.Before(due) {
 			return
 		}
 		if a.cue++; a.cue == len(a.p.cues) && a.p.m.scenario.Repeat {
@@ -189,9 +221,6 @@ func (a *microphone) begin(now time.Time) {
 		clip = c.clip
 	}
 	a.clip, a.at = clip, 0
-	if a.p.audio != nil && a.p.m.scenario.Platform == Zoom && !a.p.m.hushed.Load() {
-		a.p.m.tell(toPage{Type: "say", ID: a.p.id, Clip: clip.Name})
-	}
 	if a.p.audio != nil {
 		a.said = a.p.m.truth.says(a.p, clip, now)
 		if clip.Text != "" && !a.p.m.scenario.NoCaptions {
@@ -230,6 +259,11 @@ func (v *camera) next() time.Time {
 func (v *camera) tick() {
 	now := moment{v.next(), v.base + uint32(v.n*90000/footage.FPS)}
 	f := v.frame()
+	if v.p.m.scenario.Platform == Zoom {
+		v.n++
+		v.p.m.draw(v.p, f)
+		return
+	}
 	pkts := make([]*rtp.Packet, len(f.payloads))
 	for i, payload := range f.payloads {
 		pkts[i] = &rtp.Packet{Header: rtp.Header{

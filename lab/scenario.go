@@ -63,9 +63,9 @@ type Scenario struct {
 	Platform string `yaml:"platform" json:"platform"`
 	// Skin "old" is the page with the other names for things that packs know.
 	Skin string `yaml:"skin" json:"skin"`
-	// Tracks says what media come on: "own", a track for each person and kind
-	// (default), or "shared" (meet only), three for audio and three for video
-	// that pass from one to another, with contributing sources.
+	// Tracks says what media come on: "shared" (meet only, and default there),
+	// three for audio and three for video that pass from one to another, with
+	// contributing sources; or "own", a track for each person and kind.
 	Tracks string `yaml:"tracks" json:"tracks"`
 	// NoCollections leaves the data channel silent that says whose the
 	// contributing sources are.
@@ -120,17 +120,18 @@ type Turn struct {
 }
 
 // Event happens to the guests, or in the chat. Do is admit, deny, remove, end,
-// freeze, crash, trouble (a banner in the place of the call), back, strange (a
-// page that nobody has seen before in its place), toast, popup (a box with a
-// button "Got it" over the call) or chat.
+// freeze, crash, hush (no audio comes any more, of one or of all), trouble (a
+// banner in the place of the call), back, strange (a page that nobody has seen
+// before in its place), toast, popup (a box with a button "Got it" over the call)
+// or chat.
 type Event struct {
 	At   Duration `yaml:"at" json:"at"`
 	Do   string   `yaml:"do" json:"do"`
-	Who  string   `yaml:"who" json:"who"`   // chat: the sender
+	Who  string   `yaml:"who" json:"who"`   // chat: the sender; hush: who, empty is all
 	Text string   `yaml:"text" json:"text"` // of toast, popup and chat
 }
 
-var deeds = []string{"admit", "deny", "remove", "end", "freeze", "crash", "trouble", "back", "strange", "toast", "popup", "chat"}
+var deeds = []string{"admit", "deny", "remove", "end", "freeze", "crash", "hush", "trouble", "back", "strange", "toast", "popup", "chat"}
 
 // Net spoils the way from the lab to the guests.
 type Net struct {
@@ -164,6 +165,9 @@ func (s *Scenario) defaults() {
 	}
 	if s.Tracks == "" {
 		s.Tracks = TracksOwn
+		if s.Platform == Meet && !s.Mixed {
+			s.Tracks = TracksShared
+		}
 	}
 	if s.Begin == "" {
 		s.Begin = BeginGuest

@@ -26,7 +26,7 @@ func five() Scenario {
 func TestPeopleShareTracks(t *testing.T) {
 	t.Parallel()
 	sc := five()
-	sc.Tracks, sc.Layers = TracksShared, Duration(3*time.Second)
+	sc.Layers = Duration(3 * time.Second)
 	m, ctx := startLab(t, sc)
 	v := visit(t, m, "Bot", false)
 	if _, err := m.WaitInCall(ctx, 1); err != nil {

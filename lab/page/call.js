@@ -13,6 +13,7 @@ class Call {
     this.tiles = new Map(); // participant id → tile
     this.owners = new Map(); // mid → participant id
     this.players = new Map(); // id of a track → element
+    this.carried = new Map(); // id of a shared track → participant id
     this.seen = new Set(); // ids of messages
     this.own = { audio: {}, video: {} }; // what the viewer gives: track and its sender
     this.captionLines = new Map(); // number → element
@@ -141,7 +142,7 @@ class Call {
       if (this.options.own_video && e.track.kind === 'video') {
         e.receiver.transform = new RTCRtpScriptTransform(this.frames ??= new Worker('/assets/frames.js'));
       }
-      this.attach(this.owners.get(e.transceiver.mid), e.track);
+      this.attach(this.carried.get(e.track.id) ?? this.owners.get(e.transceiver.mid), e.track);
     });
     this.pc.addEventListener('datachannel', (e) => {
       if (e.channel.label !== 'collections') return;
@@ -161,6 +162,7 @@ class Call {
   // carry says whom tracks show that people share.
   carry(tracks) {
     for (const t of tracks) {
+      this.carried.set(t.track, t.person);
       const el = this.players.get(t.track);
       if (el) this.place(t.person, el);
     }

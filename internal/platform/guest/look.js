@@ -113,6 +113,7 @@
       return { id, name: who.name, own: who.own };
     });
   };
+  const speaker = () => plain(first(sel.speaker_name)?.element.textContent);
   const speaks = (tile) => sel.tile_speaking.some((s) => all([s], tile).length > 0);
   const elements = tileElements();
   const tiles = identify(elements).map(({ id, name, own }, i) => {
@@ -130,9 +131,9 @@
   // From the first look on, who speaks is seen ten times a second.
   const ear = window[Symbol.for('steno.ear')] ??= (() => {
     const ear = { turns: [], on: new Set() };
-    if (sel.tile_speaking.length > 0) setInterval(() => {
-      const list = tileElements(), at = Date.now();
-      const on = new Set(list.some(speaks) ? identify(list).filter((_, i) => speaks(list[i])).map((t) => t.id) : []);
+    if (sel.tile_speaking.length + sel.speaker_name.length > 0) setInterval(() => {
+      const list = tileElements(), at = Date.now(), name = speaker();
+      const on = new Set(name || list.some(speaks) ? identify(list).filter((t, i) => speaks(list[i]) || name && t.name === name).map((t) => t.id) : []);
       for (const id of on) if (!ear.on.has(id)) ear.turns.push({ id, on: true, at });
       for (const id of ear.on) if (!on.has(id)) ear.turns.push({ id, on: false, at });
       ear.on = on;
@@ -167,7 +168,7 @@
     login: (titles.some((t) => words.login_title.includes(t)) && said(words.login) !== '' && !name) || first(sel.login_field) !== null,
     captcha: selector(sel.captcha), lobby: said(words.lobby), lobby_mark: selector(sel.lobby), host_absent: said(words.host_absent), reconnect: said(words.reconnect),
     signals: Object.entries(pack.signals).filter(([, s]) => all([s]).length > 0).map(([k]) => k),
-    speaker: plain(first(sel.speaker_name)?.element.textContent),
+    speaker: speaker(),
     name, passcode: field(sel.passcode_field), mic: selector(sel.mic_on), mic_off: selector(sel.mic_off), cam: selector(sel.cam_on), cam_off: selector(sel.cam_off),
     join: named(document, words.join) || found(sel.join_button),
     layout: pack.layout && (named(document, pack.layout.press, 'button, [role="button"], [role^="menuitem"], [role="radio"], li, label') || found(pack.layout.click)),

@@ -67,12 +67,9 @@ func (s *sound) adopt(v *voice, tl timeline) {
 
 // measureLags compares the signs with the beginnings and ends of turns of a mix;
 // the median is right though some turns are several people's.
-func (s *sound) measureLags(v *voice, tl timeline) (l lags) {
-	if v.t.Screen || v.turns[0] == nil || len(v.t.binds) > 0 {
-		return l
-	}
+func (s *sound) measureLags(turns []speakers.Turn, tl timeline) lags {
 	var on, off []int64
-	for _, turn := range v.turns[0].done {
+	for _, turn := range turns {
 		for p, spans := range s.story.shown {
 			list := signs(spans, turn, 0, tl, lags{})
 			if len(list) == 0 || s.story.hasAudio(p) {
@@ -94,6 +91,21 @@ func (s *sound) measureLags(v *voice, tl timeline) (l lags) {
 		return list[len(list)/2]
 	}
 	return lags{middle(on), middle(off)}
+}
+
+// shared gives turns that were heard in a sound of which nothing more is known to
+// the people whom the page showed speaking then.
+func (s *sound) shared(turns []speakers.Turn) map[*person][]speakers.Turn {
+	tl := s.story.timeline()
+	l, all := s.measureLags(turns, tl), map[*person][]speakers.Turn{}
+	for _, turn := range turns {
+		for p, list := range s.shownIn(turn, l, tl) {
+			if !p.self {
+				all[p] = append(all[p], list...)
+			}
+		}
+	}
+	return all
 }
 
 // shownIn shares a turn among the people who are shown speaking in it: each from

@@ -2,9 +2,11 @@ package compose
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"steno/internal/bot"
@@ -39,22 +41,26 @@ func (c *composer) finishFilmed(ctx context.Context) (Output, error) {
 	if err := c.sound.write(never); err != nil {
 		return Output{}, err
 	}
-	turns, err := c.whoSpoke(us)
+	turns := c.sound.turns(samples)
+	if err := c.fresh(); err != nil {
+		return Output{}, err
+	}
+	films, err := c.remux(ctx)
 	if err != nil {
+		return Output{}, err
+	}
+	if err := c.whoSpoke(ctx, turns, us); err != nil {
 		return Output{}, err
 	}
 	people := c.story.participants(func(p *person) bool {
 		return len(turns[p]) > 0 || c.sound.hasFile(p) || p.name != ""
 	})
 	out := Output{Result: c.result(us, people, turns), EndSeq: c.story.endSeq}
-	if err := c.fresh(); err != nil {
-		return out, err
-	}
 	steps := []func() ([]journal.Artifact, error){
 		func() ([]journal.Artifact, error) { return c.diarization(people, turns) },
 		func() ([]journal.Artifact, error) { return c.voices(people, samples) },
 		func() ([]journal.Artifact, error) { return c.chat(people) },
-		func() ([]journal.Artifact, error) { return c.remux(ctx) },
+		func() ([]journal.Artifact, error) { return films, nil },
 	}
 	for _, step := range steps {
 		list, err := step()
@@ -66,9 +72,10 @@ func (c *composer) finishFilmed(ctx context.Context) (Output, error) {
 	return out, c.manifest(out)
 }
 
-// whoSpoke hears it from people's own audio as long as there was any, and
-// takes the page's word for the rest.
-func (c *composer) whoSpoke(us int64) (map[*person][]speakers.Turn, error) {
+// whoSpoke adds to the turns that were heard in people's own audio, as long as
+// there was any, those of the film: the page says whose they are, and where they
+// begin and end the sound knows better.
+func (c *composer) whoSpoke(ctx context.Context, turns map[*person][]speakers.Turn, us int64) error {
 	var heard int64 // when the last audio of a track came
 	for _, t := range c.story.tracks {
 		if t.Kind != "audio" {
@@ -76,22 +83,50 @@ func (c *composer) whoSpoke(us int64) (map[*person][]speakers.Turn, error) {
 		}
 		at, err := lastArrival(c.Folder, t.ID)
 		if err != nil {
-			return nil, fmt.Errorf("compose: %w", err)
+			return fmt.Errorf("compose: %w", err)
 		}
 		heard = max(heard, at)
 	}
-	turns := c.sound.turns(us * rate / 1_000_000)
 	from := int64(0)
 	if heard > 0 {
 		if heard > c.story.byName[screen.TrackID].at {
-			return turns, nil
+			return nil
 		}
 		from, _ = c.story.timeline().rec(heard)
 	}
-	for p, list := range c.shown(from, us) {
+	said := c.shown(from, us)
+	if heard == 0 { // else some have audio of their own, and a mix is that of the others
+		filmed, err := c.filmTurns(ctx)
+		if err != nil {
+			return err
+		}
+		if list := c.sound.shared(filmed); len(list) > 0 {
+			said = list
+		}
+	}
+	for p, list := range said {
 		turns[p] = speakers.Union(append(turns[p], list...))
 	}
-	return turns, nil
+	return nil
+}
+
+// filmTurns lists when anybody is to be heard in the sound of the films.
+func (c *composer) filmTurns(ctx context.Context) ([]speakers.Turn, error) {
+	p, err := spawn(ctx, c.Log, c.FFmpeg, "hear who speaks in the films", pipes{out: true},
+		"-i", filepath.Join(c.Folder, OutDir, "output.flac"), "-ac", "1", "-ar", strconv.Itoa(rate), "-f", "s16le", "pipe:1")
+	if err != nil {
+		return nil, err
+	}
+	p.in.Close()
+	ear, pcm := speakers.NewDetector(), make([]int16, rate/10)
+	for at := int64(0); ; at += int64(len(pcm)) {
+		if err = binary.Read(p.out, binary.LittleEndian, pcm); err != nil {
+			break // the rest is less than a tenth of a second
+		}
+		ear.Add(at, pcm)
+	}
+	ear.Close()
+	return ear.Turns(), p.wait()
 }
 
 // remux makes the files of the films, behind what was composed before them.

@@ -3,6 +3,7 @@ package compose
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,11 @@ import (
 	"steno/internal/record/screen"
 	"steno/internal/record/segment"
 )
+
+// beeps is a filter that lets sound through within two stretches only, in seconds.
+func beeps(a, b, c, d float64) string {
+	return fmt.Sprintf(",volume=enable='not(between(t,%g,%g)+between(t,%g,%g))':volume=0", a, b, c, d)
+}
 
 // filmedMeeting is a folder of the screen engine: Ann speaks until the bot
 // dies, Bob after it is back.
@@ -47,7 +53,7 @@ func TestFilmedFolder(t *testing.T) {
 			if err := os.MkdirAll(dir, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			ff(t, nil, "-f", "lavfi", "-i", "testsrc=s=320x180:r=25:d=4", "-f", "lavfi", "-i", "sine=d=4", "-c:v", "libx264",
+			ff(t, nil, "-f", "lavfi", "-i", "testsrc=s=320x180:r=25:d=4", "-f", "lavfi", "-i", "sine=d=4"+beeps(0.3, 1.7, 2.3, 3.2), "-c:v", "libx264",
 				"-preset", "ultrafast", "-c:a", "aac", "-f", "mp4", "-movflags", "+empty_moov+default_base_moof+frag_keyframe",
 				filepath.Join(dir, "000001.mp4"))
 			o, err := Run(t.Context(), Options{Folder: folder, Mode: mode, Follow: true})
@@ -62,9 +68,11 @@ func TestFilmedFolder(t *testing.T) {
 			if !kinds[KindAudio] || !kinds[KindDiarization] || kinds[KindVideo] != (mode != bot.AudioOnly) {
 				t.Errorf("artifacts %v", kinds)
 			}
+			// Who spoke the page tells, from when to when the sound.
+			near := func(ms, want int64) bool { return ms > want-100 && ms < want+100 }
 			r := o.Result
 			if r.DurationMS != 4000 || len(r.Participants) != 2 || len(r.Speakers) != 2 ||
-				r.Speakers[0].Name != "Ann" || r.Speakers[0].TalkMS != 1000 || r.Speakers[1].TalkMS != 500 {
+				r.Speakers[0].Name != "Ann" || !near(r.Speakers[0].TalkMS, 1400) || !near(r.Speakers[1].TalkMS, 900) {
 				t.Errorf("result %+v", r)
 			}
 			if again, err := ReadOutput(folder); err != nil || len(again.Artifacts) != len(o.Artifacts) {
@@ -142,8 +150,8 @@ func TestPauseOfAFilmIsCutOut(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for i, f := range []struct{ colour, start, length string }{{"blue", "0.5", "3.5"}, {"red", "9", "3"}} {
-		ff(t, nil, "-f", "lavfi", "-i", "color="+f.colour+":s=320x180:r=25:d="+f.length, "-f", "lavfi", "-i", fmt.Sprintf("sine=f=%d:d=%s", 400*(i+1), f.length),
+	for i, f := range []struct{ colour, start, length, sound string }{{"blue", "0.5", "3.5", beeps(0.5, 1, 1, 2.5)}, {"red", "9", "3", beeps(1, 2, 1, 2)}} {
+		ff(t, nil, "-f", "lavfi", "-i", "color="+f.colour+":s=320x180:r=25:d="+f.length, "-f", "lavfi", "-i", fmt.Sprintf("sine=f=%d:d=%s%s", 400*(i+1), f.length, f.sound),
 			"-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-ac", "1", "-ar", "48000", "-output_ts_offset", f.start, "-avoid_negative_ts", "disabled",
 			"-f", "mp4", "-movflags", "+empty_moov+default_base_moof+frag_keyframe+frag_discont", filepath.Join(dir, fmt.Sprintf("%06d.mp4", i+1)))
 	}
@@ -151,7 +159,9 @@ func TestPauseOfAFilmIsCutOut(t *testing.T) {
 	if o.Result.DurationMS != 7000 {
 		t.Errorf("duration %d ms, want 7000", o.Result.DurationMS)
 	}
-	if lines, want := readLines(t, folder), []line{{"Bob", 1, 3}, {"Bob", 5, 6}}; !slices.Equal(lines, want) {
+	if lines, want := readLines(t, folder), []line{{"Bob", 1, 3}, {"Bob", 5, 6}}; !slices.EqualFunc(lines, want, func(a, b line) bool {
+		return a.Speaker == b.Speaker && math.Abs(a.Start-b.Start) < 0.1 && math.Abs(a.End-b.End) < 0.1
+	}) {
 		t.Errorf("timeline %v, want %v", lines, want)
 	}
 	if s := float64(len(pcmOf(t, out(folder, "output.flac")))) / rate; s < 6.9 || s > 7.1 {

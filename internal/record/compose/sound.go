@@ -250,7 +250,9 @@ func (s *sound) turns(end int64) map[*person][]speakers.Turn {
 	all := map[*person][]speakers.Turn{}
 	for _, v := range s.voices {
 		v.settle(end, true)
-		s.lags[v.t] = s.measureLags(v, tl)
+		if !v.t.Screen && v.turns[0] != nil && len(v.t.binds) == 0 {
+			s.lags[v.t] = s.measureLags(v.turns[0].done, tl)
+		}
 		s.adopt(v, tl)
 		for _, vt := range v.turns {
 			for _, t := range vt.done {

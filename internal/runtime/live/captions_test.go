@@ -130,7 +130,7 @@ func TestServiceHearsPeopleLive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Turns = nil })
+	h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Turns, s.Tracks = nil, lab.TracksOwn }) // which carry silence
 	h.access = bot.LiveAccess{Key: key, URL: service.Address()}
 	h.start()
 	h.launch(func(s *bot.Spec) { s.LiveTranscript = &bot.LiveTranscript{Provider: bot.LiveDeepgram} })

@@ -64,7 +64,7 @@ func TestFilmedMeeting(t *testing.T) {
 func TestVideoThatCannotBeTakenIsFilmed(t *testing.T) {
 	needsProcessor(t)
 	h := newHost(t, t.TempDir(), func(s *lab.Scenario) {
-		s.OwnVideo = true
+		s.OwnVideo, s.Tracks = true, lab.TracksOwn // shared ones are there before any camera
 		s.People[0].NoCam, s.People[1].NoCam = true, true
 		s.People[2].Join = lab.Duration(5 * time.Second)
 	})

@@ -143,7 +143,7 @@ func TestPeopleWhoShareTracks(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, t.TempDir(), func(s *lab.Scenario) {
 		crowd(s)
-		s.Tracks, s.Layers = lab.TracksShared, lab.Duration(4*time.Second)
+		s.Layers = lab.Duration(4 * time.Second)
 	})
 	h.start()
 	h.launch(func(s *bot.Spec) { s.Mode = bot.SpeakerView })

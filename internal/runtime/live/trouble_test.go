@@ -38,7 +38,7 @@ var blows = []blow{
 	{"browser stopped", func(h *host) { h.kill(h.browserPID(), unix.SIGSTOP) }, nil},
 	{"browser killed", func(h *host) { h.kill(h.browserPID(), unix.SIGKILL) }, nil},
 	{"page calculates without end", func(h *host) { h.must(h.room.CrashPage("", lab.Busy)) }, nil},
-	{"audio stops", func(h *host) { h.room.Hush(true) }, func(h *host) { h.room.Hush(false) }},
+	{"audio stops", func(h *host) { h.must(h.room.Hush("", true)) }, func(h *host) { h.must(h.room.Hush("", false)) }},
 }
 
 // severed is a blow for browsers that playBrowser stands before.

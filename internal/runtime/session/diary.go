@@ -141,6 +141,12 @@ func (d *diary) carries(track string) (person string) {
 	return person
 }
 
+// name is what somebody is called.
+func (d *diary) name(person string) (name string) {
+	d.look(func(m *memory) { name = m.people[person].Name })
+	return name
+}
+
 // speech notes who began and who stopped speaking, and returns that: first the
 // turns, then what they do not explain of who speaks now. Nil people means: not
 // known.

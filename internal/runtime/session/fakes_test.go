@@ -82,6 +82,7 @@ type world struct {
 	noFrames bool
 	noVideo  bool      // the page keeps the encoded video to itself
 	hushed   time.Time // frames come, but none of audio since then; zero: they do
+	track    time.Time // the last audio of the one track; zero: none came
 	noStage  error     // why the machine cannot film
 	stages   int       // opened so far
 	full     bool
@@ -346,7 +347,9 @@ type fakeRecorder struct {
 func (r *fakeRecorder) Script() string { return "" }
 func (r *fakeRecorder) Addr() string   { return "" }
 func (r *fakeRecorder) Tracks() []tracks.TrackInfo {
-	return []tracks.TrackInfo{{ID: "t1", Kind: "audio", MediaID: "m1"}}
+	r.w.mu.Lock()
+	defer r.w.mu.Unlock()
+	return []tracks.TrackInfo{{ID: "t1", Kind: "audio", MediaID: "m1", LastFrame: r.w.track, LastSound: r.w.track}}
 }
 func (r *fakeRecorder) Contributors() []tracks.Contributor { return nil }
 func (r *fakeRecorder) Activity() tracks.Activity {

@@ -266,6 +266,51 @@ func TestAudioThatStops(t *testing.T) {
 	}
 }
 
+// That the audio of one person stops while that of others comes is noted, and that
+// it comes again; the bot stays.
+func TestAudioOfOneThatStaysAwayIsNoted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	scene := inCall("me")
+	scene.Bindings = []platform.Binding{{MediaID: "m1", Person: "p1"}}
+	w.show(scene)
+	p := w.start()
+	w.untilState(bot.Recording)
+	notes := func(e []journal.Entry) (texts string) {
+		for _, e := range e {
+			if e.Note != nil {
+				texts += e.Note.Text + "\n"
+			}
+		}
+		return texts
+	}
+	looks := func() (n int) { w.set(func() { n = w.looks }); return n }
+	w.set(func() { w.track = time.Now().Add(-time.Minute) })
+	for from := looks(); looks() < from+5*muteLooks; time.Sleep(5 * time.Millisecond) { // Ann is not shown speaking
+		if t.Context().Err() != nil {
+			t.Fatal("the bot looks no more")
+		}
+	}
+	if said := notes(w.entries()); said != "" {
+		t.Errorf("noted of one who is silent: %s", said)
+	}
+	scene.Speaking = []string{"p1"}
+	w.show(scene)
+	w.until("note", func(e []journal.Entry) bool {
+		return strings.Contains(notes(e), "Ann is shown speaking, but no audio of theirs came for 1m")
+	})
+	w.set(func() { w.track = time.Now() })
+	w.until("another note", func(e []journal.Entry) bool { return strings.Contains(notes(e), "the audio of Ann comes again") })
+	p.leave <- "terminal"
+	if err := p.wait(); err != nil {
+		t.Fatal(err)
+	}
+	w.wantDone(bot.Completed, bot.EndAPIRequest)
+	if said := notes(w.entries()); strings.Count(said, "\n") != 2 || len(gaps(w.entries())) > 0 {
+		t.Errorf("notes %s, gaps %+v", said, gaps(w.entries()))
+	}
+}
+
 func TestRecordingIsKeptWhenThereIsNoWayBack(t *testing.T) {
 	cases := []struct {
 		name  string

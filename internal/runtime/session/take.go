@@ -9,6 +9,7 @@ import (
 	"steno/internal/bot"
 	"steno/internal/platform"
 	"steno/internal/record/journal"
+	"steno/internal/record/tracks"
 )
 
 // hearing is how long after the last sound of a track its person counts as
@@ -119,30 +120,51 @@ func (v *visit) takePeople(o platform.Observation, now time.Time) {
 			s.diary.bind(journal.Bind{Track: track, Person: b.Person, Source: "roster", Screen: b.Screen})
 		}
 	}
+	v.bindSources(sources)
+}
+
+// bindSources notes whose the contributing sources are that came.
+func (v *visit) bindSources(sources []tracks.Contributor) {
 	for _, c := range sources {
 		if person := v.binder.whose[c.CSRC]; person != "" {
-			s.diary.bind(journal.Bind{Track: c.Track, Person: person, Source: "csrc", CSRC: c.CSRC})
+			v.s.diary.bind(journal.Bind{Track: c.Track, Person: person, Source: "csrc", CSRC: c.CSRC})
 		}
 	}
+}
+
+// voice is when audio of somebody last came, and when it was last loud enough to
+// be theirs.
+type voice struct{ frame, sound time.Time }
+
+// voices are those of the people of whom it is known which audio is theirs, and
+// who were heard before.
+func (v *visit) voices() map[string]voice {
+	all := map[string]voice{}
+	add := func(person string, frame, sound time.Time) {
+		if person != "" && !sound.IsZero() {
+			all[person] = voice{latest(all[person].frame, frame), latest(all[person].sound, sound)}
+		}
+	}
+	for _, t := range v.rec.Tracks() {
+		if t.Kind == "audio" && !t.Ended {
+			add(v.s.diary.carries(t.ID), t.LastFrame, t.LastSound)
+		}
+	}
+	for _, c := range v.rec.Contributors() {
+		add(v.binder.whose[c.CSRC], c.LastFrame, c.LastSound)
+	}
+	return all
 }
 
 // heard lists the people whose tracks carry sound just now.
 func (v *visit) heard(now time.Time) []string {
 	people := []string{}
-	for _, t := range v.rec.Tracks() {
-		if t.Kind != "audio" || t.Ended || t.LastSound.IsZero() || now.Sub(t.LastSound) > hearing {
-			continue
-		}
-		if person := v.s.diary.carries(t.ID); person != "" {
+	for person, at := range v.voices() {
+		if now.Sub(at.sound) <= hearing {
 			people = append(people, person)
 		}
 	}
-	for _, c := range v.rec.Contributors() {
-		person := v.binder.whose[c.CSRC]
-		if person != "" && now.Sub(c.LastSound) <= hearing && !slices.Contains(people, person) {
-			people = append(people, person)
-		}
-	}
+	slices.Sort(people)
 	return people
 }
 

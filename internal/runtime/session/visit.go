@@ -41,15 +41,15 @@ type visit struct {
 	lastSeen  time.Time    // the last look that succeeded
 	lastDisk  time.Time
 	lastShot  time.Time
-	shown     int       // the picture that the camera shows, from 1; 0: none
-	lit       int       // how often the camera was switched on
-	deaf      time.Time // since when people speak and no audio came; zero if none did
-	heardAt   time.Time // the last audio, as of the last look
-	unheard   int       // looks at which people were shown speaking since then
+	shown     int                // the picture that the camera shows, from 1; 0: none
+	lit       int                // how often the camera was switched on
+	deaf      time.Time          // since when people speak and no audio came; zero if none did
+	away      absence            // of all audio
+	gone      map[string]absence // of that of each person
 }
 
 func (s *session) newVisit(deadline time.Time) *visit {
-	return &visit{s: s, deadline: deadline, lastKnown: s.clock.Now(), binder: newBinder()}
+	return &visit{s: s, deadline: deadline, lastKnown: s.clock.Now(), binder: newBinder(), gone: map[string]absence{}}
 }
 
 func (v *visit) inCall() bool { return !v.entered.IsZero() }
@@ -154,6 +154,7 @@ func (v *visit) close() {
 		if err := v.rec.Close(); err != nil {
 			v.s.log.Warn("the recorder's end", "error", err)
 		}
+		v.bindSources(v.rec.Contributors()) // some came when the page could not be looked at any more
 	}
 	if v.page != nil {
 		if err := v.page.Close(); err != nil {
@@ -234,6 +235,7 @@ func (v *visit) look(ctx context.Context) (verdict, bool, error) {
 		if err := errors.Join(v.severed(now), v.muted(seen, now)); err != nil {
 			return verdict{}, false, err
 		}
+		v.missing(seen, now)
 		if why := v.lacking(seen, now); why != "" {
 			if err := v.descend(why); err != nil {
 				return verdict{}, false, err

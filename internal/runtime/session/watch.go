@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,9 +25,11 @@ const (
 	downLimit  = 5 * time.Second
 	mediaLimit = 10 * time.Second
 	// People are shown speaking at so many looks, but no audio has come for so
-	// long though it did before.
+	// long though it did before. Looks within muteLag of the last audio do not
+	// count: pages show speech for longer than it is heard.
 	muteLooks = 4
 	muteLimit = 8 * time.Second
+	muteLag   = 2 * time.Second
 	// A page whose word is wrong about that is not believed more often.
 	muteTries = 3
 )
@@ -117,19 +120,58 @@ func (v *visit) severed(now time.Time) error {
 // no audio comes any more that came before. Silence is none: nobody is shown.
 func (v *visit) muted(seen platform.Observation, now time.Time) error {
 	heard := v.rec.Activity().LastAudio
-	if v.s.diary.isPaused() || heard.After(v.heardAt) {
-		v.heardAt, v.unheard = heard, 0
+	if v.s.diary.isPaused() {
+		v.away = absence{}
 		return nil
 	}
-	if v.shownSpeaking(seen) {
-		v.unheard++
-	}
-	if heard.IsZero() || v.unheard < muteLooks || now.Sub(heard) < muteLimit || v.s.muteLosses >= muteTries {
+	if !v.away.tell(heard, v.shownSpeaking(seen), now) || v.s.muteLosses >= muteTries {
 		return nil
 	}
 	v.s.muteLosses++
 	v.since = heard
 	return &loss{"reconnect", fmt.Errorf("people speak, but no audio came for %s", now.Sub(heard).Round(time.Second))}
+}
+
+// missing notes, for people, that the audio of somebody alone does not come any
+// more though the page shows that they speak, and that it comes again. The bot
+// stays: what the others say would be lost while it comes back.
+func (v *visit) missing(seen platform.Observation, now time.Time) {
+	if v.s.diary.isPaused() {
+		clear(v.gone)
+		return
+	}
+	for person, at := range v.voices() {
+		a := v.gone[person]
+		since, noted := a.since, a.noted
+		a.noted = a.tell(at.frame, slices.Contains(seen.Speaking, person), now) || noted
+		switch {
+		case noted && at.frame.After(since):
+			a.noted = false
+			v.s.diary.note(fmt.Sprintf("the audio of %s comes again; it was missing since %s", v.s.diary.name(person), since.Format(time.RFC3339)), "")
+		case a.noted && !noted:
+			v.s.diary.note(fmt.Sprintf("%s is shown speaking, but no audio of theirs came for %s", v.s.diary.name(person), now.Sub(at.frame).Round(time.Second)), "")
+		}
+		v.gone[person] = a
+	}
+}
+
+// absence is audio that stays away while the page shows that it should be heard.
+type absence struct {
+	since time.Time // the last audio
+	looks int       // at which it should have been heard since then
+	noted bool
+}
+
+// tell takes in a look: when audio last came, and whether the page shows speech.
+// It reports whether audio that came before stays away.
+func (a *absence) tell(last time.Time, shown bool, now time.Time) bool {
+	if last.After(a.since) {
+		a.since, a.looks = last, 0
+	}
+	if shown && now.Sub(last) > muteLag {
+		a.looks++
+	}
+	return !last.IsZero() && a.looks >= muteLooks && now.Sub(last) >= muteLimit
 }
 
 // flowing reports whether frames came lately. A film shows nothing of whether

@@ -145,20 +145,43 @@ class ZoomCall extends Call {
       h('div', { class: 'chat-message-text-content' }, msg.text));
   }
 
-  // heard plays what somebody says.
+  // heard plays what somebody says, in time: it knows how long the browser holds
+  // sound back.
   async heard(msg) {
     if (!this.sound) return;
     const data = await (await fetch(`/clips/${msg.clip}`)).arrayBuffer();
     const player = this.sound.createBufferSource();
     player.buffer = await this.sound.decodeAudioData(data);
     player.connect(this.sound.destination);
-    player.start();
+    let heard = this.sound.getOutputTimestamp();
+    for (; !heard.performanceTime; heard = this.sound.getOutputTimestamp()) await new Promise((done) => setTimeout(done, 20)); // it has just begun
+    const when = heard.contextTime + (msg.at_ms - performance.timeOrigin - heard.performanceTime) / 1000;
+    const late = Math.max(0, this.sound.currentTime - when);
+    player.start(when + late, late);
   }
 
+  // picture draws what the camera of whoever spoke last shows.
+  picture(msg) {
+    if (!this.sound || !this.decoder && !msg.key) return;
+    if (!this.decoder) {
+      const pen = this.canvas.getContext('2d');
+      this.decoder = new VideoDecoder({
+        output: (frame) => { pen.drawImage(frame, 0, 0, 960, 540); frame.close(); },
+        error: (err) => { console.error(err); this.decoder = null; },
+      });
+      this.decoder.configure({ codec: 'vp8', optimizeForLatency: true });
+    }
+    this.decoder.decode(new EncodedVideoChunk({
+      type: msg.key ? 'key' : 'delta', timestamp: performance.now() * 1000,
+      data: Uint8Array.from(atob(msg.frame), (c) => c.charCodeAt(0)),
+    }));
+  }
+
+  // draw shows a name and the time as long as nobody has a camera.
   draw() {
     const pen = this.canvas.getContext('2d');
     const tick = () => {
-      if (!this.sound) return;
+      if (!this.sound || this.decoder) return;
       pen.fillStyle = '#233';
       pen.fillRect(0, 0, 960, 540);
       pen.fillStyle = '#fff';

@@ -3,7 +3,9 @@
 // bots the machine carries without losing media, how long it takes from the API
 // call to the first recorded sample, and from leaving to the finished recording.
 //
-// It runs the real server with real browsers against a meeting in the lab. The
+// It runs the real server with real browsers against a meeting in the lab, on the
+// page of Google Meet: three people with cameras, on three tracks of each kind that
+// they share. There are as many to record and to decode as if each had their own. The
 // machine should do nothing else meanwhile; the ratios are what to look at.
 package main
 

@@ -25,8 +25,9 @@ type result struct {
 	lost          float64 // percent of the packets of audio, or of the film's pictures
 }
 
-// settle is how long the bots record before the measurement begins.
-const settle = 5 * time.Second
+// settle is how long the bots record before the measurement begins: by then each of
+// the three has spoken, and so has a track.
+const settle = 10 * time.Second
 
 // stage is a server with bots of one mode, and their meeting.
 type stage struct {
