@@ -3,10 +3,7 @@ package meetings
 import (
 	"context"
 	"math"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -40,7 +37,7 @@ func TestEnginesAgree(t *testing.T) {
 	films := s
 	films.Bot.Engine, films.Bot.Name = bot.ScreenEngine, "Steno Camera"
 	both := make([]*life, 2)
-	stolen, all := processors(t)
+	stolen := measure.Stolen()
 	var wg sync.WaitGroup
 	for i, one := range []scenario{s, films} {
 		wg.Go(func() { both[i] = attend(t, server, room, one) })
@@ -51,8 +48,7 @@ func TestEnginesAgree(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	stolenAfter, allAfter := processors(t)
-	robbed := (stolenAfter - stolen) / (allAfter - all)
+	share := stolen()
 	tracks, film := both[0], both[1]
 	for _, l := range both {
 		if l == nil || l.done.Status != bot.Completed || len(l.gaps()) > 0 {
@@ -66,13 +62,10 @@ func TestEnginesAgree(t *testing.T) {
 	for _, r := range []*measure.Report{a, b} {
 		t.Logf("sound %+v; picture late by %.0f ms, frozen %.3f, its sound %+v, together %+v; speakers %+v", *r.Mix, r.Video.OffsetMS, r.Video.FrozenRatio, *r.Video.Sound, r.Video.AV, *r.Speakers)
 	}
-	t.Logf("%.1f %% of the processors' time went to other machines", robbed*100)
-	late := robbed > mostRobbed
-	if late {
-		t.Logf("more than %.0f %%: when this film was played tells of the machine, not of the engine", mostRobbed*100)
-	}
+	t.Logf("%.1f %% of the processors' time went to other machines", share*100)
 	switch {
-	case late:
+	case share > measure.MostStolen:
+		t.Log("too much: when the film was played tells of the machine, not of the engine")
 	case math.Abs(b.Mix.OffsetMS) > mostOffMS || math.Abs(a.Mix.OffsetMS-b.Mix.OffsetMS) > mostOffMS:
 		t.Errorf("sound: %.0f and %.0f ms off", a.Mix.OffsetMS, b.Mix.OffsetMS)
 	case b.Video.AV == nil || math.Abs(b.Video.AV.MedianMS) > mostOffMS || math.Abs(a.Video.AV.MedianMS-b.Video.AV.MedianMS) > mostOffMS:
@@ -92,31 +85,6 @@ func TestEnginesAgree(t *testing.T) {
 	if got, want := film.people(), tracks.people(); !slices.Equal(got, want) || len(got) != len(s.meeting.People) {
 		t.Errorf("participants %q and %q", got, want)
 	}
-}
-
-// mostRobbed is the share of the time of processors shared with other machines that
-// these may take while a browser plays in time.
-const mostRobbed = 0.03
-
-// processors are the time (in ticks of the kernel) that this machine's processors
-// have run, and those of them that its host gave to other machines (proc(5), stat).
-func processors(t *testing.T) (stolen, all float64) {
-	t.Helper()
-	data, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, _, _ := strings.Cut(string(data), "\n")
-	for i, f := range strings.Fields(line)[1:9] {
-		n, err := strconv.ParseFloat(f, 64)
-		if err != nil {
-			t.Fatalf("%s: %v", line, err)
-		}
-		if all += n; i == 7 {
-			stolen = n
-		}
-	}
-	return stolen, all
 }
 
 // untilWatched waits until so many guests are sent media.

@@ -20,7 +20,7 @@ import (
 // audio comes apart is known as well as without a film. Behind a kill of the
 // bot the film goes on.
 func TestFilmedMeeting(t *testing.T) {
-	needsProcessor(t)
+	even := needsProcessor(t)
 	h := newHost(t, t.TempDir(), nil)
 	h.start()
 	h.launch(func(s *bot.Spec) { s.Mode, s.Engine = bot.SpeakerView, bot.ScreenEngine })
@@ -42,10 +42,11 @@ func TestFilmedMeeting(t *testing.T) {
 		t.Fatal(err)
 	}
 	logReport(t, report)
-	if av := report.Video.AV; av == nil || math.Abs(av.MedianMS) > mostOff {
+	played := even()
+	if av := report.Video.AV; played && (av == nil || math.Abs(av.MedianMS) > mostOff) {
 		t.Errorf("picture against sound %+v; want at most %d ms", av, mostOff)
 	}
-	checkFilm(t, report)
+	checkFilm(t, report, played)
 
 	report, err = measure.Measure(t.Context(), rec, h.room.Truth(), measure.Options{FromUS: again})
 	if err != nil {
@@ -62,7 +63,7 @@ func TestFilmedMeeting(t *testing.T) {
 // comes back with a browser that is filmed; what was recorded until then stays
 // in the same files.
 func TestVideoThatCannotBeTakenIsFilmed(t *testing.T) {
-	needsProcessor(t)
+	even := needsProcessor(t)
 	h := newHost(t, t.TempDir(), func(s *lab.Scenario) {
 		s.OwnVideo, s.Tracks = true, lab.TracksOwn // shared ones are there before any camera
 		s.People[0].NoCam, s.People[1].NoCam = true, true
@@ -85,7 +86,7 @@ func TestVideoThatCannotBeTakenIsFilmed(t *testing.T) {
 		t.Fatal(err)
 	}
 	logReport(t, report)
-	checkFilm(t, report) // only one has a picture, and a browser keeps each person apart in time
+	checkFilm(t, report, even()) // only one has a picture, and a browser keeps each person apart in time
 
 	// Before the film: what was heard is there, where it belongs.
 	report, err = measure.Measure(t.Context(), rec, h.room.Truth(), measure.Options{FromUS: rec.EpochUS, ToUS: gap.From})
@@ -145,9 +146,22 @@ func (h *host) stored(l runtimetest.Life, kind string) string {
 // needsProcessor skips a test that looks at how evenly a browser plays, while
 // the race detector slows the lab down that it plays from: scripts/test runs
 // these once more without it.
-func needsProcessor(t *testing.T) {
+//
+// even tells whether a browser could play evenly from then on: if the host of this
+// machine gave much of its processors' time to others, it could not.
+func needsProcessor(t *testing.T) (even func() bool) {
+	t.Helper()
 	if raced {
 		t.Skip("runs without the race detector")
+	}
+	stolen := measure.Stolen()
+	return func() bool {
+		t.Helper()
+		share := stolen()
+		if share > measure.MostStolen {
+			t.Logf("%.0f %% of the processors' time went to other machines: when the film was played tells nothing of the engine", share*100)
+		}
+		return share <= measure.MostStolen
 	}
 }
 
@@ -176,9 +190,15 @@ func (h *host) lastFilm() (at int64) {
 const mostOff = 80
 
 // checkFilm holds a stretch of film against what is promised.
-func checkFilm(t *testing.T, r *measure.Report) {
+func checkFilm(t *testing.T, r *measure.Report, even bool) {
 	t.Helper()
 	v := r.Video
+	if v.Coded < 100 {
+		t.Fatalf("%d frames with a timecode", v.Coded)
+	}
+	if !even {
+		return
+	}
 	if math.Abs(v.Sound.OffsetMS) > mostOff || math.Abs(r.Mix.OffsetMS) > mostOff {
 		t.Errorf("sound %+v, mix %+v; want at most %d ms", v.Sound, r.Mix, mostOff)
 	}
@@ -186,8 +206,8 @@ func checkFilm(t *testing.T, r *measure.Report) {
 	// little processor time: not every utterance is found as a whole, and pieces
 	// of some are not where they are looked for. One of three people missing would
 	// be more than that.
-	if v.Coded < 100 || v.Sound.LostS > 0.3*v.Sound.SpeechS {
-		t.Fatalf("%d frames with a timecode, sound %+v, together %+v", v.Coded, v.Sound, v.AV)
+	if v.Sound.LostS > 0.3*v.Sound.SpeechS {
+		t.Fatalf("sound %+v, together %+v", v.Sound, v.AV)
 	}
 	if r.Speakers.DER > 0.05 || r.Speakers.ConfusedS > 0.1 {
 		t.Errorf("speakers %+v", r.Speakers)
