@@ -114,7 +114,11 @@ func (p *peer) connect() error {
 			}
 		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
 			p.cancel()
-			p.g.m.run(func() { p.g.m.leave(p.g, "gone") })
+			p.g.m.mu.Lock()
+			defer p.g.m.mu.Unlock()
+			if !p.g.m.shut { // else nobody waits for this any more
+				p.g.m.run(func() { p.g.m.leave(p.g, "gone") })
+			}
 		}
 	})
 	pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { p.g.listen(pc, t) })

@@ -182,20 +182,20 @@ func (late) Read([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
 
 func TestWhatTakesTooLongIsAnsweredAllTheSame(t *testing.T) {
 	s := newStand(t, storetest.SQLite(t))
-	surface := &v2.Surface{
-		Bots: slowBots{}, Accounts: s.accounts, Clock: clock.Func(func() time.Time { return s.now }), Log: slog.New(slog.DiscardHandler), Patience: time.Millisecond,
-	}
-	r := chi.NewRouter()
-	surface.Mount(r)
 	for _, c := range []struct {
 		method, path string
 		body         io.Reader
+		patience     time.Duration
 		status       int
 		code         string
 	}{
-		{"GET", "/v2/bots/" + nobody + "/status", nil, 503, "FST_ERR_SERVICE_UNAVAILABLE"},
-		{"POST", "/v2/bots", late{}, 408, "FST_ERR_REQUEST_TIMEOUT"},
+		{"GET", "/v2/bots/" + nobody + "/status", nil, time.Millisecond, 503, "FST_ERR_SERVICE_UNAVAILABLE"},
+		{"POST", "/v2/bots", late{}, time.Minute, 408, "FST_ERR_REQUEST_TIMEOUT"},
 	} {
+		r := chi.NewRouter()
+		(&v2.Surface{
+			Bots: slowBots{}, Accounts: s.accounts, Clock: clock.Func(func() time.Time { return s.now }), Log: slog.New(slog.DiscardHandler), Patience: c.patience,
+		}).Mount(r)
 		req, err := http.NewRequestWithContext(t.Context(), c.method, c.path, c.body)
 		if err != nil {
 			t.Fatal(err)

@@ -15,8 +15,9 @@ import (
 // tries to come back and ends with what it has, long before the silence rule.
 func TestDeadMediaServer(t *testing.T) {
 	t.Parallel()
-	// Whoever is shown to speak meanwhile would be missed first.
-	h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Turns, s.Repeat = nil, false })
+	// Whoever is shown to speak meanwhile would be missed first; where people share
+	// tracks, nothing is sent of those who are silent.
+	h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Turns, s.Repeat, s.Tracks = nil, false, lab.TracksOwn })
 	h.start()
 	h.launch(nil)
 	h.untilState(bot.Recording)
