@@ -34,7 +34,7 @@ type recordCmd struct {
 
 	Name         string        `default:"Steno" help:"The bot's name in the meeting."`
 	Mode         string        `enum:"speaker_view,gallery_view,audio_only" default:"speaker_view" help:"What to record: ${enum}."`
-	Engine       string        `enum:"tracks,screen" default:"tracks" help:"How to record: tracks takes what participants send, screen films the page (needs Xvfb and PulseAudio)."`
+	Engine       string        `enum:",tracks,screen" default:"" help:"How to record: tracks takes what participants send, screen films the page (needs Xvfb and PulseAudio); without it as the platform needs."`
 	Profile      string        `placeholder:"DIR" help:"Signed-in browser profile to join with (a folder of steno profile), instead of as a guest."`
 	Out          string        `short:"o" placeholder:"DIR" help:"Folder for the recording; a new one if not given."`
 	EntryMessage string        `help:"Message to post in the meeting's chat after joining."`

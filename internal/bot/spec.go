@@ -58,7 +58,7 @@ type Spec struct {
 	Platform     meeting.Platform `json:"platform"`
 	URL          string           `json:"url"`
 	Mode         RecordingMode    `json:"mode"`
-	Engine       Engine           `json:"engine,omitempty"` // empty: the track engine
+	Engine       Engine           `json:"engine,omitempty"` // empty: that of the platform's pack, else tracks
 	EntryMessage string           `json:"entry_message,omitempty"`
 	Timeouts     Timeouts         `json:"timeouts"`
 	// JoinAt is when the bot is to join; until then it makes itself ready. Zero:

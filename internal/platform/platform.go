@@ -165,6 +165,12 @@ type Adapter interface {
 	Leave(ctx context.Context, page Page) error
 }
 
+// Chooser is an Adapter that knows which engine its pages need.
+type Chooser interface {
+	// Engine is empty where either does.
+	Engine() bot.Engine
+}
+
 // Speaker is an Adapter that can switch the bot's microphone in the call. Both
 // methods may be called when the switch is where it should be.
 type Speaker interface {

@@ -37,19 +37,20 @@ type card struct {
 
 // settings are what a bot is given. Times that are not named are a minute.
 type settings struct {
-	Name         string            `yaml:"name"`
-	Mode         bot.RecordingMode `yaml:"mode"` // default audio_only
-	Engine       bot.Engine        `yaml:"engine"`
-	EntryMessage string            `yaml:"entry_message"`
-	Query        string            `yaml:"query"` // behind the meeting's URL
-	Captions     bool              `yaml:"captions"`
-	Screenshots  lab.Duration      `yaml:"screenshots"`
-	WaitingRoom  lab.Duration      `yaml:"waiting_room"`
-	NoOneJoined  lab.Duration      `yaml:"no_one_joined"`
-	Silence      lab.Duration      `yaml:"silence"`
-	Grace        lab.Duration      `yaml:"grace"` // default none
-	EveryoneLeft lab.Duration      `yaml:"everyone_left"`
-	MaxRecording lab.Duration      `yaml:"max_recording"`
+	Name string            `yaml:"name"`
+	Mode bot.RecordingMode `yaml:"mode"` // default audio_only
+	// Engine is tracks by default, which need no window; pack: that of the platform.
+	Engine       bot.Engine   `yaml:"engine"`
+	EntryMessage string       `yaml:"entry_message"`
+	Query        string       `yaml:"query"` // behind the meeting's URL
+	Captions     bool         `yaml:"captions"`
+	Screenshots  lab.Duration `yaml:"screenshots"`
+	WaitingRoom  lab.Duration `yaml:"waiting_room"`
+	NoOneJoined  lab.Duration `yaml:"no_one_joined"`
+	Silence      lab.Duration `yaml:"silence"`
+	Grace        lab.Duration `yaml:"grace"` // default none
+	EveryoneLeft lab.Duration `yaml:"everyone_left"`
+	MaxRecording lab.Duration `yaml:"max_recording"`
 	// Enter and Tries are the bot's own patience with a page that does not let it
 	// ask to join (session.Limits).
 	Enter lab.Duration `yaml:"enter"`
@@ -146,6 +147,12 @@ func (s *scenario) spec(page, host string) bot.Spec {
 			WaitingRoom: minute(b.WaitingRoom), NoOneJoined: minute(b.NoOneJoined), Silence: minute(b.Silence),
 			Grace: time.Duration(b.Grace), EveryoneLeft: minute(b.EveryoneLeft), MaxRecording: minute(b.MaxRecording),
 		},
+	}
+	switch spec.Engine {
+	case "":
+		spec.Engine = bot.TrackEngine
+	case "pack":
+		spec.Engine = ""
 	}
 	if spec.Name == "" {
 		spec.Name = "Steno Notes"

@@ -70,6 +70,9 @@ func New(p *pack.Pack) *Adapter {
 
 var _ platform.Adapter = (*Adapter)(nil)
 
+// Engine returns that of the pack.
+func (a *Adapter) Engine() bot.Engine { return a.pack.Engine }
+
 // Scripts returns what listens to the pack's data channels; all else is read
 // from the page.
 func (a *Adapter) Scripts(platform.Join) []string {

@@ -41,6 +41,9 @@ type Pack struct {
 	LoginHosts     []string `yaml:"login_hosts"`
 	BlockedHosts   []string `yaml:"blocked_hosts"`
 	ChatLimit      int      `yaml:"chat_limit"` // characters of a message
+	// Engine is the one to begin with where the page keeps its media to itself;
+	// optional, tracks.
+	Engine bot.Engine `yaml:"engine"`
 	// RosterChannels are the labels of data channels that tell the page who is
 	// who among the contributing sources.
 	RosterChannels []string `yaml:"roster_channels"`

@@ -136,6 +136,9 @@ func (c *checker) check() {
 	if p.Format != Format {
 		c.wrong("format", "is %d; this program reads format %d", p.Format, Format)
 	}
+	if p.Engine != "" && p.Engine != bot.TrackEngine && p.Engine != bot.ScreenEngine {
+		c.wrong("engine", "%q is none; there are %s and %s", p.Engine, bot.TrackEngine, bot.ScreenEngine)
+	}
 	if !Has(p.Platform) {
 		c.wrong("platform", "%q has no pack; there are %s", p.Platform, list(Platforms()))
 	}

@@ -2,7 +2,7 @@
 // pack of its own.
 //
 // The web client decodes media in WebAssembly, out of reach of the track
-// engine: the ladder of package session turns to film by itself. Nothing of it
+// engine: the pack has its page filmed. Nothing of it
 // was proven against the live service: the pack and the lab's page are written
 // from the same published facts.
 package zoom

@@ -298,7 +298,7 @@ func TestBotSpeaksAndShowsOnOtherPages(t *testing.T) {
 			h.launch(func(s *bot.Spec) {
 				shows(pictures(t).URL, false, "/blue")(s)
 				streams(bot.Streaming{InputURL: l.ws(), Frequency: hz})(s)
-				s.Platform = platform
+				s.Platform, s.Engine = platform, bot.TrackEngine
 			})
 			h.untilState(bot.Recording)
 			h.until("a socket", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.conn != nil })

@@ -11,7 +11,8 @@ import (
 	"steno/lab/measure"
 )
 
-// A page that plays media by itself, as Zoom's web client does, gives no tracks:
+// A page that plays media by itself, as Zoom's web client does, gives no tracks. A
+// bot that was told to take some all the same finds out:
 // once somebody is shown speaking and nothing is heard for a while, the bot
 // comes back with a browser that is filmed. The film has what was said, by whom, and
 // the picture of whoever spoke last.
@@ -24,7 +25,7 @@ func TestPageWithoutTracksIsFilmed(t *testing.T) {
 		}
 	})
 	h.start()
-	h.launch(func(s *bot.Spec) { s.Platform, s.Mode = meeting.Zoom, bot.SpeakerView })
+	h.launch(func(s *bot.Spec) { s.Platform, s.Mode, s.Engine = meeting.Zoom, bot.SpeakerView, bot.TrackEngine })
 	if gap := h.untilGaps(1); gap.Reason != "engine" {
 		t.Errorf("gap %+v, want one for the change of the engine", gap)
 	}

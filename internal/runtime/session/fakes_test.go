@@ -80,11 +80,12 @@ type world struct {
 	scene    platform.Observation
 	enter    error // what Enter returns
 	noFrames bool
-	noVideo  bool      // the page keeps the encoded video to itself
-	hushed   time.Time // frames come, but none of audio since then; zero: they do
-	track    time.Time // the last audio of the one track; zero: none came
-	noStage  error     // why the machine cannot film
-	stages   int       // opened so far
+	noVideo  bool       // the page keeps the encoded video to itself
+	hushed   time.Time  // frames come, but none of audio since then; zero: they do
+	track    time.Time  // the last audio of the one track; zero: none came
+	noStage  error      // why the machine cannot film
+	engine   bot.Engine // that the platform needs
+	stages   int        // opened so far
 	full     bool
 	opened   int
 	looks    int
@@ -400,6 +401,7 @@ func (b *fakeBrowser) silent() bool { b.mu.Lock(); defer b.mu.Unlock(); return b
 type fakeAdapter struct{ w *world }
 
 func (a fakeAdapter) Scripts(platform.Join) []string { return nil }
+func (a fakeAdapter) Engine() bot.Engine             { return a.w.engine }
 func (a fakeAdapter) Enter(ctx context.Context, _ platform.Page, join platform.Join) error {
 	if join.Knock != nil {
 		if err := join.Knock(ctx); err != nil {

@@ -120,3 +120,39 @@ func TestTracksThatAreEnoughAreKept(t *testing.T) {
 		})
 	}
 }
+
+// A platform that keeps its media to itself is filmed from the beginning, unless
+// somebody wants it otherwise or the programs are missing.
+func TestEngineThatThePlatformNeeds(t *testing.T) {
+	cases := []struct {
+		name   string
+		asked  bot.Engine
+		cannot error
+		films  bool
+	}{
+		{"nobody has asked for one", "", nil, true},
+		{"tracks are asked for", bot.TrackEngine, nil, false},
+		{"nothing to film with", "", errors.New("install xvfb"), false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(s *bot.Spec) { s.Mode, s.Engine = bot.SpeakerView, c.asked })
+			w.engine, w.noStage = bot.ScreenEngine, c.cannot
+			w.show(inCall("me"))
+			p := w.start()
+			w.untilState(bot.Recording)
+			p.leave <- "terminal"
+			if err := p.wait(); err != nil {
+				t.Fatal(err)
+			}
+			w.wantDone(bot.Completed, bot.EndAPIRequest)
+			noted := slices.ContainsFunc(w.entries(), func(e journal.Entry) bool {
+				return e.Note != nil && strings.Contains(e.Note.Text, "cannot take over: install xvfb")
+			})
+			if films := w.stages == 1; films != c.films || noted != (c.cannot != nil) || len(gaps(w.entries())) > 0 {
+				t.Errorf("filmed %t, noted %t, gaps %+v", films, noted, gaps(w.entries()))
+			}
+		})
+	}
+}

@@ -90,6 +90,7 @@ func (v *visit) prepare(ctx context.Context) error {
 	if v.adapter, err = s.opt.Tools.Adapter(s.spec); err != nil {
 		return &platform.Refusal{Code: bot.EndInvalidURL, Reason: err.Error()}
 	}
+	s.choose(v.adapter)
 	if err = v.engine(ctx); err != nil {
 		return fmt.Errorf("begin to record: %w", err)
 	}
