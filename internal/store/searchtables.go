@@ -7,6 +7,11 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
+// wordsOnSQLite makes the index of SQLite. The ascii tokenizer takes everything that is
+// no ASCII for letters: it finds the words that it is given. Only the index is kept,
+// not the text.
+const wordsOnSQLite = `CREATE VIRTUAL TABLE search_words USING fts5 (words, content='', contentless_delete=1, tokenize="ascii tokenchars '#@%'")`
+
 // searchTables is the migration that makes the tables of search: full text is where
 // the two databases have no words in common.
 func searchTables(onSQLite bool) *goose.Migration {
@@ -21,9 +26,7 @@ func searchTables(onSQLite bool) *goose.Migration {
 	if onSQLite {
 		statements = append(statements,
 			`CREATE TABLE search_utterances (id INTEGER NOT NULL PRIMARY KEY, `+columns+`)`,
-			// The ascii tokenizer takes everything that is no ASCII for letters: it finds
-			// the words that it is given. Only the index is kept, not the text.
-			`CREATE VIRTUAL TABLE search_words USING fts5 (words, content='', contentless_delete=1, tokenize="ascii tokenchars '#@%'")`)
+			wordsOnSQLite)
 	} else {
 		statements = append(statements,
 			`CREATE TABLE search_utterances (id BIGINT NOT NULL PRIMARY KEY, `+columns+`, words TSVECTOR NOT NULL)`,
@@ -54,7 +57,7 @@ func searchByTeam(onSQLite bool) *goose.Migration {
 		}
 		if err := execAll(ctx, tx, []string{
 			`DROP TABLE search_words`,
-			`CREATE VIRTUAL TABLE search_words USING fts5 (words, content='', contentless_delete=1, tokenize="ascii tokenchars '#@%'")`,
+			wordsOnSQLite,
 		}); err != nil {
 			return err
 		}
@@ -68,9 +71,10 @@ func fillWords(ctx context.Context, tx *sql.Tx) error {
 		slot          int64
 		team, meeting string
 	}
-	all, err := gather(ctx, tx, func(r *sql.Rows) (t said, err error) {
-		return t, r.Scan(&t.slot, &t.team, &t.meeting)
-	}, `SELECT t.slot, t.team_id, b.meeting_key FROM search_transcripts t JOIN bots b ON b.id = t.bot_id ORDER BY t.slot`)
+	all, err := rowsOf(ctx, migrating{tx}, `SELECT t.slot, t.team_id, b.meeting_key FROM search_transcripts t JOIN bots b ON b.id = t.bot_id ORDER BY t.slot`, nil, func(r *sql.Rows) (t said, err error) {
+		err = r.Scan(&t.slot, &t.team, &t.meeting)
+		return t, err
+	})
 	if err != nil {
 		return err
 	}
@@ -79,9 +83,10 @@ func fillWords(ctx context.Context, tx *sql.Tx) error {
 		speaker, text string
 	}
 	for _, t := range all {
-		list, err := gather(ctx, tx, func(r *sql.Rows) (u utterance, err error) {
-			return u, r.Scan(&u.id, &u.speaker, &u.text)
-		}, `SELECT id, speaker, text FROM search_utterances WHERE id >= $1 AND id < $2 ORDER BY id`, t.slot<<utteranceBits, (t.slot+1)<<utteranceBits)
+		list, err := rowsOf(ctx, migrating{tx}, `SELECT id, speaker, text FROM search_utterances WHERE id >= $1 AND id < $2 ORDER BY id`, []any{t.slot << utteranceBits, (t.slot + 1) << utteranceBits}, func(r *sql.Rows) (u utterance, err error) {
+			err = r.Scan(&u.id, &u.speaker, &u.text)
+			return u, err
+		})
 		if err != nil {
 			return err
 		}
@@ -92,21 +97,4 @@ func fillWords(ctx context.Context, tx *sql.Tx) error {
 		}
 	}
 	return nil
-}
-
-// gather reads all rows of a query.
-func gather[T any](ctx context.Context, tx *sql.Tx, scan func(*sql.Rows) (T, error), query string, args ...any) (list []T, err error) {
-	rows, err := tx.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		one, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, one)
-	}
-	return list, rows.Err()
 }

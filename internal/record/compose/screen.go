@@ -60,7 +60,6 @@ func (c *composer) finishFilmed(ctx context.Context) (Output, error) {
 		func() ([]journal.Artifact, error) { return c.diarization(people, turns) },
 		func() ([]journal.Artifact, error) { return c.voices(people, samples) },
 		func() ([]journal.Artifact, error) { return c.chat(people) },
-		func() ([]journal.Artifact, error) { return films, nil },
 	}
 	for _, step := range steps {
 		list, err := step()
@@ -69,6 +68,7 @@ func (c *composer) finishFilmed(ctx context.Context) (Output, error) {
 		}
 		out.Artifacts = append(out.Artifacts, list...)
 	}
+	out.Artifacts = append(out.Artifacts, films...)
 	return out, c.manifest(out)
 }
 
