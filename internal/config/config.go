@@ -170,7 +170,7 @@ func (t *Tokens) check() error {
 type Calendars struct {
 	Providers `embed:""`
 
-	PushURL          string        `placeholder:"URL" name:"push-url" help:"How Google and Microsoft reach this server, as https://…; without it calendars are polled. Default: --public-url, if that is given."`
+	PushURL          string        `placeholder:"URL" name:"push-url" help:"How Google, Microsoft and transcription services reach this server, as https://…; without it they are polled. Default: --public-url, if that is given."`
 	CalendarDays     int           `name:"calendar-days" default:"30" help:"How many days ahead events are kept, 1 to 400."`
 	CalendarPastDays int           `name:"calendar-past-days" default:"0" help:"How many days back events are kept current, 0 to 400."`
 	CalendarPoll     time.Duration `name:"calendar-poll" default:"15m" help:"How often a calendar is looked at without a push."`

@@ -55,6 +55,8 @@ type Options struct {
 	Book Book   // nil: a FolderBook in Work
 	Work string // folder of the audio that is under way; gone when all is written
 	Out  string // folder of the transcript
+	// Callbacks have services tell of the end of jobs; nil: they are asked.
+	Callbacks Callbacks
 	// Sinks are given the transcript beside the files. May be empty.
 	Sinks []transcript.Sink
 
@@ -68,6 +70,15 @@ type Options struct {
 	// Progress is told how many of all chunks are done. May be nil; it may be
 	// called from several goroutines.
 	Progress func(done, all int)
+}
+
+// Callbacks are what services tell of the end of jobs. Nobody relies on it.
+type Callbacks interface {
+	// At is where the service tells of a part.
+	At(p transcript.Part) transcript.Callback
+	// Wait returns when the service has told of a part, also before the call, or
+	// after a pause; told says which.
+	Wait(ctx context.Context, p transcript.Part, pause time.Duration) (told bool, err error)
 }
 
 // Written is what a run leaves behind.
@@ -255,6 +266,13 @@ func (s *scribe) transcribe(ctx context.Context, parts []*part) error {
 	return g.Wait()
 }
 
+// Pauses between two questions about a job.
+const (
+	firstPause = time.Second // each is twice as long as the one before
+	lastPause  = 15 * time.Second
+	calmPause  = 2 * time.Minute // the last one where the service is to call; the first is lastPause
+)
+
 // attempts is how often a job is made anew that the service gave up or lost.
 const attempts = 3
 
@@ -269,13 +287,16 @@ func (s *scribe) one(ctx context.Context, p *part) error {
 			return err
 		}
 	}
-	for wait := time.Second; ; wait = min(2*wait, 15*time.Second) {
+	for wait := firstPause; ; wait = min(2*wait, lastPause) {
 		done, err := s.step(ctx, p)
 		if done || err != nil && transcript.AsError(err) == nil {
 			return err
 		}
 		pause := wait
 		e := transcript.AsError(err)
+		if e != nil {
+			p.calm = 0
+		}
 		if e != nil && (e.Kind == transcript.Gone || e.Kind == transcript.JobFailed) && p.Anew < attempts-1 {
 			if err = s.anew(ctx, p); err != nil && transcript.AsError(err) == nil {
 				return err
@@ -289,13 +310,28 @@ func (s *scribe) one(ctx context.Context, p *part) error {
 		default:
 			return err
 		}
-		if s.Clock.Now().Add(pause).Sub(p.Began) > s.Patience {
+		left := s.Patience - s.Clock.Now().Sub(p.Began)
+		if pause > left {
 			return cmp.Or(err, ErrTooLong)
 		}
-		if err := s.Sleep(ctx, pause+rand.N(pause/4)); err != nil {
+		told, err := s.rest(ctx, p, pause, left)
+		if err != nil {
 			return err
 		}
+		if told {
+			p.calm, wait = 0, firstPause/2
+		}
 	}
+}
+
+// rest waits until a service is to be asked: for a pause, or where it is to call,
+// for a longer one that ends when it does.
+func (s *scribe) rest(ctx context.Context, p *part, pause, left time.Duration) (told bool, err error) {
+	if p.calm == 0 {
+		return false, s.Sleep(ctx, pause+rand.N(pause/4))
+	}
+	pause, p.calm = max(pause, min(p.calm, left)), min(2*p.calm, calmPause)
+	return s.Callbacks.Wait(ctx, p.Part, pause+rand.N(pause/4))
 }
 
 // anew gives up a part's job, and removes what the service still has of it.
@@ -340,11 +376,13 @@ func (s *scribe) step(ctx context.Context, p *part) (done bool, err error) {
 		return true, nil
 	}
 	if p.ID == "" {
-		sub, err := s.Service.Submit(ctx, s.request(p))
+		sub, err := s.submit(ctx, p)
 		if err != nil {
 			return false, err
 		}
-		p.ID = sub.ID
+		if p.ID = sub.ID; sub.Calls {
+			p.calm = lastPause
+		}
 		if sub.Result != nil {
 			return true, s.finish(ctx, p, sub.Result)
 		}
@@ -355,6 +393,22 @@ func (s *scribe) step(ctx context.Context, p *part) (done bool, err error) {
 		return false, err
 	}
 	return true, s.finish(ctx, p, res)
+}
+
+// submit hands a part over. It may be our address that the service refuses, for
+// example one that only the house knows; then it need not call.
+func (s *scribe) submit(ctx context.Context, p *part) (transcript.Submission, error) {
+	r := s.request(p)
+	if s.Callbacks != nil {
+		at := s.Callbacks.At(p.Part)
+		r.Callback = &at
+	}
+	sub, err := s.Service.Submit(ctx, r)
+	if e := transcript.AsError(err); e != nil && e.Kind == transcript.RefusedRequest && r.Callback != nil {
+		r.Callback, r.Upload = nil, p.Upload
+		return s.Service.Submit(ctx, r)
+	}
+	return sub, err
 }
 
 // finish keeps what the service heard.

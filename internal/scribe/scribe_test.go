@@ -248,6 +248,58 @@ func TestARunThatWasCutOffGoesOnWithItsJobs(t *testing.T) {
 	}
 }
 
+// deaf are callbacks that never come; what a service is given of them is noted.
+type deaf struct {
+	url   string
+	clock *hands
+	at    map[string]bool
+}
+
+func (d deaf) At(p transcript.Part) transcript.Callback {
+	d.at[p.String()] = true
+	return transcript.Callback{URL: d.url, Token: "token"}
+}
+
+func (d deaf) Wait(ctx context.Context, _ transcript.Part, pause time.Duration) (bool, error) {
+	return false, d.clock.Sleep(ctx, pause)
+}
+
+// Where the call of a service does not come, or it refuses the address, it is asked,
+// less often where it should have called.
+func TestWithoutTheCallOfAServiceItIsAsked(t *testing.T) {
+	asked := map[string]int{}
+	for name, url := range map[string]string{"called nowhere": "", "calls that are lost": "http://127.0.0.1:1/", "an address that is refused": "http://steno:8080/"} {
+		dir := meeting(t)
+		clk := &hands{now: time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)}
+		sim := simulator(t, transcription.Options{Service: "gladia", Work: 10 * time.Minute, Options: service.Options{Polite: true, Clock: clk}})
+		opts, _ := options(t, dir, sim, "gladia")
+		opts.Clock, opts.Sleep, opts.AtOnce = clk, clk.Sleep, 1
+		told := deaf{url, clk, map[string]bool{}}
+		if url != "" {
+			opts.Callbacks = told
+		}
+		if _, err := Run(t.Context(), opts); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		said(t, dir)
+		if asked[name] = sim.Calls("get"); sim.Jobs() != chunks || sim.Calls("upload") != chunks || url != "" && len(told.at) != chunks {
+			t.Errorf("%s: %d jobs and %d uploads, %d addresses of %d chunks", name, sim.Jobs(), sim.Calls("upload"), len(told.at), chunks)
+		}
+	}
+	if n := asked["called nowhere"]; asked["calls that are lost"] > n/3 || asked["an address that is refused"] < n*2/3 {
+		t.Errorf("asked %v", asked)
+	}
+	dir := meeting(t)
+	sim := simulator(t, transcription.Options{Service: "gladia", Options: service.Options{Polite: true}})
+	sim.Inject(service.Injection{Method: "job", Kind: service.JobStuck, Times: -1})
+	opts, clk := options(t, dir, sim, "gladia")
+	begin := clk.now
+	opts.Callbacks, opts.Patience, opts.AtOnce = deaf{"http://127.0.0.1:1/", clk, map[string]bool{}}, 10*time.Minute, 1
+	if _, err := Run(t.Context(), opts); !errors.Is(err, ErrTooLong) || clk.now.Sub(begin) < 9*time.Minute {
+		t.Errorf("given up after %s: %v", clk.now.Sub(begin), err)
+	}
+}
+
 func TestWhatDoesNotPassEndsTheRun(t *testing.T) {
 	sim := simulator(t, transcription.Options{Service: "gladia", Options: service.Options{Polite: true}})
 	dir := meeting(t)
