@@ -72,7 +72,7 @@ func (s *server) buildDoor() error {
 func (s *server) buildDesk() {
 	s.desk = &scribe.Desk{
 		Orders: store.Transcriptions{DB: s.DB, Vault: s.Vault}, Ender: s.bots, Objects: s.objects, Services: s.services, Door: s.door,
-		Host: s.host, Work: filepath.Join(s.o.Data, "transcribing"), FFmpeg: s.o.FFmpeg, Clock: s.Clock, Log: s.Log, Patience: s.o.TranscriptionTimeout,
+		Host: s.host, Work: filepath.Join(s.o.Data, "transcribing"), FFmpeg: s.o.FFmpeg, Clock: s.Clock, Log: s.Log, Patience: s.o.TranscriptionTimeout, Poll: s.o.TranscriptionPoll,
 	}
 	s.desk.Open()
 	s.bots.RouseScribe = s.desk.Nudge

@@ -94,6 +94,8 @@ type Desk struct {
 	AtOnce int
 	// Patience is how long one part of a recording may take; see Options.
 	Patience time.Duration
+	// Poll is how often services are asked that are to call; see Options.
+	Poll time.Duration
 
 	bell *alarm.Alarm
 	mu   sync.Mutex
@@ -324,7 +326,7 @@ func (d *Desk) options(ctx context.Context, j bot.TranscriptionJob, dir string) 
 		Book: book{d, j}, Work: filepath.Join(dir, "parts"), Out: dir, Patience: d.Patience, Clock: d.Clock,
 	}
 	if d.Door.URL != "" {
-		o.Callbacks = book{d, j}
+		o.Callbacks, o.Poll = book{d, j}, d.Poll
 	}
 	stored := storedFiles{ctx, d.Objects, j.BotID + "/", files}
 	if length == nil {

@@ -55,8 +55,10 @@ type Options struct {
 	Book Book   // nil: a FolderBook in Work
 	Work string // folder of the audio that is under way; gone when all is written
 	Out  string // folder of the transcript
-	// Callbacks have services tell of the end of jobs; nil: they are asked.
+	// Callbacks have services tell of the end of jobs; nil: they are asked. Poll is
+	// how often those are asked that should tell; default 30 s.
 	Callbacks Callbacks
+	Poll      time.Duration
 	// Sinks are given the transcript beside the files. May be empty.
 	Sinks []transcript.Sink
 
@@ -90,7 +92,7 @@ type Written struct {
 // Run transcribes. What it returns beside an error is what was written all the
 // same.
 func Run(ctx context.Context, o Options) (w Written, err error) {
-	o.AtOnce, o.Patience = cmp.Or(o.AtOnce, 4), cmp.Or(o.Patience, 3*time.Hour)
+	o.AtOnce, o.Patience, o.Poll = cmp.Or(o.AtOnce, 4), cmp.Or(o.Patience, 3*time.Hour), cmp.Or(o.Poll, 30*time.Second)
 	if o.Clock == nil {
 		o.Clock = clock.System{}
 	}
@@ -266,13 +268,6 @@ func (s *scribe) transcribe(ctx context.Context, parts []*part) error {
 	return g.Wait()
 }
 
-// Pauses between two questions about a job.
-const (
-	firstPause = time.Second // each is twice as long as the one before
-	lastPause  = 15 * time.Second
-	calmPause  = 2 * time.Minute // the last one where the service is to call; the first is lastPause
-)
-
 // attempts is how often a job is made anew that the service gave up or lost.
 const attempts = 3
 
@@ -287,7 +282,7 @@ func (s *scribe) one(ctx context.Context, p *part) error {
 			return err
 		}
 	}
-	for wait := firstPause; ; wait = min(2*wait, lastPause) {
+	for wait := time.Second; ; wait = min(2*wait, 15*time.Second) {
 		done, err := s.step(ctx, p)
 		if done || err != nil && transcript.AsError(err) == nil {
 			return err
@@ -295,7 +290,7 @@ func (s *scribe) one(ctx context.Context, p *part) error {
 		pause := wait
 		e := transcript.AsError(err)
 		if e != nil {
-			p.calm = 0
+			p.calls = false
 		}
 		if e != nil && (e.Kind == transcript.Gone || e.Kind == transcript.JobFailed) && p.Anew < attempts-1 {
 			if err = s.anew(ctx, p); err != nil && transcript.AsError(err) == nil {
@@ -319,7 +314,7 @@ func (s *scribe) one(ctx context.Context, p *part) error {
 			return err
 		}
 		if told {
-			p.calm, wait = 0, firstPause/2
+			p.calls, wait = false, time.Second/2
 		}
 	}
 }
@@ -327,11 +322,11 @@ func (s *scribe) one(ctx context.Context, p *part) error {
 // rest waits until a service is to be asked: for a pause, or where it is to call,
 // for a longer one that ends when it does.
 func (s *scribe) rest(ctx context.Context, p *part, pause, left time.Duration) (told bool, err error) {
-	if p.calm == 0 {
-		return false, s.Sleep(ctx, pause+rand.N(pause/4))
+	if p.calls {
+		pause = max(pause, min(s.Poll, left))
+		return s.Callbacks.Wait(ctx, p.Part, pause+rand.N(pause/4))
 	}
-	pause, p.calm = max(pause, min(p.calm, left)), min(2*p.calm, calmPause)
-	return s.Callbacks.Wait(ctx, p.Part, pause+rand.N(pause/4))
+	return false, s.Sleep(ctx, pause+rand.N(pause/4))
 }
 
 // anew gives up a part's job, and removes what the service still has of it.
@@ -380,9 +375,7 @@ func (s *scribe) step(ctx context.Context, p *part) (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if p.ID = sub.ID; sub.Calls {
-			p.calm = lastPause
-		}
+		p.ID, p.calls = sub.ID, sub.Calls
 		if sub.Result != nil {
 			return true, s.finish(ctx, p, sub.Result)
 		}

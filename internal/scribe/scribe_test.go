@@ -286,7 +286,7 @@ func TestWithoutTheCallOfAServiceItIsAsked(t *testing.T) {
 			t.Errorf("%s: %d jobs and %d uploads, %d addresses of %d chunks", name, sim.Jobs(), sim.Calls("upload"), len(told.at), chunks)
 		}
 	}
-	if n := asked["called nowhere"]; asked["calls that are lost"] > n/3 || asked["an address that is refused"] < n*2/3 {
+	if n := asked["called nowhere"]; asked["calls that are lost"] > n*2/3 || asked["an address that is refused"] < n*2/3 {
 		t.Errorf("asked %v", asked)
 	}
 	dir := meeting(t)
@@ -370,5 +370,32 @@ func TestFoldersThatAreNoRecordingAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := Mix(t.Context(), "", dir, filepath.Join(dir, "mix.opus"), nil); !errors.Is(err, ErrNoAudio) {
 		t.Errorf("of an empty folder the error is %v", err)
+	}
+}
+
+// A call is taken with the token that its part was given, also after the secret key was
+// rotated; with any other nothing is touched.
+func TestOnlyWhoHasATokenCalls(t *testing.T) {
+	var told []string
+	door := Door{URL: "https://steno.example/push/transcription", Keys: [][]byte{[]byte("old")}, Nudge: func() {}, Called: func(_ context.Context, of string, p transcript.Part) error {
+		told = append(told, p.In(of))
+		return nil
+	}}
+	one, other := door.at("a.1-2"), door.at("a.12-0")
+	door.Keys = [][]byte{[]byte("new"), []byte("old")}
+	anew := door.at("a.1-2")
+	if one.URL != door.URL+"/a.1-2" || one.Token == other.Token || one.Token == anew.Token {
+		t.Errorf("%+v, %+v, %+v", one, other, anew)
+	}
+	for _, c := range []struct {
+		name, token string
+		ok          bool
+	}{{"a.1-2", one.Token, true}, {"a.1-2", anew.Token, true}, {"a.12-0", other.Token, true}, {"a.1-2", other.Token, false}, {"a.1-2", "", false}, {"", "", false}, {"", one.Token, false}, {"a.1-2 ", one.Token, false}} {
+		if ok, err := door.Receive(t.Context(), c.name, c.token); ok != c.ok || err != nil {
+			t.Errorf("%q with %q: %v, %v", c.name, c.token, ok, err)
+		}
+	}
+	if fmt.Sprint(told) != "[a.1-2 a.1-2 a.12-0]" {
+		t.Errorf("told of %v", told)
 	}
 }
