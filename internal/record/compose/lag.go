@@ -8,7 +8,7 @@ import (
 const (
 	levelStep    = rate / 200
 	lagFrom      = -20 // steps
-	lagTo        = 100
+	lagTo        = 200
 	lagSmooth    = 10 // steps: a browser that is busy plays unevenly
 	lagFit       = 0.5
 	lagLeast     = 600             // steps of sound that are needed to tell

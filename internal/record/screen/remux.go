@@ -60,7 +60,7 @@ func Remux(ctx context.Context, ffmpeg, folder string, plan Plan) error {
 		if plan.Place != nil {
 			p.start = plan.Place(p.start)
 		}
-		pieces[i].start = max(p.start-plan.Ahead, 0)
+		pieces[i].start = p.start - plan.Ahead
 	}
 	if plan.Before != "" {
 		pieces = slices.Insert(pieces, 0, piece{path: plan.Before, fromZero: true})
@@ -75,8 +75,11 @@ func Remux(ctx context.Context, ffmpeg, folder string, plan Plan) error {
 	if plan.MP4 != "" {
 		args := append(slices.Clip(input), "-map", "0:v", "-map", "0:a?", "-c", "copy",
 			// The first picture stands from time zero on: programs that take the
-			// beginning of a file for zero would be off otherwise.
-			"-bsf:v", "setts=ts=if(eq(N\\,0)\\,0\\,TS+"+start+"/TB)", "-bsf:a", "setts=ts=TS+"+start+"/TB", "-movflags", "+faststart", "-f", "mp4", "-y", plan.MP4)
+			// beginning of a file for zero would be off otherwise. Of what lies before
+			// zero the pictures are needed by those that follow, and pass at once.
+			"-bsf:v", "setts=ts=if(eq(N\\,0)\\,0\\,max(N\\,TS+"+start+"/TB))",
+			"-bsf:a", "setts=ts=TS+"+start+"/TB,noise=drop=lt(pts\\,0)",
+			"-movflags", "+faststart", "-f", "mp4", "-y", plan.MP4)
 		if _, err := run(ctx, ffmpeg, args...); err != nil {
 			return fmt.Errorf("remux films: %w", err)
 		}

@@ -29,6 +29,11 @@
 
   const note = text => theWorker().postMessage({say: {type: 'note', text}});
 
+  // So long media are held before a film hears and sees them: Chromium stretches
+  // sound that comes unevenly, and a film has time that a conversation has not. The
+  // sound server takes another 40 ms, for which the picture waits.
+  const heldMs = {audio: 200, video: 240};
+
   // ---- taps ----
   // A tap: {n, receiver, track, frames: encoded frames that came, mode:
   // encoded | decoded | none, packets, stuck, line}. Its index in taps is its number.
@@ -39,6 +44,7 @@
   // SFUs announce the same receiver again and again; only what is known about
   // it may have changed.
   function tap(pc, receiver, track, stream) {
+    if (config.listen) receiver.jitterBufferTarget = heldMs[track.kind];
     if ((config.audioOnly || config.listen) && track.kind === 'video') return;
     let t = tapOf.get(receiver);
     const known = !!t;
