@@ -2,8 +2,8 @@
 // each remote media receiver once and leaves the handling of frames to a
 // worker, so that a busy page does not delay them.
 //
-// config: {url, audioOnly, listen, fallbackMs, batchMs, devices}; workerSource: text of worker.js; quiet:
-// what quiet.js returns; device: the function of device.js.
+// config: {url, audioOnly, listen, fallbackMs, batchMs, devices, heldMs}; workerSource: text of
+// worker.js; quiet: what quiet.js returns; device: the function of device.js.
 (config, workerSource, quiet, device) => {
   'use strict';
   const Native = window.RTCPeerConnection;
@@ -29,11 +29,6 @@
 
   const note = text => theWorker().postMessage({say: {type: 'note', text}});
 
-  // So long media are held before a film hears and sees them: Chromium stretches
-  // sound that comes unevenly, and a film has time that a conversation has not. The
-  // sound server takes another 40 ms, for which the picture waits.
-  const heldMs = {audio: 200, video: 240};
-
   // ---- taps ----
   // A tap: {n, receiver, track, frames: encoded frames that came, mode:
   // encoded | decoded | none, packets, stuck, line}. Its index in taps is its number.
@@ -44,7 +39,8 @@
   // SFUs announce the same receiver again and again; only what is known about
   // it may have changed.
   function tap(pc, receiver, track, stream) {
-    if (config.listen) receiver.jitterBufferTarget = heldMs[track.kind];
+    // A short buffer stretches sound that comes unevenly.
+    if (config.heldMs) receiver.jitterBufferTarget = config.heldMs[track.kind];
     if ((config.audioOnly || config.listen) && track.kind === 'video') return;
     let t = tapOf.get(receiver);
     const known = !!t;
