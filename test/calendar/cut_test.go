@@ -127,3 +127,47 @@ func TestAnotherSeriesInTheSameRoomGetsNoBotByItself(t *testing.T) {
 		}
 	})
 }
+
+// Of the first half nothing was left when somebody asked for bots at what there was:
+// the second half. What comes back is another series, which goes on as the one with the
+// bots and not the other way round.
+func TestARuleOfTheSecondHalfDoesNotReachBack(t *testing.T) {
+	eachService(t, func(t *testing.T, p calendar.Platform, forget bool) {
+		s := newStand(t, openQuick(t), service.Options{Polite: true})
+		c, cal := s.connect(t, p, "ada@example.com")
+		e := standup(1)
+		e.Start, e.End = e.Start.AddDate(0, 0, 7), e.End.AddDate(0, 0, 7)
+		id := must[string](t)(cal.Add(e))
+		slots := cal.Slots(id, monday, monday.AddDate(0, 0, 30))
+		half := must[string](t)(cal.Split(id, slots[1].Slot, func(*truth.Content) {}))
+		if err := cal.CancelSlot(id, slots[0].Slot); err != nil {
+			t.Fatal(err)
+		}
+		s.sync(t, c.ID)
+		list := s.events(t, c.ID, false)
+		if _, err := s.rooms.ScheduleBots(t.Context(), s.team, c.ID, calendar.Target{SeriesID: list[0].SeriesID, All: true}, settings); err != nil {
+			t.Fatal(err)
+		}
+		// At another hour its slot is another one, which nobody has cancelled.
+		if err := cal.Edit(id, func(x *truth.Content) { x.Start, x.End = x.Start.Add(time.Hour), x.End.Add(time.Hour) }); err != nil {
+			t.Fatal(err)
+		}
+		if forget {
+			cal.Expire()
+		}
+		s.poll(t, c.ID)
+		n := 0
+		for _, e := range s.events(t, c.ID, false) {
+			first := e.When.Start.Before(slots[1].Start)
+			if first {
+				n++
+			}
+			if e.BotScheduled == first {
+				t.Errorf("%s at %v (the second half is %s): bot %v", e.Title, e.When.Start, half, e.BotScheduled)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d events of the first half", n)
+		}
+	})
+}

@@ -43,7 +43,7 @@ func (c *composer) finish() (Output, error) {
 		func() ([]journal.Artifact, error) { return c.chat(people) },
 		func() ([]journal.Artifact, error) { return c.captions(us, people) },
 		func() ([]journal.Artifact, error) { return c.breaks(us) },
-		func() ([]journal.Artifact, error) { return c.mixed(us) },
+		func() ([]journal.Artifact, error) { return c.mixed(samples) },
 		func() ([]journal.Artifact, error) { return c.video() },
 	}
 	for _, step := range steps {
@@ -312,12 +312,9 @@ func safe(name string) string {
 	return s
 }
 
-// mixed finishes the mix. The encoders want at least a moment of sound.
-func (c *composer) mixed(us int64) ([]journal.Artifact, error) {
-	if err := c.sound.mix.settle(max(us, tickUS) * rate / 1_000_000); err != nil {
-		return nil, err
-	}
-	if err := c.sound.mix.finish(); err != nil {
+// mixed finishes the mix.
+func (c *composer) mixed(samples int64) ([]journal.Artifact, error) {
+	if err := c.sound.mix.finish(samples); err != nil {
 		return nil, err
 	}
 	a, err := c.adopt(KindAudio, c.sound.mix.temp[0], "output.flac", "")

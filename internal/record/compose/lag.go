@@ -1,19 +1,26 @@
 package compose
 
 import (
+	"encoding/binary"
 	"math"
 )
 
 // Levels are compared at steps of 5 ms.
 const (
-	levelStep    = rate / 200
-	lagFrom      = -20 // steps
-	lagTo        = 100
-	lagSmooth    = 10 // steps: a browser that is busy plays unevenly
-	lagFit       = 0.5
-	lagLeast     = 600             // steps of sound that are needed to tell
-	lagListenFor = 120_000_000_000 // ns of film that are listened to
-	lagSettle    = 2 * rate        // samples of film in which a browser finds its pace
+	levelStep = rate / 200
+	lagFrom   = -20 // steps
+	lagTo     = 200
+	lagSmooth = 10 // steps: a browser that is busy plays unevenly
+	lagFit    = 0.5
+	lagLeast  = 600       // steps of sound that are needed to tell
+	lagSettle = 400       // steps of film in which a browser finds its pace
+	lagListen = 120 * 200 // steps of film that are listened to
+
+	// What a film has alone is louder than filmLoud while within beyondFar steps no
+	// track is as loud as trackLoud. So much of it are the sounds of the page itself.
+	filmLoud, trackLoud = 200, 60
+	beyondFar           = 200
+	mostBeyond          = 400
 )
 
 // levels follows how loud sound is, in steps from a position on.
@@ -22,6 +29,47 @@ type levels struct {
 	list []float32
 	sum  float64
 	n    int
+	half []byte // of a sample
+}
+
+// Write takes 16-bit samples, the low byte first.
+func (l *levels) Write(b []byte) (int, error) {
+	all := append(l.half, b...)
+	pcm := make([]int16, len(all)/2)
+	for i := range pcm {
+		pcm[i] = int16(binary.LittleEndian.Uint16(all[2*i:]))
+	}
+	l.half = all[2*len(pcm):]
+	l.add(pcm)
+	return len(b), nil
+}
+
+// between is a part of it, in steps from its beginning.
+func (l *levels) between(from, to int) *levels {
+	from, to = min(from, len(l.list)), min(to, len(l.list))
+	return &levels{from: l.from + int64(from)*levelStep, list: l.list[from:to]}
+}
+
+// beyond counts the steps of a film in which something is heard that the tracks do
+// not have.
+func beyond(film, tracks *levels) (n int) {
+	near := make([]bool, len(tracks.list)+beyondFar)
+	next := 0 // up to where near is told
+	for i, v := range tracks.list {
+		if v < trackLoud {
+			continue
+		}
+		for next = max(next, i-beyondFar); next < min(i+beyondFar, len(near)); next++ {
+			near[next] = true
+		}
+	}
+	for i, v := range film.list {
+		at := (film.from-tracks.from)/levelStep + int64(i)
+		if v >= filmLoud && at >= 0 && (at >= int64(len(near)) || !near[at]) {
+			n++
+		}
+	}
+	return n
 }
 
 func (l *levels) add(pcm []int16) {

@@ -15,7 +15,7 @@ type mixer struct {
 	sum  []int32 // samples from base on
 	out  []byte
 	pcm  []int16
-	c    *program // nil: nobody wants the sum
+	c    *program
 	temp []string
 	loud *levels // of the sum, nil unless asked for
 }
@@ -67,9 +67,6 @@ func (m *mixer) settle(to int64) error {
 		if m.loud != nil {
 			m.loud.add(m.pcm)
 		}
-		if m.c == nil {
-			continue
-		}
 		for _, v := range m.pcm {
 			m.out = append(m.out, byte(v), byte(v>>8))
 		}
@@ -105,8 +102,12 @@ func (m *mixer) listen() {
 	}
 }
 
-// finish waits for the encoders.
-func (m *mixer) finish() error {
+// finish settles up to a position and waits for the encoders, which want at least a
+// moment of sound.
+func (m *mixer) finish(at int64) error {
+	if err := m.settle(max(at, tickUS*rate/1_000_000)); err != nil {
+		return err
+	}
 	if err := m.c.in.Close(); err != nil {
 		return fmt.Errorf("finish mix: %w", err)
 	}

@@ -200,11 +200,9 @@ func (c *composer) advance(ctx context.Context, final bool) error {
 func (c *composer) start(ctx context.Context) (err error) {
 	video := c.Mode != bot.AudioOnly
 	c.at = c.story.epoch
-	mix := &mixer{}
-	if !c.story.onlyFilmed() {
-		if mix, err = newMixer(ctx, c.Log, c.FFmpeg, c.work, video); err != nil {
-			return err
-		}
+	mix, err := newMixer(ctx, c.Log, c.FFmpeg, c.work, video)
+	if err != nil {
+		return err
 	}
 	c.sound = newSound(c.Options, c.story, c.work, mix)
 	if video && !c.story.onlyFilmed() {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -45,7 +46,7 @@ func (c *composer) finishFilmed(ctx context.Context) (Output, error) {
 	if err := c.fresh(); err != nil {
 		return Output{}, err
 	}
-	films, err := c.remux(ctx)
+	films, err := c.remux(ctx, samples)
 	if err != nil {
 		return Output{}, err
 	}
@@ -129,24 +130,37 @@ func (c *composer) filmTurns(ctx context.Context) ([]speakers.Turn, error) {
 	return ear.Turns(), p.wait()
 }
 
-// remux makes the files of the films, behind what was composed before them.
-func (c *composer) remux(ctx context.Context) ([]journal.Artifact, error) {
-	mp4, flac := filepath.Join(c.work, "video.mp4.tmp"), filepath.Join(c.work, "output.flac.tmp")
-	if c.Mode == bot.AudioOnly {
-		mp4 = ""
+// remux makes the files of the films, behind what was composed before them, with so
+// much sound.
+func (c *composer) remux(ctx context.Context, samples int64) ([]journal.Artifact, error) {
+	mix := c.sound.mix
+	if err := mix.finish(samples); err != nil {
+		return nil, err
 	}
 	before, err := c.before(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ahead, err := c.filmLag(ctx)
+	mp4, flac := filepath.Join(c.work, "video.mp4.tmp"), filepath.Join(c.work, "output.flac.tmp")
+	plan := screen.Plan{MP4: mp4, FLAC: flac, Before: before, Place: c.place}
+	if c.Mode == bot.AudioOnly {
+		mp4, plan.MP4 = "", ""
+	}
+	ahead, whole, err := c.compareSound(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("compose: %w", err)
 	}
-	err = screen.Remux(ctx, c.FFmpeg, c.Folder, screen.Plan{MP4: mp4, FLAC: flac, Before: before, Ahead: ahead, Place: c.place})
+	plan.Ahead = ahead
+	if whole {
+		flac, plan.FLAC = mix.temp[0], ""
+		if mp4 != "" {
+			plan.Sound = mix.temp[1]
+		}
+	}
+	err = screen.Remux(ctx, c.FFmpeg, c.Folder, plan)
 	if errors.Is(err, screen.ErrNoFilm) && before != "" {
 		// The bot died before there was a film: all that is there was composed.
-		flac, mp4 = c.sound.mix.temp[0], before
+		flac, mp4 = mix.temp[0], before
 		if c.Mode == bot.AudioOnly {
 			mp4 = ""
 		}
@@ -170,11 +184,8 @@ func (c *composer) place(since time.Duration) time.Duration {
 // before makes the file of what precedes the first film. Empty if nothing
 // does.
 func (c *composer) before(ctx context.Context) (string, error) {
-	if c.sound.mix.c == nil {
+	if c.story.onlyFilmed() {
 		return "", nil
-	}
-	if err := c.sound.mix.finish(); err != nil {
-		return "", err
 	}
 	us := c.story.composed()
 	if c.film != nil {
@@ -191,23 +202,34 @@ func (c *composer) before(ctx context.Context) (string, error) {
 	return temp, p.wait()
 }
 
-// filmLag is how much earlier the films have to lie to sound together with the
-// tracks that were recorded beside them; 0 if that cannot be told.
-func (c *composer) filmLag(ctx context.Context) (time.Duration, error) {
-	loud := c.sound.mix.loud
-	if loud == nil || len(c.sound.voices) == 0 {
-		return 0, nil
+// compareSound compares the films with the tracks that were recorded beside them. It
+// tells how much earlier the films have to lie to sound together with those, 0 if that
+// cannot be told; and whether the tracks have all that the films have, so that their
+// sound, which did not pass a browser that may be busy, is that of the recording.
+func (c *composer) compareSound(ctx context.Context) (ahead time.Duration, whole bool, err error) {
+	tracks := c.sound.mix.loud
+	if tracks == nil || len(c.sound.voices) == 0 {
+		return 0, false, nil
 	}
-	pcm, start, err := screen.Sound(ctx, c.FFmpeg, c.Folder, rate, lagListenFor)
-	if err != nil {
-		return 0, err
+	var films []*levels
+	err = screen.Sounds(ctx, c.FFmpeg, c.Folder, rate, func(start time.Duration) io.Writer {
+		films = append(films, &levels{from: c.place(start).Microseconds() * rate / 1_000_000})
+		return films[len(films)-1]
+	})
+	if err != nil || len(films) == 0 {
+		return 0, false, err
 	}
-	skip := min(lagSettle, len(pcm))
-	film := &levels{from: c.place(start).Microseconds()*rate/1_000_000 + int64(skip)}
-	film.add(pcm[skip:])
-	samples, ok := lag(film, loud)
-	c.Log.Info("film and tracks compared", "lag_ms", samples*1000/rate, "alike", ok)
-	return time.Duration(samples) * time.Second / rate, nil
+	samples, alike := lag(films[0].between(lagSettle, lagListen), tracks)
+	missed := 0
+	for _, film := range films {
+		missed += beyond(film, tracks)
+	}
+	ahead, whole = time.Duration(samples)*time.Second/rate, missed <= mostBeyond
+	if whole && !alike {
+		ahead = screen.Held
+	}
+	c.Log.Info("films and tracks compared", "lag_ms", samples*1000/rate, "alike", alike, "only_in_films_ms", missed*1000*levelStep/rate)
+	return ahead, whole, nil
 }
 
 // shown turns what the page showed of who spoke into turns, within a stretch of

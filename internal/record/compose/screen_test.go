@@ -174,3 +174,70 @@ func TestPauseOfAFilmIsCutOut(t *testing.T) {
 		}
 	}
 }
+
+// What the tracks of a film have of its sound is that of the recording, as long as they
+// have all of it; the picture lies where its sound was.
+func TestSoundOfAFilmIsThatOfItsTracks(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		mode  bot.RecordingMode
+		film  string // filter of its sound
+		whole bool
+	}{
+		{"all of it", bot.SpeakerView, beeps(0.74, 3.74, 6.24, 9.24), true},
+		{"audio only", bot.AudioOnly, beeps(0.74, 3.74, 6.24, 9.24), true},
+		{"a sound of the page besides", bot.SpeakerView, beeps(0.74, 3.74, 6.24, 11), true},
+		{"somebody besides", bot.SpeakerView, beeps(0.74, 3.74, 6.24, 14), false},
+		{"nothing is heard of the film", bot.SpeakerView, ",volume=0", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			m := newMade(t)
+			m.say(0.05, journal.Entry{Track: &journal.Track{ID: screen.TrackID, Kind: "video", Codec: "H264", ClockRate: 90000, Source: "screen", Screen: true}})
+			m.person(0, "a", "Ann")
+			m.audio(0, "t1", "a", opusUnits(t, voicePCM(14, 140, [][2]float64{{0.5, 3.5}, {6, 9}})), network{delay: 20 * time.Millisecond})
+			m.end(14)
+			folder := m.all()
+			dir := filepath.Join(folder, segment.Dir, screen.TrackID)
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			ff(t, nil, "-f", "lavfi", "-i", "color=blue:s=320x180:r=25:d=14,drawbox=c=red:t=fill:enable='gte(t,5.24)'", "-f", "lavfi", "-i", "sine=f=3000:d=14"+tt.film,
+				"-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-ac", "1", "-ar", "48000", "-f", "mp4", "-movflags", "+empty_moov+default_base_moof+frag_keyframe+frag_discont", filepath.Join(dir, "000001.mp4"))
+			o, err := Run(t.Context(), Options{Folder: folder, Mode: tt.mode, Follow: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(o.Result.Speakers) != 1 || o.Result.DurationMS < 13_900 {
+				t.Errorf("result %+v", o.Result)
+			}
+			files := []string{"output.flac"}
+			if tt.mode != bot.AudioOnly {
+				files = append(files, "video.mp4")
+			}
+			if tt.whole && tt.mode != bot.AudioOnly {
+				for at, want := range map[string]byte{"4.85": 2, "5.15": 0} { // which of red, green, blue is there
+					rgb := ff(t, nil, "-ss", at, "-i", out(folder, "video.mp4"), "-frames:v", "1", "-vf", "scale=1:1,format=rgb24", "-f", "rawvideo", "pipe:1")
+					if len(rgb) != 3 || rgb[want] < 200 || rgb[2-want] > 60 {
+						t.Errorf("at %s s the picture is %v", at, rgb)
+					}
+				}
+			}
+			for _, file := range files {
+				pcm := pcmOf(t, out(folder, file))
+				if s := float64(len(pcm)) / rate; s < 13.7 || s > 14.3 {
+					t.Errorf("%s has %.2f s of sound, want 14", file, s)
+				}
+				crossings := 0 // 6,000 a second are the film's, a voice has few
+				for i := 7 * rate; i < 8*rate; i++ {
+					if (pcm[i] < 0) != (pcm[i-1] < 0) {
+						crossings++
+					}
+				}
+				if whole := crossings < 3000; whole != tt.whole {
+					t.Errorf("%s: %d crossings of zero, want those of the tracks: %t", file, crossings, tt.whole)
+				}
+			}
+		})
+	}
+}

@@ -3,9 +3,9 @@ package screen
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +34,8 @@ type piece struct {
 // Plan says what Remux makes. Empty paths are left out.
 type Plan struct {
 	MP4, FLAC string
+	// Sound is a file of the sound of MP4, from time zero on. Empty: that of the films.
+	Sound string
 	// Before is a file that precedes the films, from time zero on, with the
 	// same size of picture and mono sound.
 	Before string
@@ -60,7 +62,7 @@ func Remux(ctx context.Context, ffmpeg, folder string, plan Plan) error {
 		if plan.Place != nil {
 			p.start = plan.Place(p.start)
 		}
-		pieces[i].start = max(p.start-plan.Ahead, 0)
+		pieces[i].start = p.start - plan.Ahead
 	}
 	if plan.Before != "" {
 		pieces = slices.Insert(pieces, 0, piece{path: plan.Before, fromZero: true})
@@ -73,10 +75,16 @@ func Remux(ctx context.Context, ffmpeg, folder string, plan Plan) error {
 	input := []string{"-f", "concat", "-safe", "0", "-i", list}
 	start := fmt.Sprintf("%.6f", pieces[0].start.Seconds())
 	if plan.MP4 != "" {
-		args := append(slices.Clip(input), "-map", "0:v", "-map", "0:a?", "-c", "copy",
+		sound := []string{"-map", "0:a?", "-bsf:a", "setts=ts=TS+" + start + "/TB,noise=drop=lt(pts\\,0)"}
+		if plan.Sound != "" {
+			sound = []string{"-i", plan.Sound, "-map", "1:a"}
+		}
+		args := slices.Concat(input, sound, []string{"-map", "0:v", "-c", "copy",
 			// The first picture stands from time zero on: programs that take the
-			// beginning of a file for zero would be off otherwise.
-			"-bsf:v", "setts=ts=if(eq(N\\,0)\\,0\\,TS+"+start+"/TB)", "-bsf:a", "setts=ts=TS+"+start+"/TB", "-movflags", "+faststart", "-f", "mp4", "-y", plan.MP4)
+			// beginning of a file for zero would be off otherwise. Of what lies before
+			// zero the pictures are needed by those that follow, and pass at once.
+			"-bsf:v", "setts=ts=if(eq(N\\,0)\\,0\\,max(N\\,TS+" + start + "/TB))",
+			"-movflags", "+faststart", "-f", "mp4", "-y", plan.MP4})
 		if _, err := run(ctx, ffmpeg, args...); err != nil {
 			return fmt.Errorf("remux films: %w", err)
 		}
@@ -90,34 +98,23 @@ func Remux(ctx context.Context, ffmpeg, folder string, plan Plan) error {
 	return nil
 }
 
-// Sound decodes the sound of a folder's first film to mono samples at rate,
-// no more than length of it. Sample 0 is heard start after the epoch.
-func Sound(ctx context.Context, ffmpeg, folder string, rate int, length time.Duration) (pcm []int16, start time.Duration, err error) {
+// Sounds decodes the sound of a folder's films to mono samples at rate, 16 bits with
+// the low byte first, and writes each film's to what to returns. The first sample is
+// heard start after the epoch.
+func Sounds(ctx context.Context, ffmpeg, folder string, rate int, to func(start time.Duration) io.Writer) error {
 	pieces, err := playable(ctx, ffmpeg, folder)
 	if err != nil {
-		return nil, 0, fmt.Errorf("sound of film: %w", err)
+		return fmt.Errorf("sound of films: %w", err)
 	}
-	if len(pieces) == 0 {
-		return nil, 0, nil
+	for _, p := range pieces {
+		// Sound and picture begin at different moments; -copyts keeps them.
+		_, err := stream(ctx, ffmpeg, to(p.start), "-copyts", "-i", p.path, "-map", "0:a",
+			"-af", fmt.Sprintf("aresample=async=1:first_pts=%d", int64(p.start.Seconds()*float64(rate))), "-ac", "1", "-ar", strconv.Itoa(rate), "-f", "s16le", "pipe:1")
+		if err != nil {
+			return fmt.Errorf("sound of film: %w", err)
+		}
 	}
-	p := pieces[0]
-	raw := p.path + ".pcm"
-	defer os.Remove(raw)
-	// Sound and picture begin at different moments; -copyts keeps them.
-	_, err = run(ctx, ffmpeg, "-copyts", "-i", p.path, "-map", "0:a", "-t", fmt.Sprintf("%dms", (p.start+length).Milliseconds()),
-		"-af", fmt.Sprintf("aresample=async=1:first_pts=%d", int64(p.start.Seconds()*float64(rate))), "-ac", "1", "-ar", strconv.Itoa(rate), "-f", "s16le", "-y", raw)
-	if err != nil {
-		return nil, 0, fmt.Errorf("sound of film: %w", err)
-	}
-	b, err := os.ReadFile(raw)
-	if err != nil {
-		return nil, 0, fmt.Errorf("sound of film: %w", err)
-	}
-	pcm = make([]int16, len(b)/2)
-	for i := range pcm {
-		pcm[i] = int16(binary.LittleEndian.Uint16(b[2*i:]))
-	}
-	return pcm, p.start, nil
+	return nil
 }
 
 var startLine = regexp.MustCompile(`Duration: .*start: ([0-9.]+)`)
@@ -169,12 +166,17 @@ func writeList(list string, pieces []piece) (string, error) {
 
 // run runs ffmpeg and returns what it said.
 func run(ctx context.Context, ffmpeg string, args ...string) (string, error) {
+	return stream(ctx, ffmpeg, nil, args...)
+}
+
+// stream runs ffmpeg, which writes to out, and returns what it said.
+func stream(ctx context.Context, ffmpeg string, out io.Writer, args ...string) (string, error) {
 	if ffmpeg == "" {
 		ffmpeg = "ffmpeg"
 	}
 	cmd := exec.Command(ffmpeg, append([]string{"-nostdin", "-hide_banner", "-nostats", "-v", "error"}, args...)...)
 	var said bytes.Buffer
-	cmd.Stderr = &said
+	cmd.Stdout, cmd.Stderr = out, &said
 	proc, err := child.Start(cmd)
 	if err != nil {
 		return "", err

@@ -35,6 +35,11 @@ var ErrNotInstalled = errors.New("the screen engine lacks a program")
 // TrackID names the track in the journal and its folder under segments/.
 const TrackID = "screen"
 
+// Held is how long a page that is filmed holds what it shows and plays: a film has
+// time that a conversation has not, and Chromium stretches sound that comes unevenly
+// when it is held for less.
+const Held = 240 * time.Millisecond
+
 // Options says what is filmed and where it is written. Folder, Journal and
 // Clock are required.
 type Options struct {

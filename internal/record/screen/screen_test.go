@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -228,16 +229,23 @@ func TestFilmsAreJoinedOnOneTimeline(t *testing.T) {
 	if err := os.WriteFile(filmPath(folder, 3), []byte("killed at once"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	mp4, flac := filepath.Join(folder, "out.mp4"), filepath.Join(folder, "out.flac")
-	if err := Remux(t.Context(), "", folder, Plan{MP4: mp4, FLAC: flac}); err != nil {
-		t.Fatal(err)
-	}
-	if d := duration(mp4); d < 7.8 || d > 8.1 { // from time zero to the end of the second
-		t.Errorf("the joined film spans %.2f s, want 8", d)
-	}
-	// Silence, sound from 1 to 3, silence, sound from 6 to 8.
-	if at := beepsOf(t, flac); len(at) != 2 || math.Abs(at[0]-1) > 0.1 || math.Abs(at[1]-6) > 0.1 {
-		t.Errorf("sound begins at %v, want 1 and 6", at)
+	// Silence, sound from 1 to 3, silence, sound from 6 to 8; then all of it 1.5 s
+	// earlier: the first begins before time zero, so that it is heard from there on.
+	for ahead, sounds := range map[time.Duration][]float64{0: {1, 6}, 1500 * time.Millisecond: {4.5}} {
+		mp4, flac := filepath.Join(folder, "out.mp4"), filepath.Join(folder, "out.flac")
+		if err := Remux(t.Context(), "", folder, Plan{MP4: mp4, FLAC: flac, Ahead: ahead}); err != nil {
+			t.Fatal(err)
+		}
+		want := 8 - ahead.Seconds() // from time zero to the end of the second
+		if d := duration(mp4); d < want-0.2 || d > want+0.1 {
+			t.Errorf("%s ahead the joined film spans %.2f s, want %.1f", ahead, d, want)
+		}
+		for _, file := range []string{mp4, flac} {
+			near := func(a, b float64) bool { return math.Abs(a-b) < 0.1 }
+			if at := beepsOf(t, file); !slices.EqualFunc(at, sounds, near) {
+				t.Errorf("%s ahead the sound of %s begins at %v, want %v", ahead, filepath.Base(file), at, sounds)
+			}
+		}
 	}
 }
 

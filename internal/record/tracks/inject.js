@@ -2,8 +2,8 @@
 // each remote media receiver once and leaves the handling of frames to a
 // worker, so that a busy page does not delay them.
 //
-// config: {url, audioOnly, listen, fallbackMs, batchMs, devices}; workerSource: text of worker.js; quiet:
-// what quiet.js returns; device: the function of device.js.
+// config: {url, audioOnly, listen, fallbackMs, batchMs, devices, heldMs}; workerSource: text of
+// worker.js; quiet: what quiet.js returns; device: the function of device.js.
 (config, workerSource, quiet, device) => {
   'use strict';
   const Native = window.RTCPeerConnection;
@@ -39,6 +39,8 @@
   // SFUs announce the same receiver again and again; only what is known about
   // it may have changed.
   function tap(pc, receiver, track, stream) {
+    // A short buffer stretches sound that comes unevenly.
+    if (config.heldMs) receiver.jitterBufferTarget = config.heldMs[track.kind];
     if ((config.audioOnly || config.listen) && track.kind === 'video') return;
     let t = tapOf.get(receiver);
     const known = !!t;

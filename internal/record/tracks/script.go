@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // The parts of the script. Each but the worker is one function expression
@@ -27,7 +28,7 @@ var (
 func script(url string, o Options) (string, error) {
 	config, err := json.Marshal(map[string]any{
 		"url": url, "audioOnly": o.AudioOnly, "listen": o.Listen, "fallbackMs": o.Fallback.Milliseconds(),
-		"batchMs": batchMS(o.Live), "devices": devices(o),
+		"batchMs": batchMS(o.Live), "devices": devices(o), "heldMs": heldMS(o),
 	})
 	if err != nil {
 		return "", fmt.Errorf("make script: %w", err)
@@ -57,6 +58,18 @@ func devices(o Options) []string {
 		kinds = append(kinds, "video")
 	}
 	return kinds
+}
+
+// soundServer is how long Chromium and the sound server keep sound ready
+// (totalPlayoutDelay of its statistics).
+const soundServer = 40 * time.Millisecond
+
+// heldMS are the lengths of the page's jitter buffers.
+func heldMS(o Options) map[string]int64 {
+	if !o.Listen || o.Held == 0 {
+		return nil
+	}
+	return map[string]int64{"audio": (o.Held - soundServer).Milliseconds(), "video": o.Held.Milliseconds()}
 }
 
 func call(source string) string { return "(" + function(source) + ")()" }

@@ -37,6 +37,9 @@ type Options struct {
 	// Listen takes only the audio and lets it go on to the page, which plays it:
 	// for a page that is filmed. Video is not touched.
 	Listen bool
+	// Held is how long a page that is listened to holds pictures before it shows them,
+	// and sound until it is heard. Zero: as short as it can.
+	Held time.Duration
 	// Fallback is how long a receiver may get packets without handing out
 	// encoded frames before its audio is taken decoded; 5 s if zero.
 	Fallback time.Duration

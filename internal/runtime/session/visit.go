@@ -9,6 +9,7 @@ import (
 
 	"steno/internal/bot"
 	"steno/internal/platform"
+	"steno/internal/record/screen"
 	"steno/internal/record/tracks"
 )
 
@@ -116,7 +117,7 @@ func (v *visit) engine(ctx context.Context) (err error) {
 	s := v.s
 	o := tracks.Options{
 		Folder: s.opt.Folder, Journal: s.journal, Clock: s.clock, Log: s.log,
-		AudioOnly: s.spec.Mode == bot.AudioOnly, Listen: s.films(),
+		AudioOnly: s.spec.Mode == bot.AudioOnly, Listen: s.films(), Held: screen.Held,
 	}
 	s.streams(&o)
 	s.listens(&o)
