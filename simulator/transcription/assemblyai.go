@@ -192,7 +192,5 @@ func (s *Server) assemblyTell(j *job) {
 	if name, _ := j.params["webhook_auth_header_name"].(string); name != "" {
 		header.Set(name, fmt.Sprint(j.params["webhook_auth_header_value"]))
 	}
-	s.tell(j, http.MethodPost, url, header, func() any {
-		return map[string]any{"transcript_id": j.id, "status": map[bool]string{true: "completed", false: "error"}[j.heard != nil && !j.fails]}
-	})
+	s.tell(j, http.MethodPost, url, header, map[string]any{"transcript_id": j.id, "status": map[bool]string{true: "completed", false: "error"}[j.heard != nil && !j.fails]})
 }

@@ -22,17 +22,17 @@ func callable(address string) bool {
 
 // tell calls back when a job has ended. It returns at once, unless the call is to
 // come before whatever the caller does next.
-func (s *Server) tell(j *job, method, address string, header http.Header, body func() any) {
+func (s *Server) tell(j *job, method, address string, header http.Header, body any) {
 	if j.stuck {
 		return
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // our own types
 	}
 	build := func(ctx context.Context) (*http.Request, error) {
 		if s.removed(j) {
 			return nil, nil
-		}
-		text, err := json.Marshal(body())
-		if err != nil {
-			panic(err) // our own types
 		}
 		req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(text))
 		if err != nil {

@@ -74,7 +74,7 @@ func (s *Server) listenTo(r *http.Request, key string) service.Reply {
 		if strings.EqualFold(q.Get("callback_method"), "put") {
 			method = http.MethodPut
 		}
-		s.tell(j, method, to, nil, func() any { return answer })
+		s.tell(j, method, to, nil, answer)
 		return service.Reply{Body: map[string]any{"request_id": j.id}}
 	}
 	return service.Reply{Body: answer}

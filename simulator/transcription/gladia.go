@@ -258,13 +258,11 @@ func (s *Server) gladiaTell(j *job) {
 	if url == "" {
 		return
 	}
-	s.tell(j, method, url, nil, func() any {
-		body := map[string]any{"id": j.id, "event": "transcription.success", "custom_metadata": j.params["custom_metadata"]}
-		if j.heard != nil && !j.fails {
-			body["payload"] = s.gladiaResult(j)
-		} else {
-			body["event"], body["error"] = "transcription.error", map[string]any{"code": 500, "message": "transcription failed"}
-		}
-		return body
-	})
+	body := map[string]any{"id": j.id, "event": "transcription.success", "custom_metadata": j.params["custom_metadata"]}
+	if j.heard != nil && !j.fails {
+		body["payload"] = s.gladiaResult(j)
+	} else {
+		body["event"], body["error"] = "transcription.error", map[string]any{"code": 500, "message": "transcription failed"}
+	}
+	s.tell(j, method, url, nil, body)
 }
