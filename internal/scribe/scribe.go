@@ -397,7 +397,7 @@ func (s *scribe) submit(ctx context.Context, p *part) (transcript.Submission, er
 		r.Callback = &at
 	}
 	sub, err := s.Service.Submit(ctx, r)
-	if e := transcript.AsError(err); e != nil && e.Kind == transcript.RefusedRequest && r.Callback != nil {
+	if e := transcript.AsError(err); e != nil && e.Kind == transcript.RefusedRequest && sub.Calls {
 		r.Callback, r.Upload = nil, p.Upload
 		return s.Service.Submit(ctx, r)
 	}

@@ -373,6 +373,20 @@ func TestFoldersThatAreNoRecordingAreRefused(t *testing.T) {
 	}
 }
 
+// A service that has nothing to call about is not given the audio a second time when it
+// refuses it.
+func TestARefusalIsNoRefusalOfCallbacks(t *testing.T) {
+	for name, method := range map[string]string{"openai": "transcriptions", "gladia": "upload"} {
+		sim := simulator(t, transcription.Options{Service: name, Options: service.Options{Polite: true}})
+		opts, clk := options(t, meeting(t), sim, name)
+		opts.Callbacks, opts.AtOnce, opts.Custom = deaf{"http://127.0.0.1:1/", clk, map[string]bool{}}, 1, json.RawMessage(`{"no_such_option": true}`)
+		_, err := Run(t.Context(), opts)
+		if e := transcript.AsError(err); e == nil || e.Kind != transcript.RefusedRequest || sim.Calls(method) != 1 {
+			t.Errorf("%s: %v after %v", name, err, sim.AllCalls())
+		}
+	}
+}
+
 // A call is taken with the token that its part was given, also after the secret key was
 // rotated; with any other nothing is touched.
 func TestOnlyWhoHasATokenCalls(t *testing.T) {

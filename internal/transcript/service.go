@@ -72,7 +72,8 @@ func (c Callback) WithToken() string {
 type Submission struct {
 	ID     string
 	Result *Result // nil: ask for it later
-	// Calls: the service will tell Request.Callback of the job's end.
+	// Calls: the service will tell Request.Callback of the job's end, or, beside an
+	// error, was asked to.
 	Calls bool
 }
 
