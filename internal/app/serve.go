@@ -76,6 +76,7 @@ type server struct {
 	sender     *deliver.Sender     // nil without the role
 
 	services      scribe.Services
+	door          scribe.Door
 	closeServices func()
 	desk          *scribe.Desk // nil without the role worker
 }
@@ -177,6 +178,9 @@ func (s *server) build(ctx context.Context) (err error) {
 		return err
 	}
 	if err := s.buildServices(); err != nil {
+		return err
+	}
+	if err := s.buildDoor(); err != nil {
 		return err
 	}
 	if err := s.buildCalendars(); err != nil {
@@ -379,7 +383,7 @@ func (s *server) handler(closing <-chan struct{}) http.Handler {
 		panicked = inUnified(s.mountUnified(r).Panicked, panicked)
 		s.mountAdmin(r)
 		s.mountArtifacts(r)
-		(&push.Surface{Calendars: s.calendars, Log: s.Log}).Mount(r)
+		(&push.Surface{Calendars: s.calendars, Transcripts: s.door, Log: s.Log}).Mount(r)
 	}
 	return httpx.Wrap(r, httpx.Options{Log: s.Log, Clock: s.Clock, Panic: panicked, Observe: ops.Observer(s.registry)})
 }

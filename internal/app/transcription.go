@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"path/filepath"
 
@@ -49,11 +50,29 @@ func (s *server) buildServices() error {
 	return nil
 }
 
+// buildDoor makes where services tell that jobs have ended. Its keys come from the
+// server's secret key, so that any server of an installation knows the others'.
+func (s *server) buildDoor() error {
+	keys, err := s.Vault.Derive("transcription callbacks")
+	if err != nil {
+		return fmt.Errorf("derive the key of transcription callbacks: %w", err)
+	}
+	s.door = scribe.Door{Keys: keys, Called: store.Transcriptions{DB: s.DB}.PutCalled, Nudge: func() {
+		if s.desk != nil {
+			s.desk.Nudge()
+		}
+	}}
+	if s.pushBase != "" {
+		s.door.URL = s.pushBase + "/push/transcription"
+	}
+	return nil
+}
+
 // buildDesk makes what has recordings transcribed.
 func (s *server) buildDesk() {
 	s.desk = &scribe.Desk{
-		Orders: store.Transcriptions{DB: s.DB, Vault: s.Vault}, Ender: s.bots, Objects: s.objects, Services: s.services,
-		Host: s.host, Work: filepath.Join(s.o.Data, "transcribing"), FFmpeg: s.o.FFmpeg, Clock: s.Clock, Log: s.Log, Patience: s.o.TranscriptionTimeout,
+		Orders: store.Transcriptions{DB: s.DB, Vault: s.Vault}, Ender: s.bots, Objects: s.objects, Services: s.services, Door: s.door,
+		Host: s.host, Work: filepath.Join(s.o.Data, "transcribing"), FFmpeg: s.o.FFmpeg, Clock: s.Clock, Log: s.Log, Patience: s.o.TranscriptionTimeout, Poll: s.o.TranscriptionPoll,
 	}
 	s.desk.Open()
 	s.bots.RouseScribe = s.desk.Nudge

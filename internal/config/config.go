@@ -98,6 +98,7 @@ type Transcription struct {
 	TranscriptionService string        `placeholder:"NAME" name:"transcription-service" enum:",gladia,assemblyai,deepgram,openai,captions" default:"" help:"Who transcribes for bots that name no service: gladia, assemblyai, deepgram, openai (any server that speaks its API), captions (what the meeting platform itself shows). Default: the first of them that is set up; captions if none is."`
 	TranscriptionParams  string        `placeholder:"JSON" name:"transcription-params" help:"Options for that service, as a JSON object, for bots that bring none. Default: none."`
 	TranscriptionTimeout time.Duration `name:"transcription-timeout" default:"3h" help:"How long a service may take for a part of a recording, at most an hour of it."`
+	TranscriptionPoll    time.Duration `name:"transcription-poll" default:"30s" help:"How often a service is asked about a job without a callback, where it was given an address for one (--push-url)."`
 	GladiaKey            string        `placeholder:"KEY" name:"gladia-key" help:"API key of Gladia."`
 	GladiaURL            string        `placeholder:"URL" name:"gladia-url" help:"Where Gladia is. Default: the real one."`
 	AssemblyAIKey        string        `placeholder:"KEY" name:"assemblyai-key" help:"API key of AssemblyAI."`
@@ -137,6 +138,8 @@ func (t *Transcription) check() error {
 		return errors.New("--transcription-params is no JSON object")
 	case t.TranscriptionTimeout < time.Second:
 		return fmt.Errorf("--transcription-timeout: %s is less than a second", t.TranscriptionTimeout)
+	case t.TranscriptionPoll < time.Second:
+		return fmt.Errorf("--transcription-poll: %s is less than a second", t.TranscriptionPoll)
 	}
 	return nil
 }
@@ -170,7 +173,7 @@ func (t *Tokens) check() error {
 type Calendars struct {
 	Providers `embed:""`
 
-	PushURL          string        `placeholder:"URL" name:"push-url" help:"How Google and Microsoft reach this server, as https://…; without it calendars are polled. Default: --public-url, if that is given."`
+	PushURL          string        `placeholder:"URL" name:"push-url" help:"How Google, Microsoft and transcription services reach this server, as https://…; without it they are polled. Default: --public-url, if that is given."`
 	CalendarDays     int           `name:"calendar-days" default:"30" help:"How many days ahead events are kept, 1 to 400."`
 	CalendarPastDays int           `name:"calendar-past-days" default:"0" help:"How many days back events are kept current, 0 to 400."`
 	CalendarPoll     time.Duration `name:"calendar-poll" default:"15m" help:"How often a calendar is looked at without a push."`

@@ -47,6 +47,9 @@ type Orders interface {
 	// Files returns what there is of a recording, and how long it is.
 	Files(ctx context.Context, o bot.TranscriptionOrder) ([]bot.StoredArtifact, *time.Duration, error)
 	Parts(ctx context.Context, id string) ([]transcript.Part, error)
+	// Called returns the parts of a host's orders about which a service has called,
+	// and that are not heard yet, as transcript.Part.In names them.
+	Called(ctx context.Context, host string) ([]string, error)
 	// PutPart fails with transcript.ErrLost if the host does not have the order.
 	PutPart(ctx context.Context, host, id string, p transcript.Part) error
 	// AtServices returns what services are to delete of a bot, Deleted notes that one
@@ -80,6 +83,7 @@ type Desk struct {
 	Ender    Ender
 	Objects  Objects
 	Services Services
+	Door     Door
 	Host     string // unique among the servers, and the same after a restart
 	Work     string // folder for what is under way
 	FFmpeg   string
@@ -90,11 +94,16 @@ type Desk struct {
 	AtOnce int
 	// Patience is how long one part of a recording may take; see Options.
 	Patience time.Duration
+	// Poll is how often services are asked that are to call; see Options.
+	Poll time.Duration
 
 	bell *alarm.Alarm
 	mu   sync.Mutex
 	runs map[string]context.CancelCauseFunc // by order
-	wg   sync.WaitGroup
+	// waiting are the parts whose service is to call, by transcript.Part.In; each is
+	// closed when it has.
+	waiting map[string]chan struct{}
+	wg      sync.WaitGroup
 }
 
 // errTaken ends a run whose order is no longer ours, or was cancelled.
@@ -103,11 +112,11 @@ var errTaken = errors.New("the order was cancelled or taken over")
 // Open makes the desk ready; Nudge may be called after it.
 func (d *Desk) Open() {
 	d.AtOnce = cmp.Or(d.AtOnce, 32)
-	d.runs = map[string]context.CancelCauseFunc{}
+	d.runs, d.waiting = map[string]context.CancelCauseFunc{}, map[string]chan struct{}{}
 	d.bell = alarm.New(d.due, d.Clock, d.Log)
 }
 
-// Nudge says that there is a new order.
+// Nudge says that there is a new order, or a call of a service.
 func (d *Desk) Nudge() { d.bell.Nudge() }
 
 // Run works until ctx ends, and gives back what it has not finished.
@@ -124,9 +133,13 @@ func (d *Desk) Run(ctx context.Context) error {
 	return err
 }
 
-// due takes what is due, as far as there is room.
+// due wakes what waits for a call that has come, and takes what is due, as far as
+// there is room.
 func (d *Desk) due(ctx context.Context) (time.Time, bool, error) {
 	now := d.Clock.Now()
+	if err := d.ring(ctx); err != nil {
+		return now, false, err
+	}
 	d.mu.Lock()
 	room := d.AtOnce - len(d.runs)
 	d.mu.Unlock()
@@ -311,6 +324,9 @@ func (d *Desk) options(ctx context.Context, j bot.TranscriptionJob, dir string) 
 		Head: transcript.Head{BotID: j.BotID, Provider: j.Provider, CreatedAt: j.CreatedAt}, Custom: j.Custom,
 		Keep: true, // until the bot's data are deleted
 		Book: book{d, j}, Work: filepath.Join(dir, "parts"), Out: dir, Patience: d.Patience, Clock: d.Clock,
+	}
+	if d.Door.URL != "" {
+		o.Callbacks, o.Poll = book{d, j}, d.Poll
 	}
 	stored := storedFiles{ctx, d.Objects, j.BotID + "/", files}
 	if length == nil {

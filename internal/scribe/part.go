@@ -15,6 +15,7 @@ type part struct {
 	source transcript.Source
 	audio  string             // file
 	said   *transcript.Result // nil: the Book has it
+	calls  bool               // the service is to call; false: it need not, or has
 }
 
 // cutBefore reports whether the part's audio is there.

@@ -55,6 +55,10 @@ type Options struct {
 	Book Book   // nil: a FolderBook in Work
 	Work string // folder of the audio that is under way; gone when all is written
 	Out  string // folder of the transcript
+	// Callbacks have services tell of the end of jobs; nil: they are asked. Poll is
+	// how often those are asked that should tell; default 30 s.
+	Callbacks Callbacks
+	Poll      time.Duration
 	// Sinks are given the transcript beside the files. May be empty.
 	Sinks []transcript.Sink
 
@@ -70,6 +74,15 @@ type Options struct {
 	Progress func(done, all int)
 }
 
+// Callbacks are what services tell of the end of jobs. Nobody relies on it.
+type Callbacks interface {
+	// At is where the service tells of a part.
+	At(p transcript.Part) transcript.Callback
+	// Wait returns when the service has told of a part, also before the call, or
+	// after a pause; told says which.
+	Wait(ctx context.Context, p transcript.Part, pause time.Duration) (told bool, err error)
+}
+
 // Written is what a run leaves behind.
 type Written struct {
 	Files []string // names in Out
@@ -79,7 +92,7 @@ type Written struct {
 // Run transcribes. What it returns beside an error is what was written all the
 // same.
 func Run(ctx context.Context, o Options) (w Written, err error) {
-	o.AtOnce, o.Patience = cmp.Or(o.AtOnce, 4), cmp.Or(o.Patience, 3*time.Hour)
+	o.AtOnce, o.Patience, o.Poll = cmp.Or(o.AtOnce, 4), cmp.Or(o.Patience, 3*time.Hour), cmp.Or(o.Poll, 30*time.Second)
 	if o.Clock == nil {
 		o.Clock = clock.System{}
 	}
@@ -276,6 +289,9 @@ func (s *scribe) one(ctx context.Context, p *part) error {
 		}
 		pause := wait
 		e := transcript.AsError(err)
+		if e != nil {
+			p.calls = false
+		}
 		if e != nil && (e.Kind == transcript.Gone || e.Kind == transcript.JobFailed) && p.Anew < attempts-1 {
 			if err = s.anew(ctx, p); err != nil && transcript.AsError(err) == nil {
 				return err
@@ -289,13 +305,28 @@ func (s *scribe) one(ctx context.Context, p *part) error {
 		default:
 			return err
 		}
-		if s.Clock.Now().Add(pause).Sub(p.Began) > s.Patience {
+		left := s.Patience - s.Clock.Now().Sub(p.Began)
+		if pause > left {
 			return cmp.Or(err, ErrTooLong)
 		}
-		if err := s.Sleep(ctx, pause+rand.N(pause/4)); err != nil {
+		told, err := s.rest(ctx, p, pause, left)
+		if err != nil {
 			return err
 		}
+		if told {
+			p.calls, wait = false, time.Second/2
+		}
 	}
+}
+
+// rest waits until a service is to be asked: for a pause, or where it is to call,
+// for a longer one that ends when it does.
+func (s *scribe) rest(ctx context.Context, p *part, pause, left time.Duration) (told bool, err error) {
+	if p.calls {
+		pause = max(pause, min(s.Poll, left))
+		return s.Callbacks.Wait(ctx, p.Part, pause+rand.N(pause/4))
+	}
+	return false, s.Sleep(ctx, pause+rand.N(pause/4))
 }
 
 // anew gives up a part's job, and removes what the service still has of it.
@@ -340,11 +371,11 @@ func (s *scribe) step(ctx context.Context, p *part) (done bool, err error) {
 		return true, nil
 	}
 	if p.ID == "" {
-		sub, err := s.Service.Submit(ctx, s.request(p))
+		sub, err := s.submit(ctx, p)
 		if err != nil {
 			return false, err
 		}
-		p.ID = sub.ID
+		p.ID, p.calls = sub.ID, sub.Calls
 		if sub.Result != nil {
 			return true, s.finish(ctx, p, sub.Result)
 		}
@@ -355,6 +386,22 @@ func (s *scribe) step(ctx context.Context, p *part) (done bool, err error) {
 		return false, err
 	}
 	return true, s.finish(ctx, p, res)
+}
+
+// submit hands a part over. It may be our address that the service refuses, for
+// example one that only the house knows; then it need not call.
+func (s *scribe) submit(ctx context.Context, p *part) (transcript.Submission, error) {
+	r := s.request(p)
+	if s.Callbacks != nil {
+		at := s.Callbacks.At(p.Part)
+		r.Callback = &at
+	}
+	sub, err := s.Service.Submit(ctx, r)
+	if e := transcript.AsError(err); e != nil && e.Kind == transcript.RefusedRequest && sub.Calls {
+		r.Callback, r.Upload = nil, p.Upload
+		return s.Service.Submit(ctx, r)
+	}
+	return sub, err
 }
 
 // finish keeps what the service heard.

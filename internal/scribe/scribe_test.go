@@ -248,6 +248,58 @@ func TestARunThatWasCutOffGoesOnWithItsJobs(t *testing.T) {
 	}
 }
 
+// deaf are callbacks that never come; what a service is given of them is noted.
+type deaf struct {
+	url   string
+	clock *hands
+	at    map[string]bool
+}
+
+func (d deaf) At(p transcript.Part) transcript.Callback {
+	d.at[p.String()] = true
+	return transcript.Callback{URL: d.url, Token: "token"}
+}
+
+func (d deaf) Wait(ctx context.Context, _ transcript.Part, pause time.Duration) (bool, error) {
+	return false, d.clock.Sleep(ctx, pause)
+}
+
+// Where the call of a service does not come, or it refuses the address, it is asked,
+// less often where it should have called.
+func TestWithoutTheCallOfAServiceItIsAsked(t *testing.T) {
+	asked := map[string]int{}
+	for name, url := range map[string]string{"called nowhere": "", "calls that are lost": "http://127.0.0.1:1/", "an address that is refused": "http://steno:8080/"} {
+		dir := meeting(t)
+		clk := &hands{now: time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)}
+		sim := simulator(t, transcription.Options{Service: "gladia", Work: 10 * time.Minute, Options: service.Options{Polite: true, Clock: clk}})
+		opts, _ := options(t, dir, sim, "gladia")
+		opts.Clock, opts.Sleep, opts.AtOnce = clk, clk.Sleep, 1
+		told := deaf{url, clk, map[string]bool{}}
+		if url != "" {
+			opts.Callbacks = told
+		}
+		if _, err := Run(t.Context(), opts); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		said(t, dir)
+		if asked[name] = sim.Calls("get"); sim.Jobs() != chunks || sim.Calls("upload") != chunks || url != "" && len(told.at) != chunks {
+			t.Errorf("%s: %d jobs and %d uploads, %d addresses of %d chunks", name, sim.Jobs(), sim.Calls("upload"), len(told.at), chunks)
+		}
+	}
+	if n := asked["called nowhere"]; asked["calls that are lost"] > n*2/3 || asked["an address that is refused"] < n*2/3 {
+		t.Errorf("asked %v", asked)
+	}
+	dir := meeting(t)
+	sim := simulator(t, transcription.Options{Service: "gladia", Options: service.Options{Polite: true}})
+	sim.Inject(service.Injection{Method: "job", Kind: service.JobStuck, Times: -1})
+	opts, clk := options(t, dir, sim, "gladia")
+	begin := clk.now
+	opts.Callbacks, opts.Patience, opts.AtOnce = deaf{"http://127.0.0.1:1/", clk, map[string]bool{}}, 10*time.Minute, 1
+	if _, err := Run(t.Context(), opts); !errors.Is(err, ErrTooLong) || clk.now.Sub(begin) < 9*time.Minute {
+		t.Errorf("given up after %s: %v", clk.now.Sub(begin), err)
+	}
+}
+
 func TestWhatDoesNotPassEndsTheRun(t *testing.T) {
 	sim := simulator(t, transcription.Options{Service: "gladia", Options: service.Options{Polite: true}})
 	dir := meeting(t)
@@ -318,5 +370,46 @@ func TestFoldersThatAreNoRecordingAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := Mix(t.Context(), "", dir, filepath.Join(dir, "mix.opus"), nil); !errors.Is(err, ErrNoAudio) {
 		t.Errorf("of an empty folder the error is %v", err)
+	}
+}
+
+// A service that has nothing to call about is not given the audio a second time when it
+// refuses it.
+func TestARefusalIsNoRefusalOfCallbacks(t *testing.T) {
+	for name, method := range map[string]string{"openai": "transcriptions", "gladia": "upload"} {
+		sim := simulator(t, transcription.Options{Service: name, Options: service.Options{Polite: true}})
+		opts, clk := options(t, meeting(t), sim, name)
+		opts.Callbacks, opts.AtOnce, opts.Custom = deaf{"http://127.0.0.1:1/", clk, map[string]bool{}}, 1, json.RawMessage(`{"no_such_option": true}`)
+		_, err := Run(t.Context(), opts)
+		if e := transcript.AsError(err); e == nil || e.Kind != transcript.RefusedRequest || sim.Calls(method) != 1 {
+			t.Errorf("%s: %v after %v", name, err, sim.AllCalls())
+		}
+	}
+}
+
+// A call is taken with the token that its part was given, also after the secret key was
+// rotated; with any other nothing is touched.
+func TestOnlyWhoHasATokenCalls(t *testing.T) {
+	var told []string
+	door := Door{URL: "https://steno.example/push/transcription", Keys: [][]byte{[]byte("old")}, Nudge: func() {}, Called: func(_ context.Context, of string, p transcript.Part) error {
+		told = append(told, p.In(of))
+		return nil
+	}}
+	one, other := door.at("a.1-2"), door.at("a.12-0")
+	door.Keys = [][]byte{[]byte("new"), []byte("old")}
+	anew := door.at("a.1-2")
+	if one.URL != door.URL+"/a.1-2" || one.Token == other.Token || one.Token == anew.Token {
+		t.Errorf("%+v, %+v, %+v", one, other, anew)
+	}
+	for _, c := range []struct {
+		name, token string
+		ok          bool
+	}{{"a.1-2", one.Token, true}, {"a.1-2", anew.Token, true}, {"a.12-0", other.Token, true}, {"a.1-2", other.Token, false}, {"a.1-2", "", false}, {"", "", false}, {"", one.Token, false}, {"a.1-2 ", one.Token, false}} {
+		if ok, err := door.Receive(t.Context(), c.name, c.token); ok != c.ok || err != nil {
+			t.Errorf("%q with %q: %v, %v", c.name, c.token, ok, err)
+		}
+	}
+	if fmt.Sprint(told) != "[a.1-2 a.1-2 a.12-0]" {
+		t.Errorf("told of %v", told)
 	}
 }

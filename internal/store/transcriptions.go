@@ -236,9 +236,32 @@ func (s Transcriptions) PutPart(ctx context.Context, host, id string, p transcri
 		_, err := tx.Exec(ctx, `INSERT INTO transcription_parts (transcription_id, channel, n, tag, clock, upload, job_id, heard, anew, began_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 			ON CONFLICT (transcription_id, channel, n) DO UPDATE SET tag = excluded.tag, clock = excluded.clock, upload = excluded.upload,
-				job_id = excluded.job_id, heard = excluded.heard, anew = excluded.anew, began_at = excluded.began_at`,
+				job_id = excluded.job_id, heard = excluded.heard, anew = excluded.anew, began_at = excluded.began_at,
+				called = transcription_parts.called AND transcription_parts.tag = excluded.tag`, // of another job nothing was told yet
 			id, p.Channel, p.N, p.Tag, string(clock), p.Upload, p.ID, p.Done, p.Anew, began)
 		return err
+	})
+}
+
+// PutCalled notes that a service has called about a part, if it is waited for.
+func (s Transcriptions) PutCalled(ctx context.Context, id string, p transcript.Part) error {
+	return s.DB.InTx(ctx, func(tx *Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE transcription_parts SET called = TRUE WHERE transcription_id = $1 AND channel = $2 AND n = $3 AND called = FALSE AND heard = FALSE
+			AND transcription_id IN (SELECT id FROM transcriptions WHERE id = $1 AND `+openOrders+`)`, id, p.Channel, p.N)
+		return err
+	})
+}
+
+// Called returns the parts of a host's orders about which a service has called, and
+// that are not heard yet.
+func (s Transcriptions) Called(ctx context.Context, host string) ([]string, error) {
+	const query = `SELECT p.transcription_id, p.channel, p.n FROM transcriptions t JOIN transcription_parts p ON p.transcription_id = t.id
+		WHERE t.lease_by = $1 AND t.` + openOrders + ` AND p.called = TRUE AND p.heard = FALSE`
+	return list(ctx, s.DB, query, []any{host}, func(rows *sql.Rows) (string, error) {
+		var id string
+		var p transcript.Part
+		err := rows.Scan(&id, &p.Channel, &p.N)
+		return p.In(id), err
 	})
 }
 

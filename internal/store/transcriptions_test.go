@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -82,12 +83,45 @@ func TestAnOrderIsInOneHandAtATime(t *testing.T) {
 		if _, status, err := bots.TranscriptionStatus(ctx, "red", id); err != nil || status != "processing" {
 			t.Errorf("%s, %v", status, err)
 		}
+		called := func(host string, want ...string) {
+			t.Helper()
+			if got, err := orders.Called(ctx, host); err != nil || !slices.Equal(got, want) {
+				t.Errorf("%s is told of calls about %v, not %v: %v", host, got, want, err)
+			}
+		}
+		call := func(p transcript.Part) {
+			t.Helper()
+			if err := orders.PutCalled(ctx, j.ID, p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		name := part.In(j.ID)
+		if of, p, err := transcript.PartIn(name); err != nil || of != j.ID || p.String() != part.String() {
+			t.Errorf("%s is %s of %s: %v", name, p, of, err)
+		}
+		called("one")
+		call(transcript.Part{Channel: 7})
+		call(part)
+		call(part)
+		part.ID = "early" // the service has called before its answer was there
+		if err := orders.PutPart(ctx, "one", j.ID, part); err != nil {
+			t.Fatal(err)
+		}
+		called("one", name)
+		called("two")
+		part.ID, part.Tag = "", "another" // that job is given up
+		if err := orders.PutPart(ctx, "one", j.ID, part); err != nil {
+			t.Fatal(err)
+		}
+		called("one")
+		call(part)
 		if held, err := orders.Hold(ctx, "one", now.Add(2*time.Minute)); err != nil || len(held) != 1 {
 			t.Errorf("held %v, %v", held, err)
 		}
 		take("two", now.Add(90*time.Second), 0)
 		later := now.Add(3 * time.Minute) // the first gives no sign of life
 		take("two", later, 1)
+		called("two", name)
 		part.ID, part.Done = "job", true
 		if err := orders.PutPart(ctx, "one", j.ID, part); !errors.Is(err, transcript.ErrLost) {
 			t.Errorf("who has lost it writes: %v", err)
@@ -95,6 +129,9 @@ func TestAnOrderIsInOneHandAtATime(t *testing.T) {
 		if err := orders.PutPart(ctx, "two", j.ID, part); err != nil {
 			t.Fatal(err)
 		}
+		called("two")
+		call(part)
+		called("two")
 		found, err := orders.Parts(ctx, j.ID)
 		if err != nil || len(found) != 1 || found[0].ID != "job" || !found[0].Done || !found[0].Began.Equal(now) || found[0].Clock[0] != part.Clock[0] {
 			t.Errorf("%+v, %v", found, err)
@@ -106,6 +143,11 @@ func TestAnOrderIsInOneHandAtATime(t *testing.T) {
 		if err := bots.EndTranscription(ctx, j.TranscriptionOrder, bot.TranscriptionEnd{Failure: "late"}); !errors.Is(err, transcript.ErrLost) {
 			t.Errorf("ended twice: %v", err)
 		}
+		call(part)
+		if err := orders.PutCalled(ctx, "no such order", part); err != nil {
+			t.Error(err)
+		}
+		called("two")
 		d, err := bots.Details(ctx, "red", id)
 		if err != nil || d.Status != bot.Completed || d.EndCode != bot.EndMeetingEnded || d.Transcribed.State != bot.TranscriptionDone || len(d.Transcribed.IDs) != 1 {
 			t.Errorf("%+v, %v", d, err)

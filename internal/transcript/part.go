@@ -3,6 +3,7 @@ package transcript
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -23,6 +24,16 @@ type Part struct {
 
 // String names the part within its recording.
 func (p Part) String() string { return fmt.Sprintf("%d-%d", p.Channel, p.N) }
+
+// In is the part's name among those of all transcriptions.
+func (p Part) In(transcription string) string { return transcription + "." + p.String() }
+
+// PartIn reads what In wrote.
+func PartIn(name string) (transcription string, p Part, err error) {
+	transcription, rest, _ := strings.Cut(name, ".")
+	_, err = fmt.Sscanf(rest, "%d-%d", &p.Channel, &p.N)
+	return transcription, p, err
+}
 
 // ErrLost is the error of storing a Part of a transcription that somebody else
 // has taken over meanwhile.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"time"
 )
 
@@ -42,6 +43,8 @@ type Request struct {
 	// Custom are the caller's options for the service, an object that is handed
 	// through as it is; null or empty: none.
 	Custom json.RawMessage
+	// Callback is told of the job's end by services that do so; nil: nobody is.
+	Callback *Callback
 	// Upload is where an earlier call left the audio at the service; empty: nowhere.
 	Upload string
 	// Uploaded is told where the audio is before a job is made of it, and keeps it
@@ -49,10 +52,29 @@ type Request struct {
 	Uploaded func(ctx context.Context, upload string) error
 }
 
+// Callback is where a service tells that a job has ended.
+type Callback struct {
+	URL string
+	// Token proves that it is the service who tells: it goes in the header
+	// CallbackToken, or else in a parameter of this name of the URL.
+	Token string
+}
+
+// CallbackToken is the name of the header, and of the parameter.
+const CallbackToken = "X-Steno-Token"
+
+// WithToken returns the URL with the token in it.
+func (c Callback) WithToken() string {
+	return c.URL + "?" + url.Values{CallbackToken: {c.Token}}.Encode()
+}
+
 // Submission is a job that a service has taken.
 type Submission struct {
 	ID     string
 	Result *Result // nil: ask for it later
+	// Calls: the service will tell Request.Callback of the job's end, or, beside an
+	// error, was asked to.
+	Calls bool
 }
 
 // Result is what a service heard; times count from the beginning of its audio.

@@ -47,6 +47,8 @@ type Options struct {
 	PushClient *http.Client
 	// PushRetry is the first pause before a push is tried again; default 50 ms.
 	PushRetry time.Duration
+	// PushTries is how often a push is tried; default 4.
+	PushTries int
 }
 
 // Core is the common part of a running service.

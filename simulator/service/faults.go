@@ -37,7 +37,7 @@ const (
 	PushDrop        Kind = "push_drop"        // a push is lost
 	PushDuplicate   Kind = "push_duplicate"   // or sent twice
 	PushReorder     Kind = "push_reorder"     // or after the next one
-	PushBeforeReply Kind = "push_before"      // Google: the sync message comes before the answer of watch
+	PushBeforeReply Kind = "push_before"      // Google: the sync message comes before the answer of watch; transcription: the callback before that of the job
 	PushStray       Kind = "push_stray"       // Graph: a batch with items of strangers
 	PushExtra       Kind = "push_extra"       // Graph: several notifications for one change
 	LifecycleMissed Kind = "lifecycle_missed" // Graph: says that a notification was missed

@@ -54,6 +54,9 @@ func newPusher(c *Core) *Pusher {
 	if c.PushRetry == 0 {
 		c.PushRetry = 50 * time.Millisecond
 	}
+	if c.PushTries == 0 {
+		c.PushTries = 4
+	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	for i := range p.lanes {
 		p.lanes[i] = &lane{wake: make(chan struct{}, 1)}
@@ -205,15 +208,13 @@ func (p *Pusher) run(l *lane) {
 	}
 }
 
-// maxTries of a push that a receiver answers with 500, 502, 503 or 504.
-const maxTries = 4
-
+// try sends a push, again if its receiver answers with 500, 502, 503 or 504.
 func (p *Pusher) try(x push) {
 	status, _, err := p.Now(p.ctx, func(ctx context.Context) (*http.Request, error) { return x.build(ctx) })
 	x.tries++
 	again := err != nil || status == 500 || status == 502 || status == 503 || status == 504
-	if again && x.tries < maxTries && p.ctx.Err() == nil {
-		pause := p.core.PushRetry << (2 * (x.tries - 1))
+	if again && x.tries < p.core.PushTries && p.ctx.Err() == nil {
+		pause := p.core.PushRetry << min(2*(x.tries-1), 6)
 		p.work.Add(1)
 		go func() {
 			defer p.work.Done()

@@ -100,6 +100,9 @@ func (s *Server) assemblyCreate(r *http.Request, key string) service.Reply {
 	if params["language_code"] != nil && params["language_detection"] == true {
 		return assemblyRefuse(400, "language_detection is not available when language_code is specified.")
 	}
+	if hook := params["webhook_url"]; hook != nil && !callable(fmt.Sprint(hook)) {
+		return assemblyRefuse(400, "The 'webhook_url' parameter must be a valid URL.")
+	}
 	up, ok := s.uploaded(url)
 	if ok && up.key != key {
 		return assemblyRefuse(403, "Cannot access uploaded file")
@@ -125,6 +128,7 @@ func (s *Server) assemblyStatus(j *job) string {
 func (s *Server) assemblyJob(j *job) map[string]any {
 	out := map[string]any{"id": j.id, "status": s.assemblyStatus(j), "audio_url": j.url, "text": nil, "words": nil, "utterances": nil,
 		"confidence": nil, "audio_duration": nil, "language_code": j.params["language_code"], "webhook_url": j.params["webhook_url"],
+		"webhook_auth": j.params["webhook_auth_header_name"] != nil, "webhook_auth_header_name": j.params["webhook_auth_header_name"],
 		"speaker_labels": j.params["speaker_labels"], "acoustic_model": "assemblyai_default", "language_model": "assemblyai_default"}
 	if s.removed(j) {
 		out["text"], out["audio_url"] = "Deleted by user.", "http://deleted_by_user"
@@ -184,11 +188,9 @@ func (s *Server) assemblyTell(j *job) {
 	if url == "" {
 		return
 	}
-	s.tell(j, func() {
-		header := http.Header{}
-		if name, _ := j.params["webhook_auth_header_name"].(string); name != "" {
-			header.Set(name, fmt.Sprint(j.params["webhook_auth_header_value"]))
-		}
-		s.call(http.MethodPost, url, header, map[string]any{"transcript_id": j.id, "status": map[bool]string{true: "completed", false: "error"}[j.heard != nil && !j.fails]})
-	})
+	header := http.Header{}
+	if name, _ := j.params["webhook_auth_header_name"].(string); name != "" {
+		header.Set(name, fmt.Sprint(j.params["webhook_auth_header_value"]))
+	}
+	s.tell(j, http.MethodPost, url, header, map[string]any{"transcript_id": j.id, "status": map[bool]string{true: "completed", false: "error"}[j.heard != nil && !j.fails]})
 }

@@ -53,6 +53,10 @@ func (s *Server) listenTo(r *http.Request, key string) service.Reply {
 	if m := q.Get("model"); m != "" && !known(m) {
 		return deepgramRefuse(400, "Bad Request", "Bad Request: No such model/language/tier combination found.")
 	}
+	to := q.Get("callback")
+	if to != "" && !callable(to) {
+		return deepgramRefuse(400, "Bad Request", "Bad Request: the callback URL is invalid")
+	}
 	b, err := io.ReadAll(io.LimitReader(r.Body, s.o.MaxBytes+1))
 	if err == nil && int64(len(b)) > s.o.MaxBytes {
 		return deepgramRefuse(413, "Payload Too Large", "The request body is too large")
@@ -65,12 +69,12 @@ func (s *Server) listenTo(r *http.Request, key string) service.Reply {
 		return deepgramRefuse(504, "GATEWAY_TIMEOUT", "The request took too long")
 	}
 	answer := s.deepgramResult(j, q)
-	if to := q.Get("callback"); to != "" {
+	if to != "" {
 		method := http.MethodPost
 		if strings.EqualFold(q.Get("callback_method"), "put") {
 			method = http.MethodPut
 		}
-		s.tell(j, func() { s.call(method, to, nil, answer) })
+		s.tell(j, method, to, nil, answer)
 		return service.Reply{Body: map[string]any{"request_id": j.id}}
 	}
 	return service.Reply{Body: answer}

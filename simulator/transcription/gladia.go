@@ -135,6 +135,9 @@ func (s *Server) gladiaCreate(r *http.Request, key string) service.Reply {
 			issues = append(issues, "custom_metadata must be an object of at most 2000 characters")
 		}
 	}
+	if to, _ := gladiaCallback(params); to != "" && !callable(to) || to == "" && params["callback"] == true {
+		issues = append(issues, "callback_config.url must be a URL address")
+	}
 	if len(issues) > 0 {
 		slices.Sort(issues)
 		return gladiaRefuse(400, "Validation error", issues...)
@@ -237,26 +240,29 @@ func (s *Server) gladiaList(r *http.Request, key string) service.Reply {
 	return service.Reply{Body: map[string]any{"first": s.Address() + "/v2/pre-recorded?offset=0", "current": s.Address() + r.URL.RequestURI(), "next": next, "items": page}}
 }
 
-// gladiaTell calls back, in the new way and in the old.
-func (s *Server) gladiaTell(j *job) {
-	url, _ := j.params["callback_url"].(string)
-	method := http.MethodPost
-	if c, _ := j.params["callback_config"].(map[string]any); c != nil && j.params["callback"] == true {
+// gladiaCallback says where a job calls back, in the new way or in the old.
+func gladiaCallback(params map[string]any) (url, method string) {
+	url, _ = params["callback_url"].(string)
+	method = http.MethodPost
+	if c, _ := params["callback_config"].(map[string]any); c != nil && params["callback"] == true {
 		url, _ = c["url"].(string)
 		if m, _ := c["method"].(string); m != "" {
 			method = m
 		}
 	}
+	return url, method
+}
+
+func (s *Server) gladiaTell(j *job) {
+	url, method := gladiaCallback(j.params)
 	if url == "" {
 		return
 	}
-	s.tell(j, func() {
-		body := map[string]any{"id": j.id, "event": "transcription.success", "custom_metadata": j.params["custom_metadata"]}
-		if j.heard != nil && !j.fails {
-			body["payload"] = s.gladiaResult(j)
-		} else {
-			body["event"], body["error"] = "transcription.error", map[string]any{"code": 500, "message": "transcription failed"}
-		}
-		s.call(method, url, nil, body)
-	})
+	body := map[string]any{"id": j.id, "event": "transcription.success", "custom_metadata": j.params["custom_metadata"]}
+	if j.heard != nil && !j.fails {
+		body["payload"] = s.gladiaResult(j)
+	} else {
+		body["event"], body["error"] = "transcription.error", map[string]any{"code": 500, "message": "transcription failed"}
+	}
+	s.tell(j, method, url, nil, body)
 }

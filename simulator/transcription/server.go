@@ -48,8 +48,6 @@ type Options struct {
 	MaxAtOnce int
 	// MaxBytes bounds an upload; 0: as the service does.
 	MaxBytes int64
-	// Callbacks posts what jobs call back; default a plain client.
-	Callbacks *http.Client
 }
 
 // Services lists the services there are.
@@ -74,15 +72,16 @@ type Server struct {
 // kind is what differs from service to service.
 type kind struct {
 	bytes  int64 // most of an upload
+	tries  int   // of a callback; 0: that is not known
 	voice  service.Voice
 	routes func(*Server) http.Handler
 }
 
 var kinds = map[string]kind{
-	"gladia":     {1000 << 20, gladiaVoice{}, gladia},
-	"assemblyai": {2200 << 20, assemblyVoice{}, assembly},
-	"deepgram":   {2 << 30, deepgramVoice{}, deepgram},
-	"openai":     {25 << 20, openaiVoice{}, openai},
+	"gladia":     {1000 << 20, 0, gladiaVoice{}, gladia},
+	"assemblyai": {2200 << 20, 10, assemblyVoice{}, assembly},
+	"deepgram":   {2 << 30, 10, deepgramVoice{}, deepgram},
+	"openai":     {25 << 20, 0, openaiVoice{}, openai},
 }
 
 type upload struct {
@@ -105,7 +104,8 @@ type job struct {
 // Faults are the rates that a fake has when it is not polite.
 func Faults() service.Faults {
 	return service.Faults{service.TooMany: .01, service.TooManySilent: .01, service.ServerError: .02, service.Slow: .02, service.Truncated: .01,
-		service.Garbage: .002, service.AfterEffect: .01, service.HangUp: .005, service.JobFails: .01, service.JobStuck: .001}
+		service.Garbage: .002, service.AfterEffect: .01, service.HangUp: .005, service.JobFails: .01, service.JobStuck: .001,
+		service.PushDrop: .03, service.PushDuplicate: .05, service.PushBeforeReply: .05}
 }
 
 // Start starts a fake. It runs until Close.
@@ -123,9 +123,7 @@ func Start(o Options) (*Server, error) {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = k.bytes
 	}
-	if o.Callbacks == nil {
-		o.Callbacks = &http.Client{Timeout: 10 * time.Second}
-	}
+	o.PushTries = k.tries
 	s := &Server{Core: service.NewCore(o.Options, Faults(), nil), o: o, kind: k, uploads: map[string]upload{}, jobs: map[string]*job{}, closing: make(chan struct{}), cut: make(chan struct{})}
 	if o.Ear == nil {
 		s.o.Ear = reader(o.Script).hear

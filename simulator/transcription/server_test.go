@@ -114,30 +114,35 @@ func TestRefusals(t *testing.T) {
 		status             int
 		says               string
 	}{
-		"gladia: wrong key":              {"gladia", "x", "/v2/pre-recorded", raw(js, `{}`), 401, "gladia key not found"},
-		"gladia: no file":                {"gladia", Key, "/v2/upload", func(t *testing.T) (string, []byte) { return form(t, "", nil) }, 400, "field audio"},
-		"gladia: no audio":               {"gladia", Key, "/v2/upload", func(t *testing.T) (string, []byte) { return form(t, "audio", []byte("text")) }, 400, "not a valid audio"},
-		"gladia: no audio_url":           {"gladia", Key, "/v2/pre-recorded", raw(js, `{"diarization":true}`), 400, "audio_url must be a URL"},
-		"gladia: unknown field":          {"gladia", Key, "/v2/pre-recorded", raw(js, `{"audio_url":"x","diarisation":true}`), 400, "property diarisation should not exist"},
-		"gladia: not JSON":               {"gladia", Key, "/v2/pre-recorded", raw("text/plain", `{}`), 415, ""},
-		"gladia: metadata too long":      {"gladia", Key, "/v2/pre-recorded", raw(js, `{"audio_url":"x","custom_metadata":{"a":"`+strings.Repeat("x", 2000)+`"}}`), 400, "2000 characters"},
-		"assemblyai: wrong key":          {"assemblyai", "x", "/v2/transcript", raw(js, `{}`), 401, "Authentication error"},
-		"assemblyai: no audio_url":       {"assemblyai", Key, "/v2/transcript", raw(js, `{}`), 400, "audio_url"},
-		"assemblyai: unknown field":      {"assemblyai", Key, "/v2/transcript", raw(js, `{"audio_url":"x","speakers":1}`), 400, "Invalid endpoint schema"},
-		"assemblyai: two languages":      {"assemblyai", Key, "/v2/transcript", raw(js, `{"audio_url":"x","language_code":"en","language_detection":true}`), 400, "language_code"},
-		"assemblyai: empty upload":       {"assemblyai", Key, "/v2/upload", raw("application/octet-stream", ""), 422, "Upload failed"},
-		"deepgram: wrong key":            {"deepgram", "x", "/v1/listen", raw("audio/wav", ""), 401, "INVALID_AUTH"},
-		"deepgram: no audio":             {"deepgram", Key, "/v1/listen", raw("audio/wav", "text"), 400, "corrupt or unsupported data"},
-		"deepgram: unknown model":        {"deepgram", Key, "/v1/listen?model=super", raw("audio/wav", "text"), 400, "No such model"},
-		"openai: wrong key":              {"openai", "x", "/v1/audio/transcriptions", openaiForm("model", "whisper-1"), 401, "invalid_api_key"},
-		"openai: no file":                {"openai", Key, "/v1/audio/transcriptions", func(t *testing.T) (string, []byte) { return form(t, "", nil, "model", "whisper-1") }, 400, "Field required"},
-		"openai: no model":               {"openai", Key, "/v1/audio/transcriptions", openaiForm(), 400, "model parameter"},
-		"openai: unknown model":          {"openai", Key, "/v1/audio/transcriptions", openaiForm("model", "ear-9"), 404, "model_not_found"},
-		"openai: no times of this model": {"openai", Key, "/v1/audio/transcriptions", openaiForm("model", "gpt-4o-transcribe", "response_format", "verbose_json"), 400, "not compatible"},
-		"openai: times want a format":    {"openai", Key, "/v1/audio/transcriptions", openaiForm("model", "whisper-1", "timestamp_granularities[]", "word"), 400, "verbose_json"},
-		"openai: unknown field":          {"openai", Key, "/v1/audio/transcriptions", openaiForm("model", "whisper-1", "speed", "2"), 400, "Unrecognized"},
-		"openai: no audio":               {"openai", Key, "/v1/audio/transcriptions", func(t *testing.T) (string, []byte) { return form(t, "file", []byte("text"), "model", "whisper-1") }, 400, "corrupted or unsupported"},
-		"openai: too large":              {"openai", Key, "/v1/audio/transcriptions", func(t *testing.T) (string, []byte) { return form(t, "file", wav(30), "model", "whisper-1") }, 413, "size limit"},
+		"gladia: wrong key":               {"gladia", "x", "/v2/pre-recorded", raw(js, `{}`), 401, "gladia key not found"},
+		"gladia: no file":                 {"gladia", Key, "/v2/upload", func(t *testing.T) (string, []byte) { return form(t, "", nil) }, 400, "field audio"},
+		"gladia: no audio":                {"gladia", Key, "/v2/upload", func(t *testing.T) (string, []byte) { return form(t, "audio", []byte("text")) }, 400, "not a valid audio"},
+		"gladia: no audio_url":            {"gladia", Key, "/v2/pre-recorded", raw(js, `{"diarization":true}`), 400, "audio_url must be a URL"},
+		"gladia: unknown field":           {"gladia", Key, "/v2/pre-recorded", raw(js, `{"audio_url":"x","diarisation":true}`), 400, "property diarisation should not exist"},
+		"gladia: not JSON":                {"gladia", Key, "/v2/pre-recorded", raw("text/plain", `{}`), 415, ""},
+		"gladia: metadata too long":       {"gladia", Key, "/v2/pre-recorded", raw(js, `{"audio_url":"x","custom_metadata":{"a":"`+strings.Repeat("x", 2000)+`"}}`), 400, "2000 characters"},
+		"gladia: a callback nowhere":      {"gladia", Key, "/v2/pre-recorded", raw(js, `{"audio_url":"x","callback":true}`), 400, "callback_config.url must be a URL"},
+		"gladia: a callback by mail":      {"gladia", Key, "/v2/pre-recorded", raw(js, `{"audio_url":"x","callback":true,"callback_config":{"url":"mailto:a@b.example"}}`), 400, "callback_config.url must be a URL"},
+		"gladia: a callback in the house": {"gladia", Key, "/v2/pre-recorded", raw(js, `{"audio_url":"x","callback_url":"http://steno:8080/"}`), 400, "callback_config.url must be a URL"},
+		"assemblyai: a callback to files": {"assemblyai", Key, "/v2/transcript", raw(js, `{"audio_url":"x","webhook_url":"ftp://a.example/"}`), 400, "webhook_url"},
+		"deepgram: a callback to files":   {"deepgram", Key, "/v1/listen?callback=ftp://a.example/", raw("audio/wav", "text"), 400, "callback"},
+		"assemblyai: wrong key":           {"assemblyai", "x", "/v2/transcript", raw(js, `{}`), 401, "Authentication error"},
+		"assemblyai: no audio_url":        {"assemblyai", Key, "/v2/transcript", raw(js, `{}`), 400, "audio_url"},
+		"assemblyai: unknown field":       {"assemblyai", Key, "/v2/transcript", raw(js, `{"audio_url":"x","speakers":1}`), 400, "Invalid endpoint schema"},
+		"assemblyai: two languages":       {"assemblyai", Key, "/v2/transcript", raw(js, `{"audio_url":"x","language_code":"en","language_detection":true}`), 400, "language_code"},
+		"assemblyai: empty upload":        {"assemblyai", Key, "/v2/upload", raw("application/octet-stream", ""), 422, "Upload failed"},
+		"deepgram: wrong key":             {"deepgram", "x", "/v1/listen", raw("audio/wav", ""), 401, "INVALID_AUTH"},
+		"deepgram: no audio":              {"deepgram", Key, "/v1/listen", raw("audio/wav", "text"), 400, "corrupt or unsupported data"},
+		"deepgram: unknown model":         {"deepgram", Key, "/v1/listen?model=super", raw("audio/wav", "text"), 400, "No such model"},
+		"openai: wrong key":               {"openai", "x", "/v1/audio/transcriptions", openaiForm("model", "whisper-1"), 401, "invalid_api_key"},
+		"openai: no file":                 {"openai", Key, "/v1/audio/transcriptions", func(t *testing.T) (string, []byte) { return form(t, "", nil, "model", "whisper-1") }, 400, "Field required"},
+		"openai: no model":                {"openai", Key, "/v1/audio/transcriptions", openaiForm(), 400, "model parameter"},
+		"openai: unknown model":           {"openai", Key, "/v1/audio/transcriptions", openaiForm("model", "ear-9"), 404, "model_not_found"},
+		"openai: no times of this model":  {"openai", Key, "/v1/audio/transcriptions", openaiForm("model", "gpt-4o-transcribe", "response_format", "verbose_json"), 400, "not compatible"},
+		"openai: times want a format":     {"openai", Key, "/v1/audio/transcriptions", openaiForm("model", "whisper-1", "timestamp_granularities[]", "word"), 400, "verbose_json"},
+		"openai: unknown field":           {"openai", Key, "/v1/audio/transcriptions", openaiForm("model", "whisper-1", "speed", "2"), 400, "Unrecognized"},
+		"openai: no audio":                {"openai", Key, "/v1/audio/transcriptions", func(t *testing.T) (string, []byte) { return form(t, "file", []byte("text"), "model", "whisper-1") }, 400, "corrupted or unsupported"},
+		"openai: too large":               {"openai", Key, "/v1/audio/transcriptions", func(t *testing.T) (string, []byte) { return form(t, "file", wav(30), "model", "whisper-1") }, 413, "size limit"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, Options{Service: tc.service, MaxBytes: 500_000})
@@ -245,6 +250,62 @@ func TestJobsCallBack(t *testing.T) {
 	}
 	if got := <-heard; got["results"] == nil {
 		t.Errorf("deepgram calls back with %v", got)
+	}
+}
+
+// Callbacks get lost, come twice, late or before the answer to their request, and
+// are tried again where their receiver fails; of a job that was deleted, or does not
+// end, there is none.
+func TestCallbacksGoAstray(t *testing.T) {
+	for name, tc := range map[string]struct {
+		kind   service.Kind // in "push", or in "job"
+		method string
+		fails  int // of the receiver's answers
+		status int // of its failures
+		want   int
+	}{
+		"once":                       {want: 1},
+		"never":                      {kind: service.PushDrop, method: "push"},
+		"twice":                      {kind: service.PushDuplicate, method: "push", want: 2},
+		"late":                       {kind: service.Slow, method: "push", want: 1},
+		"before the answer":          {kind: service.PushBeforeReply, method: "push", want: 1},
+		"of a job that fails":        {kind: service.JobFails, method: "job", want: 1},
+		"of a job that never ends":   {kind: service.JobStuck, method: "job"},
+		"to a receiver that fails":   {fails: 2, status: 500, want: 3},
+		"to a receiver that refuses": {fails: 2, status: 404, want: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, name := range []string{"gladia", "assemblyai"} {
+				s, n, answered := start(t, Options{Service: name, Options: service.Options{SlowFor: 100 * time.Millisecond, PushRetry: time.Millisecond}}), make(chan bool, 10), make(chan struct{})
+				receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					before := true
+					select {
+					case <-answered:
+						before = false
+					default:
+					}
+					if n <- before; len(n) <= tc.fails {
+						w.WriteHeader(tc.status)
+					}
+				}))
+				defer receiver.Close()
+				if tc.kind != "" {
+					s.Inject(service.Injection{Method: tc.method, Kind: tc.kind})
+				}
+				_, status := s.submit(t, map[string]map[string]any{"gladia": {"callback": true, "callback_config": map[string]any{"url": receiver.URL}}, "assemblyai": {"webhook_url": receiver.URL}}[name])
+				close(answered)
+				s.calls.Wait()
+				if err := s.Settle(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if status/100 != 2 || len(n) != tc.want {
+					t.Fatalf("%s: answered with %d, %d calls, want %d", name, status, len(n), tc.want)
+				}
+				if tc.kind == service.PushBeforeReply && !<-n {
+					t.Errorf("%s calls after its answer", name)
+				}
+			}
+		})
 	}
 }
 

@@ -99,6 +99,12 @@ func open(t testing.TB, sim *transcription.Server, env ...string) *house {
 // openOn is open on a database of one's own.
 func openOn(t testing.TB, database store.Options, sim *transcription.Server, env ...string) *house {
 	t.Helper()
+	return openTo(t, database, sim, false, env...)
+}
+
+// openTo is openOn; reached says whether services know the server's address.
+func openTo(t testing.TB, database store.Options, sim *transcription.Server, reached bool, env ...string) *house {
+	t.Helper()
 	h := &house{t: t, sim: sim, data: database.DataDir, ends: map[string]time.Time{}, reference: &contract.Watch{Failed: t.Errorf}}
 	var err error
 	if h.hooks, err = demo.NewReceiver(); err != nil {
@@ -112,7 +118,8 @@ func openOn(t testing.TB, database store.Options, sim *transcription.Server, env
 		env = append(env, "STENO_DATABASE_URL="+database.DatabaseURL)
 	}
 	h.Stage, err = demo.NewStage(t.Context(), demo.StageOptions{
-		Binary: binary, Data: h.data, Args: []string{"--roles", "api,worker"}, Env: append(env, "STENO_ALLOW_PRIVATE_TARGETS=127.0.0.0/8", "STENO_LOG_LEVEL=warn"),
+		Binary: binary, Data: h.data, Args: []string{"--roles", "api,worker"}, Pushed: reached,
+		Env: append([]string{"STENO_ALLOW_PRIVATE_TARGETS=127.0.0.0/8", "STENO_LOG_LEVEL=warn"}, env...),
 	})
 	if err != nil {
 		t.Fatal(err)

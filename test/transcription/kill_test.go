@@ -18,6 +18,7 @@ type moment struct {
 	length time.Duration // of the recording
 	work   time.Duration // of the service, for each part
 	inject service.Injection
+	called bool // the service calls back
 	now    func(h *house, id string) bool
 }
 
@@ -26,14 +27,18 @@ type moment struct {
 func TestAKilledServerGoesOnWithItsTranscripts(t *testing.T) {
 	t.Parallel()
 	for _, m := range []moment{
-		{"while it uploads", 3 * time.Minute, 0, service.Injection{Method: "upload", Kind: service.Slow, Times: 3}, func(h *house, _ string) bool { return h.sim.Calls("upload") == 3 }},
-		{"while jobs are made", 3 * time.Minute, 0, service.Injection{Method: "create", Kind: service.LateAnswer, Times: 3}, func(h *house, _ string) bool { return h.sim.Jobs() == 3 }},
-		{"while it waits", 3 * time.Minute, 4 * time.Second, service.Injection{}, func(h *house, id string) bool {
+		{"while it uploads", 3 * time.Minute, 0, service.Injection{Method: "upload", Kind: service.Slow, Times: 3}, false, func(h *house, _ string) bool { return h.sim.Calls("upload") == 3 }},
+		{"while jobs are made", 3 * time.Minute, 0, service.Injection{Method: "create", Kind: service.LateAnswer, Times: 3}, false, func(h *house, _ string) bool { return h.sim.Jobs() == 3 }},
+		{"while it waits", 3 * time.Minute, 4 * time.Second, service.Injection{}, false, func(h *house, id string) bool {
 			_, tr := h.status(id)
 			return tr == "processing"
 		}},
+		// What the service is asked for when it has called is slow.
+		{"after it was called", 3 * time.Minute, 0, service.Injection{Method: "get", Kind: service.Slow, Times: 3}, true, func(h *house, id string) bool {
+			return h.called(id) == 3
+		}},
 		// An hour takes a moment to merge.
-		{"while it merges", time.Hour, 0, service.Injection{}, func(h *house, _ string) bool {
+		{"while it merges", time.Hour, 0, service.Injection{}, false, func(h *house, _ string) bool {
 			found, _ := filepath.Glob(filepath.Join(h.data, "transcribing", "*", "output_transcription.json.tmp"))
 			return len(found) > 0
 		}},
@@ -51,7 +56,7 @@ func (m moment) kill(t *testing.T, o store.Options) {
 	if m.inject.Kind != "" {
 		sim.Inject(m.inject)
 	}
-	h := openOn(t, o, sim)
+	h := openTo(t, o, sim, m.called)
 	people := conversation(m.length)
 	id := h.send(nil)
 	h.record(id, people, m.length)

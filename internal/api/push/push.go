@@ -1,7 +1,8 @@
-// Package push is the door through which calendar services tell of changes. It
-// reads their messages and hands them on; who sent one is checked by the room
-// before anything else is done, the work is queued, and the answer comes at
-// once: Graph counts a receiver that needs more than three seconds as slow.
+// Package push is the door through which calendar services tell of changes, and
+// transcription services of jobs that have ended. It reads their messages and
+// hands them on; who sent one is checked by the room before anything else is done,
+// the work is queued, and the answer comes at once: Graph counts a receiver that
+// needs more than three seconds as slow.
 //
 // It must not call a service, and must not show a stranger whether a channel
 // exists.
@@ -20,6 +21,7 @@ import (
 	"steno/internal/api/httpx"
 	"steno/internal/calendar"
 	"steno/internal/ident"
+	"steno/internal/transcript"
 )
 
 // Calendars is what the door needs of the room.
@@ -27,10 +29,18 @@ type Calendars interface {
 	Receive(ctx context.Context, pushes []calendar.Push) ([]calendar.PushResult, error)
 }
 
+// Transcripts is what the door needs of those who transcribe.
+type Transcripts interface {
+	// Receive takes a call about a part of a recording; ok is false if the token is
+	// not that of its name.
+	Receive(ctx context.Context, name, token string) (ok bool, err error)
+}
+
 // Surface answers the pushes. All fields are required.
 type Surface struct {
-	Calendars Calendars
-	Log       *slog.Logger
+	Calendars   Calendars
+	Transcripts Transcripts
+	Log         *slog.Logger
 
 	inbox inbox
 }
@@ -52,6 +62,7 @@ func (s *Surface) Mount(r chi.Router) {
 	r.Post("/push/google", s.google)
 	r.Post("/push/microsoft", s.microsoft)
 	r.Post("/push/microsoft/lifecycle", s.microsoft)
+	r.Post("/push/transcription/{part}", s.transcription)
 }
 
 // google answers a message of a watch channel: all of it is in the headers
@@ -137,6 +148,24 @@ func validate(w http.ResponseWriter, token string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	_, _ = io.WriteString(w, token) // the client may be gone
+}
+
+// transcription answers a service whose job has ended, or so it says: the body,
+// in which a whole transcript may be, is not read.
+func (s *Surface) transcription(w http.ResponseWriter, r *http.Request) {
+	token := r.Header.Get(transcript.CallbackToken)
+	if token == "" {
+		token = r.URL.Query().Get(transcript.CallbackToken)
+	}
+	ok, err := s.Transcripts.Receive(r.Context(), chi.URLParam(r, "part"), token)
+	switch {
+	case err != nil:
+		s.failed(w, err)
+	case !ok:
+		http.Error(w, "no such callback", http.StatusNotFound)
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
 }
 
 // failed has the service send the message again.

@@ -11,11 +11,14 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/go-chi/chi/v5"
 
 	"steno/internal/calendar"
+	"steno/internal/transcript"
+	"steno/test/hostile"
 )
 
 const (
@@ -55,6 +58,75 @@ func (r *room) Receive(_ context.Context, pushes []calendar.Push) ([]calendar.Pu
 		}
 	}
 	return results, nil
+}
+
+// Receive takes calls about the part known.
+func (s scribe) Receive(_ context.Context, name, token string) (bool, error) {
+	if name != known || token != secret {
+		return false, nil
+	}
+	s.calls.Add(1)
+	return true, s.broken
+}
+
+type scribe struct {
+	calls  *atomic.Int32
+	broken error
+}
+
+// What a transcription service says is not looked at, only whether it has the token.
+func TestACallOfATranscriptionServiceIsItsToken(t *testing.T) {
+	s := scribe{calls: &atomic.Int32{}}
+	mux := chi.NewRouter()
+	(&Surface{Calendars: &room{}, Transcripts: s, Log: slog.New(slog.DiscardHandler)}).Mount(mux)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	const path = "/push/transcription/"
+	want := int32(0)
+	for name, body := range hostile.Texts(`{"id":"x","event":"transcription.error","error":{"code":400,"message":"no"}}`) {
+		if status, _, _ := post(t, server, path+known, body, transcript.CallbackToken, secret); status != http.StatusNoContent {
+			t.Errorf("%s: %d", name, status)
+		}
+		want++
+	}
+	if status, _, _ := post(t, server, path+known+"?"+transcript.CallbackToken+"="+secret, strings.Repeat("x", 3*maxBody)); status != http.StatusNoContent {
+		t.Errorf("a long body: %d", status)
+	}
+	if want++; s.calls.Load() != want {
+		t.Errorf("%d calls of %d are taken", s.calls.Load(), want)
+	}
+	answers := map[string]bool{}
+	for _, w := range hostile.Words {
+		for _, address := range []string{path + known + "?" + transcript.CallbackToken + "=" + url.QueryEscape(w), path + url.PathEscape("x"+w) + "?" + transcript.CallbackToken + "=" + secret} {
+			status, text, _ := post(t, server, address, strings.Repeat("x", 1000))
+			answers[fmt.Sprint(status, text)] = true
+		}
+	}
+	if len(answers) != 1 || !answers["404no such callback\n"] || s.calls.Load() != want {
+		t.Errorf("strangers are told %v", answers)
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete} {
+		req, err := http.NewRequestWithContext(t.Context(), method, server.URL+path+known+"?"+transcript.CallbackToken+"="+secret, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := server.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusMethodNotAllowed {
+			t.Errorf("%s: %d", method, resp.StatusCode)
+		}
+	}
+	mux = chi.NewRouter()
+	s.broken = errors.New("the database is away")
+	(&Surface{Calendars: &room{}, Transcripts: s, Log: slog.New(slog.DiscardHandler)}).Mount(mux)
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, path+known+"?"+transcript.CallbackToken+"="+secret, nil))
+	if w.Code != http.StatusServiceUnavailable {
+		t.Errorf("what cannot be stored is answered with %d", w.Code)
+	}
 }
 
 func door(t *testing.T, r *room) *httptest.Server {

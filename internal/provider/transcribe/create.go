@@ -2,6 +2,8 @@ package transcribe
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
 
 	"steno/internal/transcript"
 )
@@ -30,6 +32,14 @@ func Create(ctx context.Context, d *Door, again bool, create, find func() (strin
 			return transcript.Submission{}, err
 		}
 	}
+}
+
+// Calls reports whether a job is to call back: not where nobody wants it, or the
+// caller's own options say, under one of the names, whether and where to.
+func Calls(r transcript.Request, names ...string) bool {
+	custom := map[string]json.RawMessage{}
+	_ = json.Unmarshal(r.Custom, &custom) // what is no object is refused when it is sent
+	return r.Callback != nil && !slices.ContainsFunc(names, func(n string) bool { _, set := custom[n]; return set })
 }
 
 // Deleted takes what is gone for deleted.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +113,45 @@ func TestFailuresSayWhatTheyMean(t *testing.T) {
 		if e := kind(t, err, transcript.RateLimited); e.RetryAfter != 90*time.Second {
 			t.Errorf("the service asked for 90 s, the error says %s", e.RetryAfter)
 		}
+	})
+}
+
+// A service with jobs tells of their end, with the token: at the address that it was
+// given, unless the caller's own options name another. The token is in nothing that
+// callers are shown.
+func TestTheEndOfAJobIsTold(t *testing.T) {
+	const token = "canary-token"
+	calls := make(chan *http.Request, 10)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { calls <- r }))
+	t.Cleanup(receiver.Close)
+	good := audio(t, 6*time.Second, speech[0])
+	own := map[string]string{"gladia": `{"callback_url": %q}`, "assemblyai": `{"webhook_url": %q}`}
+	each(t, polite(), func(t *testing.T, b *bench) {
+		r := request("a", good)
+		r.Callback = &transcript.Callback{URL: receiver.URL + "/ours", Token: token}
+		s, err := b.client.Submit(t.Context(), r)
+		if err != nil || s.Calls != later[b.name] || s.Calls == (s.Result != nil) {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		if !s.Calls {
+			return
+		}
+		if got := <-calls; got.Method != http.MethodPost || got.URL.Path != "/ours" || got.Header.Get(transcript.CallbackToken)+got.URL.Query().Get(transcript.CallbackToken) != token {
+			t.Errorf("called %s %s with %v", got.Method, got.URL, got.Header)
+		}
+		if res, err := b.client.Result(t.Context(), key, s.ID); err != nil || res == nil || strings.Contains(string(res.Raw), token) {
+			t.Errorf("after the call: %+v, %v", res, err)
+		}
+		r.Tag, r.Custom = "b", fmt.Appendf(nil, own[b.name], receiver.URL+"/theirs")
+		if s, err = b.client.Submit(t.Context(), r); err != nil || s.Calls {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		if got := <-calls; got.URL.String() != "/theirs" || got.Header.Get(transcript.CallbackToken) != "" {
+			t.Errorf("called %s with %v", got.URL, got.Header)
+		}
+		r.Tag, r.Custom, r.Callback.URL = "c", nil, "http://steno:8080/ours"
+		_, err = b.client.Submit(t.Context(), r)
+		kind(t, err, transcript.RefusedRequest)
 	})
 }
 

@@ -68,9 +68,15 @@ func (c *Client) Submit(ctx context.Context, r transcript.Request) (transcript.S
 			return transcript.Submission{}, err
 		}
 	}
-	return transcribe.Create(ctx, &c.Door, again,
+	sub, err := transcribe.Create(ctx, &c.Door, again,
 		func() (string, error) { return c.create(ctx, r) },
 		func() (string, error) { return c.find(ctx, r) })
+	sub.Calls = calls(r)
+	return sub, err
+}
+
+func calls(r transcript.Request) bool {
+	return transcribe.Calls(r, "webhook_url", "webhook_auth_header_name", "webhook_auth_header_value")
 }
 
 func (c *Client) upload(ctx context.Context, r transcript.Request) (string, error) {
@@ -103,6 +109,11 @@ func (c *Client) create(ctx context.Context, r transcript.Request) (string, erro
 	transcribe.Default(body, "speech_models", []string{"universal-3-pro", "universal-2"}, "speech_model")
 	if r.Several {
 		transcribe.Default(body, "speaker_labels", true)
+	}
+	if calls(r) { // the URL is in all of its answers, and so in the raw transcription; the header is not
+		transcribe.Default(body, "webhook_url", r.Callback.URL)
+		transcribe.Default(body, "webhook_auth_header_name", transcript.CallbackToken)
+		transcribe.Default(body, "webhook_auth_header_value", r.Callback.Token)
 	}
 	if call, err = call.JSON(body); err != nil {
 		return "", err

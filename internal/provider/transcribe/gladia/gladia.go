@@ -64,9 +64,15 @@ func (c *Client) Submit(ctx context.Context, r transcript.Request) (transcript.S
 			return transcript.Submission{}, err
 		}
 	}
-	return transcribe.Create(ctx, &c.Door, again,
+	sub, err := transcribe.Create(ctx, &c.Door, again,
 		func() (string, error) { return c.create(ctx, r) },
 		func() (string, error) { return c.find(ctx, r) })
+	sub.Calls = calls(r)
+	return sub, err
+}
+
+func calls(r transcript.Request) bool {
+	return transcribe.Calls(r, "callback", "callback_config", "callback_url")
 }
 
 func (c *Client) upload(ctx context.Context, r transcript.Request) (string, error) {
@@ -111,6 +117,10 @@ func (c *Client) create(ctx context.Context, r transcript.Request) (string, erro
 	transcribe.Default(body, "audio_url", r.Upload)
 	if r.Several {
 		transcribe.Default(body, "diarization", true)
+	}
+	if calls(r) { // it sends no header of ours
+		transcribe.Default(body, "callback", true)
+		transcribe.Default(body, "callback_config", map[string]string{"url": r.Callback.WithToken(), "method": http.MethodPost})
 	}
 	if call, err = call.JSON(body); err != nil {
 		return "", err
