@@ -159,6 +159,11 @@ func (r *run) applyOccurrences(ctx context.Context, items []Item) error {
 				// The master was not in any round yet. What is known of it is what
 				// its occurrence says.
 				s = b.putSeries(Item{Kind: Master, ID: it.SeriesID, Fields: it.Fields})
+			} else if r.touched[it.SeriesID] && s.Generation != r.conn.Sync.Generation && !it.Exception {
+				// The service has left out the master, which may have changed.
+				master := Item{Kind: Master, ID: it.SeriesID, Fields: it.Fields}
+				master.UID, master.When, master.Recurrence = s.UID, s.Fields.When, s.Fields.Recurrence
+				s = b.putSeries(master)
 			}
 			b.put(it, s)
 		}

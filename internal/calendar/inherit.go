@@ -31,6 +31,19 @@ func (r *run) inherit(ctx context.Context) error {
 	if !r.conn.Sync.Announced {
 		return nil
 	}
+	// Those of a run before this one that did not come to its end, too.
+	err := r.s.Store.InTx(ctx, func(tx Tx) error {
+		found, err := tx.Newcomers(ctx, r.conn)
+		for _, s := range found {
+			if !r.fresh[s.ID] {
+				r.fresh[s.ID], r.heirs = true, append(r.heirs, s)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	for _, s := range r.heirs {
 		if err := r.s.Store.InTx(ctx, func(tx Tx) error { return r.inheritTo(ctx, tx, s) }); err != nil {
 			return fmt.Errorf("carry rules over: %w", err)
@@ -52,10 +65,7 @@ func (r *run) inheritTo(ctx context.Context, tx Tx, heir Series) error {
 	if err != nil {
 		return err
 	}
-	first := firstSlot(events)
-	if first.IsZero() {
-		first = heir.Fields.When.Start
-	}
+	first := firstSlot(heir, events, r.window)
 	for _, old := range kin {
 		rules, err := tx.Rules(ctx, old.TeamID, []string{old.ID}, nil)
 		if err != nil {
@@ -77,12 +87,19 @@ func (r *run) inheritTo(ctx context.Context, tx Tx, heir Series) error {
 	return nil
 }
 
-// firstSlot is where a series begins, as far as it is stored.
-func firstSlot(events []Event) (first time.Time) {
+// firstSlot is where a series begins in the window: at its master's start, if that was
+// shown, since its first slots may be cancelled already; or with what is stored of it.
+func firstSlot(s Series, events []Event, w Window) (first time.Time) {
+	if start := s.Fields.When.Start; len(s.Fields.Recurrence) > 0 && start.After(w.Start) {
+		return start
+	}
 	for _, e := range events {
-		if e.Live() && (first.IsZero() || slotOf(e).Before(first)) {
+		if e.DeletedAt == nil && (first.IsZero() || slotOf(e).Before(first)) {
 			first = slotOf(e)
 		}
+	}
+	if first.IsZero() {
+		return s.Fields.When.Start
 	}
 	return first
 }

@@ -97,6 +97,9 @@ type EventTx interface {
 	HasRecurring(ctx context.Context, team, calendar string) (bool, error)
 	// Kin returns recurring series, other than s, that share UID or lineage with it.
 	Kin(ctx context.Context, s Series) ([]Series, error)
+	// Newcomers returns recurring series without a rule that came to exist after the
+	// connection's last sync that succeeded.
+	Newcomers(ctx context.Context, c Connection) ([]Series, error)
 
 	EventsByProvider(ctx context.Context, team, calendar string, ids []string) (map[string]Event, error)
 	EventsByID(ctx context.Context, team, calendar string, ids []string) ([]Event, error)

@@ -33,6 +33,10 @@ func CaptionVoices(dir fs.FS) ([]Voice, error) {
 	if err != nil {
 		return nil, err
 	}
+	turns, err := timeline(dir)
+	if err != nil {
+		return nil, err
+	}
 	of := map[string]int{}
 	var names []string
 	said := [][]caption{}
@@ -47,7 +51,8 @@ func CaptionVoices(dir fs.FS) ([]Voice, error) {
 	voices := make([]Voice, len(names))
 	for i, name := range names {
 		v := Voice{Source: transcript.Source{Channel: i, Speaker: cmp.Or(name, transcript.Nobody)}}
-		if v.Said, err = ofCaptions(said[i]); err != nil {
+		theirs := slices.DeleteFunc(slices.Clone(turns), func(t transcript.Turn) bool { return t.Speaker != name })
+		if v.Said, err = ofCaptions(said[i], theirs); err != nil {
 			return nil, err
 		}
 		voices[i] = v
@@ -55,14 +60,47 @@ func CaptionVoices(dir fs.FS) ([]Voice, error) {
 	return voices, nil
 }
 
-// ofCaptions is what one person said. Captions have no times of words: a line's
-// time is shared out by their length.
-func ofCaptions(lines []caption) (*transcript.Result, error) {
+// captionsLate is how much later than it was said a line may be shown.
+const captionsLate = 6 * time.Second
+
+// lateness follows how much later than somebody said them their lines were shown: a
+// second or two. Their turns, in order, tell it: the first line of a turn began with it.
+type lateness struct {
+	turns []transcript.Turn
+	last  time.Duration // when the line before was shown
+	late  time.Duration
+}
+
+// said is when a line was said that was shown from one moment to another.
+func (l *lateness) said(from, to time.Duration) (time.Duration, time.Duration) {
+	began, end := time.Duration(-1), time.Duration(-1)
+	for _, t := range l.turns {
+		if t.From <= from {
+			began, end = t.From, t.To
+		}
+	}
+	if began > l.last && from-began <= captionsLate {
+		l.late = from - began
+	} else if began < from-captionsLate && end < from {
+		l.late = 0 // not in any turn
+	}
+	l.last = from
+	from, to = from-l.late, to-l.late
+	if end > from {
+		to = max(min(to, end), (from+to)/2)
+	}
+	return from, to
+}
+
+// ofCaptions is what one person said, in these turns. Captions have no times of words: a
+// line's time is shared out by their length.
+func ofCaptions(lines []caption, turns []transcript.Turn) (*transcript.Result, error) {
 	r := &transcript.Result{}
+	late := lateness{turns: turns, last: -1}
 	for _, c := range lines {
 		words := strings.Fields(c.Text)
 		letters := utf8.RuneCountInString(strings.Join(words, ""))
-		from, to := transcribe.Seconds(c.Start), transcribe.Seconds(c.End)
+		from, to := late.said(transcribe.Seconds(c.Start), transcribe.Seconds(c.End))
 		at := from
 		for _, w := range words {
 			end := at + (to-from)*time.Duration(utf8.RuneCountInString(w))/time.Duration(letters)

@@ -161,6 +161,15 @@ func (t calendarTx) Kin(ctx context.Context, s calendar.Series) ([]calendar.Seri
 		[]any{s.TeamID, s.CalendarID, s.ID, s.UID, s.Lineage}, func(rows *sql.Rows) (calendar.Series, error) { return scanSeries(rows.Scan) })
 }
 
+func (t calendarTx) Newcomers(ctx context.Context, c calendar.Connection) ([]calendar.Series, error) {
+	if c.SyncedAt == nil {
+		return nil, nil
+	}
+	return rowsOf(ctx, t, "SELECT "+seriesColumns+` FROM event_series WHERE team_id = $1 AND calendar_id = $2 AND created_at > $3 AND recurring
+		AND NOT bot_scheduled ORDER BY created_at, id`,
+		[]any{c.TeamID, c.ID, c.SyncedAt.UnixMilli()}, func(rows *sql.Rows) (calendar.Series, error) { return scanSeries(rows.Scan) })
+}
+
 // SeriesList returns series that have events, oldest first.
 func (s Calendars) SeriesList(ctx context.Context, team, id string, q calendar.SeriesQuery) ([]calendar.Series, error) {
 	w := where{sqlite: s.DB.sqlite}

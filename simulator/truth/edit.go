@@ -109,10 +109,14 @@ func (c *Calendar) change(id string, f func(it *Item, now time.Time) ([]Change, 
 
 // Edit changes a single event, or a series with all its occurrences: what an
 // exception has not of its own follows. Exceptions whose slot is no more are
-// lost.
+// lost. A series that ends by a date ends with the same slot as before.
 func (c *Calendar) Edit(id string, edit func(*Content)) error {
 	return c.change(id, func(it *Item, now time.Time) ([]Change, error) {
-		return c.rewrite(it, now, edit, it.Rule)
+		rule, old := it.Rule.clone(), it.Content
+		return c.rewrite(it, now, func(x *Content) {
+			edit(x)
+			rule.follow(old, x)
+		}, rule)
 	})
 }
 
@@ -213,8 +217,8 @@ func (c *Calendar) CancelSlot(id, slot string) error {
 	})
 }
 
-// Split ends a series before a slot and begins a new one there, as "this and
-// following" does in both services: later exceptions are lost. It returns the
+// Split ends a series with the day before a slot and begins a new one there, as
+// "this and following" does in both services: later exceptions are lost. It returns the
 // id of the new series.
 func (c *Calendar) Split(id, slot string, edit func(*Content)) (string, error) {
 	var next Event
@@ -233,9 +237,10 @@ func (c *Calendar) Split(id, slot string, edit func(*Content)) (string, error) {
 		}
 		rule := it.Rule.clone()
 		rule.Count = 0
-		rule.Until = o.Original.Add(-time.Second)
-		if it.Content.AllDay {
-			rule.Until = o.Original.Add(-day)
+		rule.Until = o.Original.Add(-day)
+		if loc, err := location(it.Content.Zone); err == nil && !it.Content.AllDay {
+			date, _ := civil(o.Original, loc)
+			rule.Until = wall(date, 0, loc).Add(-time.Second)
 		}
 		return c.rewrite(it, now, func(*Content) {}, rule)
 	})

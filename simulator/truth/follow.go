@@ -73,6 +73,18 @@ func follow(e *Exception, old, series *Content) (next *Content, changed bool) {
 	return &n, f != 0
 }
 
+// follow moves the rule's end as its series moves on the clock.
+func (r *Rule) follow(old, series *Content) {
+	if r == nil || r.Until.IsZero() || old.AllDay || series.AllDay {
+		return
+	}
+	from, to := mustLocation(old.Zone), mustLocation(series.Zone)
+	oldDate, oldClock := civil(old.Start, from)
+	date, clock := civil(series.Start, to)
+	end, at := civil(r.Until, from)
+	r.Until = wall(end.Add(date.Sub(oldDate)), at+clock-oldClock, to)
+}
+
 // Inherits tells which fields the exception has from its series.
 func (e *Exception) Inherits(title, body, location *bool) {
 	*title = e.own&fieldTitle == 0

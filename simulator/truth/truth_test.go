@@ -186,6 +186,24 @@ func TestRezoneKeepsTheWallClock(t *testing.T) {
 	}
 }
 
+// The first half of a cut does not grow into the second one.
+func TestACutSeriesEndsWithTheSameSlotWhereverItMoves(t *testing.T) {
+	for _, zone := range []string{"UTC", "Asia/Tokyo", "America/New_York"} {
+		for _, by := range []time.Duration{-10 * time.Hour, -time.Hour, 3 * time.Hour, 10 * time.Hour} {
+			d := newDesk(t, "UTC")
+			id := d.series(t, start, zone, Rule{Freq: Daily})
+			if _, err := d.Split(id, d.Slots(id, start, start.AddDate(0, 0, 30))[20].Slot, func(*Content) {}); err != nil {
+				t.Fatal(err)
+			}
+			must(t, d.Edit(id, shift(by)))
+			must(t, d.Rezone(id, "Europe/London"))
+			if n := len(d.Slots(id, start.AddDate(0, 0, -5), start.AddDate(0, 0, 40))); n != 20 {
+				t.Errorf("%s moved by %v has %d slots, want 20", zone, by, n)
+			}
+		}
+	}
+}
+
 func TestEveryEditIsToldOnce(t *testing.T) {
 	d := newDesk(t, "UTC")
 	id := d.series(t, start, "UTC", Rule{Freq: Weekly})

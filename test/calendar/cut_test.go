@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"steno/internal/calendar"
+	"steno/internal/store"
+	"steno/internal/store/storetest"
 	"steno/simulator/service"
 	"steno/simulator/truth"
 )
@@ -24,9 +26,9 @@ func eachService(t *testing.T, run func(t *testing.T, p calendar.Platform, forge
 }
 
 // booked connects a calendar with one series whose occurrences all have a bot.
-func booked(t *testing.T, p calendar.Platform) (s *stand, c calendar.Connection, cal *truth.Calendar, id string) {
+func booked(t *testing.T, db *store.DB, p calendar.Platform) (s *stand, c calendar.Connection, cal *truth.Calendar, id string) {
 	t.Helper()
-	s = newStand(t, openQuick(t), service.Options{Polite: true})
+	s = newStand(t, db, service.Options{Polite: true})
 	c, cal = s.connect(t, p, "ada@example.com")
 	e := standup(1)
 	e.Start, e.End, e.Rule.Count = e.Start.AddDate(0, 0, 7), e.End.AddDate(0, 0, 7), 4
@@ -46,12 +48,26 @@ func TestTheSecondHalfOfACutSeriesKeepsItsBots(t *testing.T) {
 		for _, one := range []struct {
 			at   int // the slot at which it is cut, of four
 			gone bool
-		}{{1, false}, {1, true}, {3, false}, {3, true}} {
-			s, c, cal, id := booked(t, p)
+			late bool // the slot after it was cancelled before, and it itself is afterwards
+		}{{1, false, false}, {1, true, false}, {3, false, false}, {3, true, false}, {1, false, true}, {1, true, true}} {
+			s, c, cal, id := booked(t, openQuick(t), p)
 			slots := cal.Slots(id, monday, monday.AddDate(0, 0, 30))
+			if one.late {
+				if err := cal.CancelSlot(id, slots[one.at+1].Slot); err != nil {
+					t.Fatal(err)
+				}
+				s.poll(t, c.ID)
+			}
 			half := must[string](t)(cal.Split(id, slots[one.at].Slot, func(x *truth.Content) {
 				x.Title, x.Start, x.End = "New name", x.Start.Add(time.Hour), x.End.Add(time.Hour)
 			}))
+			want := 4 - one.at
+			if one.late {
+				want--
+				if err := cal.CancelSlot(half, cal.Slots(half, monday, monday.AddDate(0, 0, 30))[0].Slot); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if one.gone {
 				if err := cal.Delete(id); err != nil {
 					t.Fatal(err)
@@ -71,11 +87,61 @@ func TestTheSecondHalfOfACutSeriesKeepsItsBots(t *testing.T) {
 					t.Errorf("%+v: %s at %v of %s has lost its bot", one, e.Title, e.When.Start, half)
 				}
 			}
-			if n != 4-one.at {
+			if n != want {
 				t.Errorf("%+v: %d events of the second half", one, n)
 			}
 		}
 	})
+}
+
+// allBooked fails where an event has no bot, or where there are not n.
+func allBooked(t *testing.T, s *stand, id string, n int) {
+	t.Helper()
+	list := s.events(t, id, false)
+	for _, e := range list {
+		if !e.BotScheduled {
+			t.Errorf("%s at %v has lost its bot", e.Title, e.When.Start)
+		}
+	}
+	if len(list) != n {
+		t.Errorf("%d events, want %d", len(list), n)
+	}
+}
+
+// A sync that fails on the way has stored the second half already. The next one does
+// not see it for the first time.
+func TestTheSecondHalfKeepsItsBotsWhenASyncFailsOnTheWay(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		for _, p := range []calendar.Platform{calendar.Google, calendar.Microsoft} {
+			s, c, cal, id := booked(t, db, p)
+			must[string](t)(cal.Split(id, cal.Slots(id, monday, monday.AddDate(0, 0, 30))[1].Slot, func(*truth.Content) {}))
+			broken := service.Injection{Method: "events.instances", Kind: service.ServerError, Times: -1}
+			s.google.Inject(broken)
+			s.graph.Inject(broken)
+			if c = s.poll(t, c.ID); c.SyncStatus != calendar.SyncFailed {
+				t.Fatalf("%s: the sync ended with %s", p, c.SyncStatus)
+			}
+			s.google.Pacify()
+			s.graph.Pacify()
+			if c = s.poll(t, c.ID); c.SyncStatus != calendar.SyncSuccess {
+				t.Fatalf("%s: the sync ended with %s", p, c.SyncStatus)
+			}
+			allBooked(t, s, c.ID, 4)
+		}
+	})
+}
+
+// Graph may show occurrences without their master, which moved to another room before it
+// was cut.
+func TestTheSecondHalfKeepsItsBotsWhenTheMasterIsNotShown(t *testing.T) {
+	s, c, cal, id := booked(t, openQuick(t), calendar.Microsoft)
+	s.graph.SetFaults(service.Faults{service.MissingMaster: 1})
+	if err := cal.Edit(id, func(x *truth.Content) { x.Location = fmt.Sprintf(zoom, 86900000000) }); err != nil {
+		t.Fatal(err)
+	}
+	must[string](t)(cal.Split(id, cal.Slots(id, monday, monday.AddDate(0, 0, 30))[1].Slot, func(*truth.Content) {}))
+	s.poll(t, c.ID)
+	allBooked(t, s, c.ID, 4)
 }
 
 // Some people have one room for all their meetings. A new series that they plan
@@ -97,7 +163,7 @@ func TestAnotherSeriesInTheSameRoomGetsNoBotByItself(t *testing.T) {
 				e.Rule = &truth.Rule{Freq: truth.Weekly, Interval: 2, Days: []time.Weekday{time.Monday}}
 			}},
 		} {
-			s, c, cal, id := booked(t, p)
+			s, c, cal, id := booked(t, openQuick(t), p)
 			if other.delete {
 				if err := cal.Delete(id); err != nil {
 					t.Fatal(err)

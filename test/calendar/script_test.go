@@ -110,16 +110,18 @@ type script struct {
 	count int
 	cut   map[string]bool // items that were cut in two, and their halves
 	// Since the last sync: series that are in another room, and those with a slot far
-	// away. Microsoft never shows a series again of which all is outside of the window:
-	// when it was in another room by then, and its second half was cut off, nothing
-	// tells that the halves belong together.
+	// away. Microsoft never shows a series again of which all is outside of the window,
+	// and no service shows what a deleted one was: when it was in another room by then,
+	// and its second half was cut off, nothing tells that the halves belong together.
 	roomed, away map[string]bool
 	series       map[string]bool
 	single       map[string]bool // false: switched off
-	// Halves by what they were cut off, and strangers: series that were not shown when
-	// the others with their number got a rule, and that continue none of them. Such is a
-	// first half of which all was cancelled by then, and came back afterwards.
+	// Halves by what they were cut off, what was there at the last sync that succeeded,
+	// and strangers: series that were not shown when the others with their number got a
+	// rule, and were not cut off those since. Such is a half of which all was cancelled
+	// by then, and came back afterwards.
 	parent    map[string]string
+	read      []string
 	strangers map[string]bool // by the service's id
 	log       []string
 	syncs     int
@@ -208,6 +210,9 @@ func (r *script) pump(ctx context.Context, pushed bool) error {
 	}
 	r.generation = c.Sync.Generation
 	r.roomed, r.away = map[string]bool{}, map[string]bool{}
+	if c.SyncStatus == calendar.SyncSuccess {
+		r.read = r.cal.IDs()
+	}
 	r.note("sync (pushed %v): generation %d, %s %s", pushed, c.Sync.Generation, c.SyncStatus, c.SyncError)
 	return err
 }
@@ -314,6 +319,9 @@ func (r *script) edit() {
 		zone := pick(r.rng, "Europe/London", "Asia/Kolkata", "America/New_York")
 		what, err = "change the zone to "+zone, r.cal.Rezone(id, zone)
 	case 6:
+		if r.cut[id] && r.roomed[id] {
+			return
+		}
 		what, err = "delete", r.cal.Delete(id)
 	case 7:
 		what, err = "touch", r.cal.Touch(id)
@@ -360,7 +368,9 @@ func (r *script) editSlot(id string, o truth.Occurrence) {
 		n := 8000000000 + r.rng.IntN(1000000000)
 		what, err = "move to another room", r.cal.EditSlot(id, o.Slot, func(x *truth.Content) { x.Location = fmt.Sprintf("https://us02web.zoom.us/j/%d", n) })
 	case 6:
-		if o.Content.Location == "Room 1" {
+		nowhere := false
+		r.cal.Get(id, func(it *truth.Item) { nowhere = it.Content.Location == "Room 1" })
+		if nowhere {
 			return // by nothing could one tell that the halves belong together
 		}
 		var half string
@@ -441,9 +451,8 @@ func (r *script) askSeries(ctx context.Context, number_ string) error {
 
 // meet notes who is a stranger now that the series shown have a rule.
 func (r *script) meet(number_ string, shown []calendar.SeriesEvents) {
-	ids := map[string]bool{}
-	for _, s := range shown {
-		ids[s.ProviderID] = true
+	isShown := func(id string) bool {
+		return slices.ContainsFunc(shown, func(s calendar.SeriesEvents) bool { return s.ProviderID == r.serviceID(id) })
 	}
 	for _, id := range r.cal.IDs() {
 		r.cal.Get(id, func(it *truth.Item) {
@@ -451,10 +460,10 @@ func (r *script) meet(number_ string, shown []calendar.SeriesEvents) {
 				return
 			}
 			of := id
-			for of != "" && !ids[r.serviceID(of)] {
+			for of != "" && !isShown(of) && !slices.Contains(r.read, of) {
 				of = r.parent[of]
 			}
-			r.strangers[r.serviceID(id)] = of == ""
+			r.strangers[r.serviceID(id)] = !isShown(of)
 		})
 	}
 }

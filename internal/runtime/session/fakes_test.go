@@ -120,7 +120,7 @@ func newWorld(t *testing.T, change func(*bot.Spec)) *world {
 	w.tools = Tools{
 		Open: func(context.Context, Opening) (Browser, error) { return w.open() },
 		Record: func(o tracks.Options) (Recorder, error) {
-			return &fakeRecorder{w: w, first: o.FirstFrame, listens: o.Listen, begun: time.Now()}, nil
+			return &fakeRecorder{w: w, first: o.FirstFrame, listens: o.Listen}, nil
 		},
 		Stage:    func(_ context.Context, o screen.Options) (Stage, error) { return w.stage(o) },
 		CanFilm:  func(bot.Spec) error { return w.noStage },
@@ -341,7 +341,6 @@ type fakeRecorder struct {
 	first   func(int64)
 	listens bool
 	once    sync.Once
-	begun   time.Time
 	closed  time.Time
 }
 
