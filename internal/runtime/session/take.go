@@ -19,7 +19,7 @@ const hearing = 900 * time.Millisecond
 // take writes down what a look at the page showed. It returns a verdict when
 // the page says that the bot is out, and a loss when it is out without the
 // platform having said so.
-func (v *visit) take(ctx context.Context, o platform.Observation, now time.Time) (verdict, bool, error) {
+func (v *visit) take(o platform.Observation, now time.Time) (verdict, bool, error) {
 	s := v.s
 	v.witness(o)
 	s.facts.strange = o.Stage == platform.StageJoining
@@ -40,7 +40,7 @@ func (v *visit) take(ctx context.Context, o platform.Observation, now time.Time)
 			s.facts.asked = now
 		}
 	case platform.StageInCall:
-		v.arrive(ctx, now)
+		v.arrive(now)
 	}
 	if v.inCall() {
 		v.takePeople(o, now)
@@ -51,7 +51,7 @@ func (v *visit) take(ctx context.Context, o platform.Observation, now time.Time)
 }
 
 // arrive is called at each look that finds the bot in the call.
-func (v *visit) arrive(ctx context.Context, now time.Time) {
+func (v *visit) arrive(now time.Time) {
 	s := v.s
 	if v.inCall() {
 		return
@@ -64,7 +64,6 @@ func (v *visit) arrive(ctx context.Context, now time.Time) {
 	}
 	s.diary.state(bot.InCall, "")
 	s.startStream()
-	v.greet(ctx)
 }
 
 // greet posts the entry message, once in the life of the bot: it is noted

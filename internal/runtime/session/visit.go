@@ -223,7 +223,7 @@ func (v *visit) look(ctx context.Context) (verdict, bool, error) {
 		v.s.log.Debug("cannot look at the page", "error", err)
 	} else {
 		v.lastSeen = now
-		if out, over, err := v.take(ctx, seen, now); over || err != nil {
+		if out, over, err := v.take(seen, now); over || err != nil {
 			return out, over, err
 		}
 	}
@@ -232,6 +232,7 @@ func (v *visit) look(ctx context.Context) (verdict, bool, error) {
 			return verdict{}, false, &loss{"browser_died", err}
 		}
 		v.follow(now)
+		v.greet(ctx) // the recording does not wait for a chat that hangs
 		v.show(ctx, now)
 		v.shoot(ctx, now)
 		if err := errors.Join(v.severed(now), v.muted(seen, now)); err != nil {
