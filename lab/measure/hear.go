@@ -15,7 +15,8 @@ const (
 	// Clips are found at a quarter of the rate: that is enough of a voice.
 	slower   = 4
 	hearRate = rate / slower
-	// A clip is found by the beginning, the middle and the end of its speech.
+	// A clip is found by the stretches of its speech, also where lost packets have
+	// spoilt some of them, or it is cut off.
 	probe    = hearRate * 6 / 10
 	block    = 1 << 14 // of the signal are looked through at once
 	foundFit = 0.65
@@ -194,14 +195,17 @@ func (l *listener) places(ref []float64, end int) (list []int) {
 			all = append(all, found{at - from, f})
 		}
 	}
-	middle, last := (end-probe)/2, end-probe
-	a, b, c := ref[:probe], ref[middle:middle+probe], ref[last:end]
-	powerA, powerB, powerC := power(a), power(b), power(c)
-	l.products(a, b, func(at int, x, y float64) {
-		note(0, powerA, x, at)
-		note(middle, powerB, y, at)
-	})
-	l.products(c, nil, func(at int, x, _ float64) { note(last, powerC, x, at) })
+	n := max(end/probe, 2)
+	n += n % 2 // two at a time
+	for i := 0; i < n; i += 2 {
+		one, two := i*(end-probe)/(n-1), (i+1)*(end-probe)/(n-1)
+		a, b := ref[one:one+probe], ref[two:two+probe]
+		powerA, powerB := power(a), power(b)
+		l.products(a, b, func(at int, x, y float64) {
+			note(one, powerA, x, at)
+			note(two, powerB, y, at)
+		})
+	}
 	slices.SortFunc(all, func(a, b found) int { return cmp.Compare(b.fit, a.fit) })
 	for _, f := range all {
 		if !slices.ContainsFunc(list, func(at int) bool { return max(at-f.at, f.at-at) <= nearby }) {

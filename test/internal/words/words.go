@@ -137,7 +137,7 @@ func (e *ears) hear(audio []byte) (h transcription.Heard, err error) {
 	if err != nil {
 		return h, err
 	}
-	rng := rand.New(rand.NewPCG(sum, 1))
+	rng := rand.New(rand.NewPCG(1, 1)) // the same mistakes in each run, whatever the network did
 	h.Duration = length
 	for _, w := range words {
 		voice, _, _ := strings.Cut(w.Clip, "-")
