@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"hash/crc32"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -225,7 +226,7 @@ func (p *peer) subscribe(src *source) error {
 		sub.frames = &p.g.video
 	}
 	sub.ssrc = uint32(tr.Sender().GetParameters().Encodings[0].SSRC)
-	sub.net = newImpairment(p.g.m.scenario.Net, &p.g.m.late, uint64(sub.ssrc))
+	sub.net = newImpairment(p.g.m.scenario.Net, &p.g.m.late, crc32.ChecksumIEEE([]byte(src.id)))
 	p.subs[src] = sub
 	src.add(sub)
 	// Reports of the guest must be read, or retransmission does not work.

@@ -143,11 +143,13 @@ type impairment struct {
 	late   *sync.WaitGroup // packets under way
 }
 
-func newImpairment(n Net, late *sync.WaitGroup, salt uint64) *impairment {
+// newImpairment is what becomes of a stream's packets: with the same seed the same, in
+// each run, of each stream something else.
+func newImpairment(n Net, late *sync.WaitGroup, salt uint32) *impairment {
 	if n.Loss <= 0 && n.Jitter <= 0 {
 		return nil
 	}
-	return &impairment{loss: n.Loss, jitter: time.Duration(n.Jitter), rng: rand.New(rand.NewPCG(n.Seed, salt)), late: late}
+	return &impairment{loss: n.Loss, jitter: time.Duration(n.Jitter), rng: rand.New(rand.NewPCG(n.Seed, uint64(salt))), late: late}
 }
 
 func (i *impairment) send(track *webrtc.TrackLocalStaticRTP, p *rtp.Packet) {
