@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"steno/internal/platform"
+	"steno/internal/record/journal"
 	"steno/internal/record/tracks"
 )
 
@@ -172,5 +173,38 @@ func TestTileTellsWhoseASourceIs(t *testing.T) {
 	play(2, "b", 4)
 	if want := map[uint32]string{1: "a", 2: "b"}; !maps.Equal(h.b.whose, want) {
 		t.Errorf("%v, want %v", h.b.whose, want)
+	}
+}
+
+// A bot can die at the first word of somebody: whose their source is has to be
+// in the journal by then.
+func TestWhatIsToldOfASourceIsKeptBeforeItIsHeard(t *testing.T) {
+	w := newWorld(t, nil)
+	o := inCall("me")
+	o.Speaking, o.Sources = []string{}, []platform.Source{{CSRC: 11, Person: "p1"}, {CSRC: 22, Person: "p2"}}
+	w.set(func() {
+		w.sources = []tracks.Contributor{{Track: "t1", CSRC: 11, LastFrame: time.Now(), LastSound: time.Now()}}
+	})
+	w.show(o)
+	p := w.start()
+	bound := func(entries []journal.Entry) map[uint32]string {
+		all := map[uint32]string{}
+		for _, e := range entries {
+			if e.Bind != nil && e.Bind.Track == "t1" {
+				all[e.Bind.CSRC] = e.Bind.Person
+			}
+		}
+		return all
+	}
+	w.until("both are bound", func(entries []journal.Entry) bool {
+		return maps.Equal(bound(entries), map[uint32]string{11: "p1", 22: "p2"})
+	})
+
+	o.Sources = []platform.Source{{CSRC: 11, Person: "p1"}, {CSRC: 22, Person: "p1"}}
+	w.show(o)
+	w.until("the other's is given to the first", func(entries []journal.Entry) bool { return bound(entries)[22] == "p1" })
+	p.leave <- "test"
+	if err := p.wait(); err != nil {
+		t.Fatal(err)
 	}
 }

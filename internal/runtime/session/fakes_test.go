@@ -100,7 +100,8 @@ type world struct {
 	dark     error        // what ShowCamera returns
 	browser  *fakeBrowser // the latest
 	noOpen   error
-	closed   []time.Time // the recorders
+	closed   []time.Time          // the recorders
+	sources  []tracks.Contributor // what the recorder hears
 }
 
 func newWorld(t *testing.T, change func(*bot.Spec)) *world {
@@ -351,7 +352,11 @@ func (r *fakeRecorder) Tracks() []tracks.TrackInfo {
 	defer r.w.mu.Unlock()
 	return []tracks.TrackInfo{{ID: "t1", Kind: "audio", MediaID: "m1", LastFrame: r.w.track, LastSound: r.w.track}}
 }
-func (r *fakeRecorder) Contributors() []tracks.Contributor { return nil }
+func (r *fakeRecorder) Contributors() []tracks.Contributor {
+	r.w.mu.Lock()
+	defer r.w.mu.Unlock()
+	return r.w.sources
+}
 func (r *fakeRecorder) Activity() tracks.Activity {
 	r.w.mu.Lock()
 	defer r.w.mu.Unlock()

@@ -1,8 +1,10 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -122,12 +124,25 @@ func (v *visit) takePeople(o platform.Observation, now time.Time) {
 	v.bindSources(sources)
 }
 
-// bindSources notes whose the contributing sources are that came.
+// bindSources notes whose the contributing sources are: those that came, and
+// those that the platform has told of, because a bot that dies at somebody's
+// first word can name it no more. The latter stand on the first track that has
+// sources at all, which is enough for all tracks of the connection.
 func (v *visit) bindSources(sources []tracks.Contributor) {
-	for _, c := range sources {
-		if person := v.binder.whose[c.CSRC]; person != "" {
-			v.s.diary.bind(journal.Bind{Track: c.Track, Person: person, Source: "csrc", CSRC: c.CSRC})
+	bind := func(track string, csrc uint32, person string) {
+		if person != "" {
+			v.s.diary.bind(journal.Bind{Track: track, Person: person, Source: "csrc", CSRC: csrc})
 		}
+	}
+	for _, c := range sources {
+		bind(c.Track, c.CSRC, v.binder.whose[c.CSRC])
+		v.shared = cmp.Or(v.shared, c.Track)
+	}
+	if v.shared == "" {
+		return
+	}
+	for _, csrc := range slices.Sorted(maps.Keys(v.binder.told)) {
+		bind(v.shared, csrc, v.binder.told[csrc])
 	}
 }
 

@@ -34,6 +34,7 @@ type visit struct {
 
 	proof  proof // of the last look
 	binder *binder
+	shared string // the track on which sources stand that were not heard yet; empty: none has sources
 
 	first     atomic.Int64 // arrival of the first frame, Unix microseconds
 	entered   time.Time    // in the call; zero before
