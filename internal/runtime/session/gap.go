@@ -34,18 +34,20 @@ func (s *session) closeGap(firstFrame, back time.Time) {
 	s.gap = nil
 }
 
+// late is how much older than a process's last journal entry its last frame may
+// be where media flow: they pass through the browser first.
+const late = 2 * time.Second
+
 // lastKnown is the last moment of which a dead process left a trace: its last
-// frame or its last journal entry.
+// frame, or its last journal entry if nobody had sent anything for a while.
 func lastKnown(folder string, m *memory) time.Time {
-	last := latest(m.lastAt, lastFilmed(folder))
-	dirs, err := os.ReadDir(filepath.Join(folder, segment.Dir))
-	if err != nil {
-		return last
-	}
+	last := lastFilmed(folder)
+	dirs, _ := os.ReadDir(filepath.Join(folder, segment.Dir)) // none before the first track
 	for _, d := range dirs {
-		if t := lastArrival(folder, d.Name()); t.After(last) {
-			last = t
-		}
+		last = latest(last, lastArrival(folder, d.Name()))
+	}
+	if m.lastAt.Sub(last) > late {
+		return m.lastAt
 	}
 	return last
 }
