@@ -33,7 +33,7 @@ func (s *Service) Apply(ctx context.Context, botID string, p Progress) error {
 		if err := s.tellChats(ctx, tx, b, p.Chats); err != nil {
 			return err
 		}
-		if err := s.takeUtterances(ctx, tx, b, p.Utterances); err != nil {
+		if err := s.takeUtterances(ctx, tx, b, p.Utterances, p.Partial); err != nil {
 			return err
 		}
 		if p.Done != nil {

@@ -225,7 +225,7 @@ func (r Request) config() (Config, Secrets) {
 		}
 	}
 	if l := r.LiveTranscript; l != nil {
-		c.LiveTranscript = &LiveTranscript{Provider: cmp.Or(l.Provider, LiveCaptions), Webhook: l.Webhook, OwnKey: l.APIKey != ""}
+		c.LiveTranscript = &LiveTranscript{Provider: cmp.Or(l.Provider, LiveCaptions), Webhook: l.Webhook, Partial: l.Partial, OwnKey: l.APIKey != ""}
 		s.Live = l.APIKey
 	}
 	if r.CallbackEnabled && r.Callback != nil {

@@ -20,6 +20,7 @@ const CodeNoLive = "FST_ERR_LIVE_TRANSCRIPT_NOT_ENABLED"
 type LiveTranscript struct {
 	Provider string `json:"provider"` // one of LiveProviders
 	Webhook  bool   `json:"webhook,omitempty"`
+	Partial  bool   `json:"partial,omitempty"` // sentences that go on, too
 	OwnKey   bool   `json:"own_key,omitempty"` // Secrets.Live is set
 }
 
@@ -27,6 +28,7 @@ type LiveTranscript struct {
 type LiveTranscriptRequest struct {
 	Provider string // empty: LiveCaptions
 	Webhook  bool
+	Partial  bool
 	APIKey   string
 }
 
@@ -77,9 +79,14 @@ type Utterance struct {
 }
 
 // Shown is an utterance as the API shows it, in the words of the transcript that
-// comes after the meeting; times are seconds.
+// comes after the meeting.
 type Shown struct {
-	ID        int64   `json:"id"`
+	ID int64 `json:"id"`
+	ShownPartial
+}
+
+// ShownPartial is an utterance that goes on; times are seconds.
+type ShownPartial struct {
 	Speaker   string  `json:"speaker"`
 	SpeakerID *int    `json:"speaker_id"`
 	Text      string  `json:"text"`
@@ -89,9 +96,12 @@ type Shown struct {
 }
 
 // Shown returns the utterance as the API shows it.
-func (u Utterance) Shown() Shown {
+func (u Utterance) Shown() Shown { return Shown{u.Seq, u.Partial()} }
+
+// Partial returns the utterance as the API shows it while it goes on.
+func (u Utterance) Partial() ShownPartial {
 	seconds := func(d time.Duration) float64 { return math.Round(d.Seconds()*1000) / 1000 }
-	out := Shown{ID: u.Seq, Speaker: u.Speaker, Text: u.Text, Start: seconds(u.Start), End: seconds(u.End)}
+	out := ShownPartial{Speaker: u.Speaker, Text: u.Text, Start: seconds(u.Start), End: seconds(u.End)}
 	if u.N > 0 {
 		out.SpeakerID = &u.N
 	}
@@ -108,14 +118,20 @@ type transcriptData struct {
 	SentAt    string  `json:"sent_at"`
 }
 
-// takeUtterances stores what was said, for those who listen, and tells of it.
-func (s *Service) takeUtterances(ctx context.Context, tx Tx, b Bot, said []Utterance) error {
-	if len(said) == 0 {
+// takeUtterances stores what was said, for those who listen, and tells of it; and
+// what is being said, if that has changed.
+func (s *Service) takeUtterances(ctx context.Context, tx Tx, b Bot, said, partial []Utterance) error {
+	if len(said) == 0 && partial == nil {
 		return nil
 	}
 	config, err := tx.Config(ctx, b)
 	if err != nil || config.LiveTranscript == nil {
 		return err
+	}
+	if partial != nil && config.LiveTranscript.Partial {
+		if err := tx.SetPartial(ctx, b, partial); err != nil {
+			return err
+		}
 	}
 	if err := tx.AddUtterances(ctx, b, said); err != nil || !config.LiveTranscript.Webhook {
 		return err
@@ -143,15 +159,25 @@ func (s *Service) CheckLive(ctx context.Context, team, id string) error {
 	return nil
 }
 
-// mostSaid bounds one answer of Said.
+// mostSaid bounds one answer of Talk.
 const mostSaid = 200
 
-// Said returns what was said in a bot's meeting after the utterance with that
-// number, the oldest first. over is the bot's status once nothing more comes.
-func (s *Service) Said(ctx context.Context, team, id string, after int64) (said []Utterance, over Status, err error) {
-	b, said, err := s.Store.Utterances(ctx, team, id, after, mostSaid)
-	if err == nil && len(said) < mostSaid && (b.Status.Terminal() || b.Status == Transcribing) {
-		over = b.Status
+// Talk is what was said in a meeting, and what is being said.
+type Talk struct {
+	Said    []Utterance // the oldest first
+	Partial []Utterance // that go on, as far as they are known; none while there is more in Said
+	Over    Status      // the bot's status once nothing more comes
+}
+
+// Talk returns what was said in a bot's meeting after the utterance with that
+// number.
+func (s *Service) Talk(ctx context.Context, team, id string, after int64) (Talk, error) {
+	b, talk, err := s.Store.Talk(ctx, team, id, after, mostSaid)
+	switch {
+	case err != nil || len(talk.Said) == mostSaid:
+		talk.Partial = nil
+	case b.Status.Terminal() || b.Status == Transcribing:
+		talk.Over, talk.Partial = b.Status, nil
 	}
-	return said, over, err
+	return talk, err
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"steno/internal/bot"
 )
 
@@ -50,15 +52,49 @@ func TestUtterancesAreToldAndKept(t *testing.T) {
 					t.Errorf("%s: told\n%s\nwant\n%s", c.name, told[1], want)
 				}
 			}
-			said, over, err := h.Said(t.Context(), "red", id, 0)
-			if err != nil || len(said) != c.kept || len(told) != c.told || over != "" {
-				t.Errorf("%s: kept %d, told %d, over %q, %v", c.name, len(said), len(told), over, err)
+			talk, err := h.Talk(t.Context(), "red", id, 0)
+			if err != nil || len(talk.Said) != c.kept || len(told) != c.told || talk.Over != "" {
+				t.Errorf("%s: kept %d, told %d, over %q, %v", c.name, len(talk.Said), len(told), talk.Over, err)
 			}
-			if after, _, err := h.Said(t.Context(), "red", id, 7); err != nil || len(after) != max(0, c.kept-1) {
+			if after, err := h.Talk(t.Context(), "red", id, 7); err != nil || len(after.Said) != max(0, c.kept-1) {
 				t.Errorf("%s: after the first: %+v, %v", c.name, after, err)
 			}
-			if _, _, err := h.Said(t.Context(), "blue", id, 0); err == nil {
+			if _, err := h.Talk(t.Context(), "blue", id, 0); err == nil {
 				t.Errorf("%s: another team hears it", c.name)
+			}
+		}
+	})
+}
+
+// What is being said is there for those who asked for it until something else is,
+// or nothing; when the bot has ended there is none.
+func TestWhatIsBeingSaid(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		one := []bot.Utterance{{Seq: 4, Speaker: "Ada", N: 1, Text: "we", Start: time.Second, End: 2 * time.Second}}
+		two := []bot.Utterance{{Seq: 6, Speaker: "Ada", N: 1, Text: "we should", Start: time.Second, End: 3 * time.Second}, {Seq: 5, Speaker: "Ben", Text: "no", Start: 2 * time.Second}}
+		for _, c := range []struct {
+			live *bot.LiveTranscriptRequest
+			told bool
+		}{{nil, false}, {&bot.LiveTranscriptRequest{}, false}, {&bot.LiveTranscriptRequest{Partial: true}, true}} {
+			id := h.launched(t, "red", bot.Request{LiveTranscript: c.live})
+			for i, step := range []struct{ p, want []bot.Utterance }{{one, one}, {nil, one}, {two, two}, {[]bot.Utterance{}, []bot.Utterance{}}, {two, two}} {
+				if err := h.Apply(t.Context(), id, bot.Progress{Seq: int64(10 + i), Partial: step.p}); err != nil {
+					t.Fatal(err)
+				}
+				if !c.told {
+					step.want = nil
+				}
+				talk, err := h.Talk(t.Context(), "red", id, 0)
+				if diff := cmp.Diff(step.want, talk.Partial); err != nil || diff != "" {
+					t.Errorf("%+v, step %d: %v %s", c.live, i, err, diff)
+				}
+			}
+			done := bot.Done{Status: bot.Completed, Code: bot.EndMeetingEnded, At: h.Clock.Now()}
+			if err := h.Apply(t.Context(), id, bot.Progress{Seq: 20, Done: &done}); err != nil {
+				t.Fatal(err)
+			}
+			if talk, err := h.Talk(t.Context(), "red", id, 0); err != nil || talk.Partial != nil || talk.Over == "" {
+				t.Errorf("%+v: when it has ended: %+v, %v", c.live, talk, err)
 			}
 		}
 	})

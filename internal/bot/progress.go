@@ -15,6 +15,7 @@ type Progress struct {
 	Artifacts   []StoredArtifact // newly uploaded ones
 	Chats       []ChatMessage    // of others, in their order
 	Utterances  []Utterance      // that ended, in their order; of bots with a live transcript
+	Partial     []Utterance      // all that go on, of bots that tell of them; nil: unchanged
 	Result      *Result
 	Done        *Done
 }

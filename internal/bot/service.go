@@ -30,8 +30,9 @@ type Store interface {
 	Screenshots(ctx context.Context, team, id string, q ShotQuery) ([]StoredArtifact, error)
 	// Evidence returns the files that only operators see, oldest first.
 	Evidence(ctx context.Context, team, id string) ([]StoredArtifact, error)
-	// Utterances returns a bot and what was said in its meeting after a number.
-	Utterances(ctx context.Context, team, id string, after int64, limit int) (Bot, []Utterance, error)
+	// Talk returns a bot, what was said in its meeting after a number, and what is
+	// being said.
+	Talk(ctx context.Context, team, id string, after int64, limit int) (Bot, Talk, error)
 	// Command returns a command as it stands.
 	Command(ctx context.Context, id string) (Command, error)
 	DropCommand(ctx context.Context, id string) error
@@ -62,6 +63,8 @@ type Tx interface {
 	PutPeople(ctx context.Context, b Bot, people []Participant, speakers []Participant) error
 	PutArtifacts(ctx context.Context, b Bot, a []StoredArtifact, at time.Time) error
 	AddUtterances(ctx context.Context, b Bot, said []Utterance) error
+	// SetPartial stores what is being said, in place of what was.
+	SetPartial(ctx context.Context, b Bot, partial []Utterance) error
 	// DropArtifacts has no URL of the bot's files handed out any more, and says of
 	// how many that was not so before.
 	DropArtifacts(ctx context.Context, b Bot, at time.Time) (int64, error)

@@ -2,6 +2,8 @@ package runtime
 
 import (
 	"cmp"
+	"maps"
+	"slices"
 	"time"
 
 	"steno/internal/bot"
@@ -19,13 +21,14 @@ type reducer struct {
 	failure string // why the recording failed, if that was said
 	// in and out are how much was streamed.
 	in, out time.Duration
-	live    *bot.LiveTranscript // who tells what is said; nil: nobody
-	epoch   int64               // Unix microseconds; 0: recording has not begun
+	live    *bot.LiveTranscript      // who tells what is said; nil: nobody
+	open    map[string]bot.Utterance // what is being said, by line
+	epoch   int64                    // Unix microseconds; 0: recording has not begun
 	pauses  [][2]int64
 }
 
 func newReducer(live *bot.LiveTranscript) *reducer {
-	return &reducer{index: map[string]int{}, live: live}
+	return &reducer{index: map[string]int{}, live: live, open: map[string]bot.Utterance{}}
 }
 
 // reduce adds what an entry says to the report. Artifacts are left to the
@@ -53,10 +56,14 @@ func (r *reducer) reduce(p *bot.Progress, e journal.Entry) {
 		r.epoch = e.Epoch.UnixMicro
 	case e.Pause != nil:
 		r.pause(*e.Pause, e.At)
-	case e.Caption != nil && e.Caption.Final && r.live != nil && r.live.Provider == bot.LiveCaptions:
-		p.Utterances = append(p.Utterances, r.utterance(e.Seq, journal.Heard{Person: e.Caption.Person, Name: e.Caption.Name, Text: e.Caption.Text, Language: e.Caption.Language, From: e.Caption.From, To: e.Caption.To}))
+	case e.Session != nil && len(r.open) > 0: // the process that heard it is no more
+		clear(r.open)
+		p.Partial = r.partial()
+	case e.Caption != nil && r.live != nil && r.live.Provider == bot.LiveCaptions:
+		c := e.Caption
+		r.hear(p, e.Seq, journal.Heard{Line: c.ID, Person: c.Person, Name: c.Name, Text: c.Text, Language: c.Language, From: c.From, To: c.To, Partial: !c.Final})
 	case e.Heard != nil && r.live != nil && r.live.Provider != bot.LiveCaptions:
-		p.Utterances = append(p.Utterances, r.utterance(e.Seq, *e.Heard))
+		r.hear(p, e.Seq, *e.Heard)
 	case e.End != nil:
 		r.end = *e.End
 		if r.joined {
@@ -126,7 +133,7 @@ func speakers(list []journal.Speaker) []bot.Participant {
 // journal entries (pulses, bindings, tracks) are for the composer alone.
 func says(p bot.Progress) bool {
 	return len(p.Transitions) > 0 || p.People != nil || p.JoinedAt != nil || p.ExitedAt != nil ||
-		len(p.Artifacts) > 0 || len(p.Chats) > 0 || len(p.Utterances) > 0 || p.Result != nil || p.Done != nil
+		len(p.Artifacts) > 0 || len(p.Chats) > 0 || len(p.Utterances) > 0 || p.Partial != nil || p.Result != nil || p.Done != nil
 }
 
 // number is that of the only participant of a name, 0 if nobody or several
@@ -141,6 +148,32 @@ func (r *reducer) number(name string) (n int) {
 		}
 	}
 	return n
+}
+
+// hear takes in what was said, or what of it was said so far.
+func (r *reducer) hear(p *bot.Progress, seq int64, h journal.Heard) {
+	u := r.utterance(seq, h)
+	if !h.Partial {
+		p.Utterances = append(p.Utterances, u)
+	}
+	if !r.live.Partial {
+		return
+	}
+	if _, known := r.open[h.Line]; h.Partial && h.Text != "" {
+		r.open[h.Line] = u
+	} else if known {
+		delete(r.open, h.Line)
+	} else {
+		return
+	}
+	p.Partial = r.partial()
+}
+
+// partial lists what is being said, as it began.
+func (r *reducer) partial() []bot.Utterance {
+	list := slices.AppendSeq([]bot.Utterance{}, maps.Values(r.open))
+	slices.SortFunc(list, func(a, b bot.Utterance) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Seq, b.Seq)) })
+	return list
 }
 
 // nobody is the name of a speaker who is not known, as in transcripts.

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,6 +96,66 @@ func TestCapacity(t *testing.T) {
 		}
 		if n != c.want {
 			t.Errorf("%s: %d bots, want %d", c.name, n, c.want)
+		}
+	}
+}
+
+// What is being said is told as a whole whenever it changes, of bots that tell of
+// it, until it has been said or nobody hears it any more.
+func TestWhatIsBeingSaidIsTold(t *testing.T) {
+	t.Parallel()
+	const zero = 1_000_000_000
+	caption := func(id, text string, from int64, final bool) journal.Entry {
+		return journal.Entry{Caption: &journal.Caption{ID: id, Person: "a", Name: "Ann", Text: text, From: zero + from*1e6, To: zero + from*1e6, Final: final}}
+	}
+	heard := func(line, text string, from int64, partial bool) journal.Entry {
+		return journal.Entry{Heard: &journal.Heard{Line: line, Person: "a", Text: text, From: zero + from*1e6, To: zero + from*1e6, Partial: partial}}
+	}
+	dies := journal.Entry{Session: &journal.Session{N: 2}}
+	const unchanged = "unchanged"
+	for _, c := range []struct {
+		provider string
+		partial  bool
+		entries  []journal.Entry
+		want     []string // what is being said after each
+		said     int
+	}{
+		{bot.LiveCaptions, true, []journal.Entry{
+			caption("c1", "we", 1, false), heard("t1/0", "not", 1, true), caption("c2", "no", 2, false), caption("c1", "we should", 1, false),
+			caption("c2", "No.", 2, true), caption("c1", "We should.", 1, true), caption("c3", "Yes.", 3, true),
+		}, []string{"we", unchanged, "we|no", "we should|no", "we should", "", unchanged}, 3},
+		{bot.LiveCaptions, true, []journal.Entry{caption("c1", "we", 1, false), dies, caption("c1", "we", 1, true), dies}, []string{"we", "", unchanged, unchanged}, 1},
+		{bot.LiveDeepgram, true, []journal.Entry{
+			heard("t1/0", "we", 1, true), heard("t1/7", "no", 2, true), caption("c1", "not", 1, false), heard("t1/0", "", 3, true), heard("t1/7", "No.", 2, false), heard("t1/7", "", 2, true),
+		}, []string{"we", "we|no", unchanged, "no", "", unchanged}, 1},
+		{bot.LiveCaptions, false, []journal.Entry{caption("c1", "we", 1, false), caption("c1", "We.", 1, true)}, []string{unchanged, unchanged}, 1},
+	} {
+		r := newReducer(&bot.LiveTranscript{Provider: c.provider, Partial: c.partial})
+		var all bot.Progress
+		r.reduce(&all, journal.Entry{Epoch: &journal.Epoch{UnixMicro: zero}})
+		r.reduce(&all, journal.Entry{Person: &journal.Person{ID: "a", Name: "Ann"}})
+		for i, e := range c.entries {
+			p := bot.Progress{}
+			e.Seq = int64(i + 3)
+			r.reduce(&p, e)
+			got := unchanged
+			if p.Partial != nil {
+				texts := []string{}
+				for _, u := range p.Partial {
+					texts = append(texts, u.Text)
+					if u.Speaker != "Ann" || u.N != 1 || u.Start <= 0 {
+						t.Errorf("%s: %+v", c.provider, u)
+					}
+				}
+				got = strings.Join(texts, "|")
+			}
+			if got != c.want[i] {
+				t.Errorf("%s, %v, entry %d: %q, want %q", c.provider, c.partial, i, got, c.want[i])
+			}
+			all.Utterances = append(all.Utterances, p.Utterances...)
+		}
+		if len(all.Utterances) != c.said {
+			t.Errorf("%s: %d utterances, want %d", c.provider, len(all.Utterances), c.said)
 		}
 	}
 }

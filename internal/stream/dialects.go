@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,8 +16,8 @@ import (
 // dialect is how one service is spoken to.
 type dialect interface {
 	// dial returns what is opened, and with which headers. base is another address
-	// than the real one, or empty.
-	dial(base, key string) (string, map[string][]string)
+	// than the real one, or empty; partial wants sentences that go on told, too.
+	dial(base, key string, partial bool) (string, map[string][]string)
 	listen() listening
 	// bye says that no more audio comes.
 	bye() string
@@ -29,12 +30,17 @@ type listening interface {
 	// take returns what was said, if the message completes it; told: the service has
 	// told all.
 	take(message []byte) (s *said, told bool)
-	// rest is what was said and not completed.
+	// soFar is what was said and not completed; nil: nothing.
+	soFar() *said
+	// rest is that of it which the service will not take back, at the end of the
+	// connection.
 	rest() *said
 }
 
 // pending is what was said and not completed.
 type pending struct{ open *said }
+
+func (p *pending) soFar() *said { return p.open }
 
 func (p *pending) rest() *said {
 	s := p.open
@@ -55,10 +61,13 @@ func address(base, real, path string, query url.Values) string {
 // speech-to-text/listen-streaming describes it.
 type deepgram struct{}
 
-func (deepgram) dial(base, key string) (string, map[string][]string) {
+func (deepgram) dial(base, key string, partial bool) (string, map[string][]string) {
 	q := url.Values{
 		"model": {"nova-3"}, "language": {"multi"}, "smart_format": {"true"}, "endpointing": {"500"},
 		"encoding": {"linear16"}, "sample_rate": {strconv.Itoa(earRate)}, "channels": {"1"},
+	}
+	if partial {
+		q.Set("interim_results", "true")
 	}
 	return address(base, "https://api.deepgram.com", "/v1/listen", q), map[string][]string{"Authorization": {"Token " + key}}
 }
@@ -73,7 +82,17 @@ func (deepgram) why(err error) error {
 }
 
 // deepgramEar gathers final results until somebody pauses.
-type deepgramEar struct{ pending }
+type deepgramEar struct {
+	pending
+	guess *said // what the service hears behind them so far
+}
+
+func (d *deepgramEar) soFar() *said {
+	if d.open == nil || d.guess == nil {
+		return cmp.Or(d.open, d.guess)
+	}
+	return &said{text: d.open.text + " " + d.guess.text, language: cmp.Or(d.guess.language, d.open.language), from: d.open.from, to: d.guess.to}
+}
 
 func (d *deepgramEar) take(message []byte) (*said, bool) {
 	var m struct {
@@ -96,22 +115,21 @@ func (d *deepgramEar) take(message []byte) (*said, bool) {
 	if json.Unmarshal(message, &m) != nil || m.Type != "Results" {
 		return nil, m.Type == "Metadata" // after CloseStream it is the last message
 	}
-	if !m.IsFinal {
-		return nil, false
-	}
+	d.guess = nil
 	if list := m.Channel.Alternatives; len(list) > 0 && list[0].Transcript != "" {
 		from, to := m.Start, m.Start+m.Duration
 		if w := list[0].Words; len(w) > 0 {
 			from, to = w[0].Start, w[len(w)-1].End
 		}
-		if d.open == nil {
-			d.open = &said{from: seconds(from)}
-		}
-		d.open.text, d.open.to = strings.TrimSpace(d.open.text+" "+list[0].Transcript), seconds(to)
+		d.guess = &said{text: list[0].Transcript, from: seconds(from), to: seconds(to)}
 		if len(list[0].Languages) > 0 {
-			d.open.language = list[0].Languages[0]
+			d.guess.language = list[0].Languages[0]
 		}
 	}
+	if !m.IsFinal {
+		return nil, false
+	}
+	d.open, d.guess = d.soFar(), nil
 	if m.SpeechFinal || d.open != nil && d.open.to-d.open.from > 20*time.Second {
 		return d.rest(), false
 	}
@@ -124,7 +142,7 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 // streaming describes it.
 type assemblyai struct{}
 
-func (assemblyai) dial(base, key string) (string, map[string][]string) {
+func (assemblyai) dial(base, key string, _ bool) (string, map[string][]string) {
 	q := url.Values{
 		"speech_model": {"universal-streaming-multilingual"}, "format_turns": {"true"}, "language_detection": {"true"},
 		"encoding": {"pcm_s16le"}, "sample_rate": {strconv.Itoa(earRate)},

@@ -20,6 +20,7 @@ type EarsOptions struct {
 	Service string // one of EarServices
 	URL     string // where it is, as http:// or https://; empty: the real one
 	Key     string
+	Partial bool // sentences that go on are told, too
 	// Allow lists private networks, beside those in which services that an operator
 	// names may be.
 	Allow []netip.Prefix
@@ -38,6 +39,8 @@ type Heard struct {
 	Text     string
 	Language string // as the service names it; empty: it does not
 	From, To time.Time
+	// Partial: it goes on, and another text takes its place; empty: none does.
+	Partial bool
 }
 
 const (

@@ -27,27 +27,27 @@ type hearing struct {
 
 func hears(t *testing.T, name, key string) *hearing {
 	t.Helper()
+	return hearsBy(t, EarsOptions{Service: name, Key: key}, transcription.Options{LiveEar: func(pcm []int16, rate int) string {
+		if c := media.Recognise(pcm, rate); c != nil {
+			return c.Text
+		}
+		return ""
+	}})
+}
+
+func hearsBy(t *testing.T, o EarsOptions, by transcription.Options) *hearing {
+	t.Helper()
 	h := &hearing{t: t, now: time.Now()}
+	by.Options, by.Service, by.Idle = service.Options{Polite: true}, o.Service, 5*time.Minute
 	var err error
-	h.service, err = transcription.Start(transcription.Options{
-		Options: service.Options{Polite: true}, Service: name, Idle: 5 * time.Minute,
-		LiveEar: func(pcm []int16, rate int) string {
-			if c := media.Recognise(pcm, rate); c != nil {
-				return c.Text
-			}
-			return ""
-		},
-	})
-	if err != nil {
+	if h.service, err = transcription.Start(by); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.service.Close)
-	h.Ears, err = NewEars(EarsOptions{
-		Service: name, URL: h.service.Address(), Key: key, Clock: clock.Func(func() time.Time { h.mu.Lock(); defer h.mu.Unlock(); return h.now }),
-		Note:  func(text string) { h.mu.Lock(); h.notes = append(h.notes, text); h.mu.Unlock() },
-		Heard: func(x Heard) { h.mu.Lock(); h.said = append(h.said, x); h.mu.Unlock() },
-	})
-	if err != nil {
+	o.URL, o.Clock = h.service.Address(), clock.Func(func() time.Time { h.mu.Lock(); defer h.mu.Unlock(); return h.now })
+	o.Note = func(text string) { h.mu.Lock(); h.notes = append(h.notes, text); h.mu.Unlock() }
+	o.Heard = func(x Heard) { h.mu.Lock(); h.said = append(h.said, x); h.mu.Unlock() }
+	if h.Ears, err = NewEars(o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.Close)
@@ -188,6 +188,36 @@ func TestPeopleAreHeardApart(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A sentence that goes on is told, and replaced by what it became.
+func TestSentencesAreToldWhileTheyGoOn(t *testing.T) {
+	for _, name := range EarServices {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := hearsBy(t, EarsOptions{Service: name, Key: transcription.Key, Partial: true}, transcription.Options{Script: "one two three four five six seven eight nine ten eleven twelve thirteen"})
+			h.say(map[string]string{"t1": "ada-1"}, nil)
+			h.wait(10 * time.Second)
+			h.until("it is told, and that it goes on no more", func() bool {
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				n := len(h.said)
+				return n > 0 && !h.said[n-1].Partial
+			})
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			last := h.said[len(h.said)-1]
+			if len(h.said) < 2 {
+				t.Errorf("told %+v", h.said)
+			}
+			bare := func(text string) string { return strings.ToLower(strings.TrimRight(text, ".")) }
+			for _, x := range h.said[:len(h.said)-1] {
+				if !x.Partial || x.Text == "" || !strings.HasPrefix(bare(last.Text), bare(x.Text)) || x.From.Sub(last.From).Abs() > 100*time.Millisecond {
+					t.Errorf("told %+v, and then %+v", x, last)
+				}
+			}
+		})
 	}
 }
 

@@ -21,6 +21,8 @@ const (
 	// answerLimit is how long the service may take to tell the rest when all was sent.
 	answerLimit = 15 * time.Second
 	longPause   = 30 * time.Second // between two tries to connect
+	// partialEvery is how often a sentence that goes on is told at most.
+	partialEvery = time.Second
 
 	// Statuses of HTTP that pass by themselves.
 	tooSlow, tooMany = 408, 429
@@ -37,6 +39,9 @@ type line struct {
 	unheard []piece // sent, and nothing was said of it yet
 	marks   []mark  // of the present connection
 	sent    time.Duration
+
+	told   string // of the sentence that goes on
+	toldAt time.Time
 }
 
 // mark says when a moment of a connection's audio was.
@@ -93,7 +98,7 @@ func (l *line) run() {
 func (l *line) connect() error {
 	dialing, cancel := context.WithTimeout(l.e.ctx, limit)
 	defer cancel()
-	address, header := l.e.dialect.dial(l.e.o.URL, l.e.o.Key)
+	address, header := l.e.dialect.dial(l.e.o.URL, l.e.o.Key, l.e.o.Partial)
 	conn, resp, err := websocket.Dial(dialing, address, &websocket.DialOptions{
 		HTTPClient: l.e.guard.Client(), HTTPHeader: header, CompressionMode: websocket.CompressionDisabled,
 	})
@@ -186,7 +191,7 @@ func (l *line) send(ctx context.Context, conn *websocket.Conn, p piece) error {
 // read takes what the service says until the connection ends.
 func (l *line) read(ctx context.Context, conn *websocket.Conn) error {
 	heard := l.e.dialect.listen()
-	defer func() { l.tell(heard.rest()) }()
+	defer func() { l.tell(heard.rest()); l.tellPartial(nil) }()
 	for {
 		kind, b, err := conn.Read(ctx)
 		if err != nil {
@@ -197,6 +202,7 @@ func (l *line) read(ctx context.Context, conn *websocket.Conn) error {
 		}
 		said, told := heard.take(b)
 		l.tell(said)
+		l.tellPartial(heard.soFar())
 		if told {
 			return errTold
 		}
@@ -215,7 +221,8 @@ func (l *line) tell(s *said) {
 		return
 	}
 	l.mu.Lock()
-	h := Heard{Track: l.track, CSRC: l.csrc, Text: s.text, Language: s.language, From: l.when(s.from), To: l.when(s.to)}
+	l.told = ""
+	h := l.heard(s)
 	for len(l.unheard) > 0 && !l.unheard[0].at.Add(frameTime).After(h.To) {
 		l.unheard = l.unheard[1:]
 	}
@@ -223,6 +230,32 @@ func (l *line) tell(s *said) {
 	if l.e.o.Heard != nil {
 		l.e.o.Heard(h)
 	}
+}
+
+// tellPartial tells how far a sentence is, now and then; nil: nothing of it stays.
+func (l *line) tellPartial(s *said) {
+	if !l.e.o.Partial {
+		return
+	}
+	if s == nil {
+		s = &said{}
+	}
+	now := l.e.o.Clock.Now()
+	l.mu.Lock()
+	tell := s.text != l.told && (s.text == "" || now.Sub(l.toldAt) >= partialEvery)
+	h := l.heard(s)
+	if tell {
+		l.told, l.toldAt = s.text, now
+	}
+	l.mu.Unlock()
+	if h.Partial = true; tell && l.e.o.Heard != nil {
+		l.e.o.Heard(h)
+	}
+}
+
+// heard is what the service heard, at its time. l.mu is held.
+func (l *line) heard(s *said) Heard {
+	return Heard{Track: l.track, CSRC: l.csrc, Text: s.text, Language: s.language, From: l.when(s.from), To: l.when(s.to)}
 }
 
 // when is the time of a moment of the connection's audio.

@@ -38,6 +38,7 @@ type live struct {
 	at     int     // samples before audio
 	got    int     // samples in all
 	silent int     // samples of silence at the end of audio
+	told   int     // samples of audio of which was told while the voice went on
 	words  int     // of the script that were said on this connection
 }
 
@@ -148,7 +149,7 @@ func (l *live) hear(b []byte) []Said {
 	if l.silent += n; l.silent == len(l.audio) { // nobody has begun
 		keep := min(len(l.audio), l.rate/5)
 		l.at += len(l.audio) - keep
-		l.audio, l.silent = append([]int16(nil), l.audio[len(l.audio)-keep:]...), keep
+		l.audio, l.silent, l.told = append([]int16(nil), l.audio[len(l.audio)-keep:]...), keep, 0
 		return nil
 	}
 	if time.Duration(l.silent)*time.Second/time.Duration(l.rate) < endOfVoice {
@@ -159,22 +160,36 @@ func (l *live) hear(b []byte) []Said {
 
 // rest is what was said in the voice that goes on.
 func (l *live) rest() []Said {
-	voice := l.audio[:len(l.audio)-l.silent]
-	start := float64(l.at) / float64(l.rate)
+	list := l.spoken(l.audio[:len(l.audio)-l.silent])
+	l.words += len(list)
 	l.at += len(l.audio)
-	l.audio, l.silent = nil, 0
+	l.audio, l.silent, l.told = nil, 0, 0
+	return list
+}
+
+// soFar is what was said in the voice that goes on, of the script, each second.
+func (l *live) soFar() []Said {
+	voice := len(l.audio) - l.silent
+	if l.s.o.LiveEar != nil || voice-l.told < l.rate {
+		return nil
+	}
+	l.told = voice
+	return l.spoken(l.audio[:voice])
+}
+
+// spoken are the words of a voice that begins with audio.
+func (l *live) spoken(voice []int16) []Said {
 	if len(voice) == 0 {
 		return nil
 	}
-	length := float64(len(voice)) / float64(l.rate)
+	start, length := float64(l.at)/float64(l.rate), float64(len(voice))/float64(l.rate)
 	var texts []string
 	if l.s.o.LiveEar != nil {
 		texts = strings.Fields(l.s.o.LiveEar(voice, l.rate))
 	} else {
 		script := reader(l.s.o.Script)
-		for range max(1, int(length/0.4)) {
-			texts = append(texts, script[l.words%len(script)])
-			l.words++
+		for n := range max(1, int(length/0.4)) {
+			texts = append(texts, script[(l.words+n)%len(script)])
 		}
 	}
 	list := make([]Said, len(texts))
@@ -225,6 +240,9 @@ func (s *Server) deepgramLive(w http.ResponseWriter, r *http.Request) {
 		}
 		if kind == websocket.MessageBinary {
 			l.deepgram(l.hear(b), id, q)
+			if q.Get("interim_results") == "true" {
+				l.results(l.soFar(), false, false, id, q)
+			}
 			continue
 		}
 		var m struct {
@@ -255,24 +273,27 @@ func (l *live) deepgram(words []Said, id string, q url.Values) {
 		return
 	}
 	half := len(words) / 2
-	for i, part := range [][]Said{words[:half], words[half:]} {
-		list, texts := []map[string]any{}, []string{}
-		for _, w := range part {
-			list = append(list, map[string]any{"word": bare(w.Text), "punctuated_word": w.Text, "start": w.Start, "end": w.End, "confidence": 0.9, "language": "en"})
-			texts = append(texts, w.Text)
-		}
-		alternative := map[string]any{"transcript": strings.Join(texts, " "), "confidence": 0.9, "words": list}
-		if q.Get("language") == "multi" {
-			alternative["languages"] = []string{"en"}
-		}
-		start := words[0].Start
-		if len(part) > 0 {
-			start = part[0].Start
-		}
-		l.say(map[string]any{"type": "Results", "channel_index": []int{0, 1}, "start": start, "duration": words[len(words)-1].End - start,
-			"is_final": true, "speech_final": i == 1, "from_finalize": false, "channel": map[string]any{"alternatives": []any{alternative}},
-			"metadata": map[string]any{"request_id": id, "model_uuid": "1"}})
+	l.results(words[:half], true, false, id, q)
+	l.results(words[half:], true, true, id, q)
+}
+
+// results tells words in one message.
+func (l *live) results(words []Said, final, ended bool, id string, q url.Values) {
+	if len(words) == 0 {
+		return
 	}
+	list, texts := []map[string]any{}, []string{}
+	for _, w := range words {
+		list = append(list, map[string]any{"word": bare(w.Text), "punctuated_word": w.Text, "start": w.Start, "end": w.End, "confidence": 0.9, "language": "en"})
+		texts = append(texts, w.Text)
+	}
+	alternative := map[string]any{"transcript": strings.Join(texts, " "), "confidence": 0.9, "words": list}
+	if q.Get("language") == "multi" {
+		alternative["languages"] = []string{"en"}
+	}
+	l.say(map[string]any{"type": "Results", "channel_index": []int{0, 1}, "start": words[0].Start, "duration": words[len(words)-1].End - words[0].Start,
+		"is_final": final, "speech_final": ended, "from_finalize": false, "channel": map[string]any{"alternatives": []any{alternative}},
+		"metadata": map[string]any{"request_id": id, "model_uuid": "1"}})
 }
 
 // assemblyLive is AssemblyAI's Universal Streaming, v3.
@@ -337,6 +358,9 @@ func (s *Server) assemblyLive(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 			tell(l.hear(b))
+			if words := l.soFar(); len(words) > 0 {
+				l.say(turnOf(words, turn, false, false))
+			}
 			continue
 		}
 		var m struct {

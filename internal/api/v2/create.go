@@ -73,6 +73,7 @@ type transcriptionConfig struct {
 type liveTranscript struct {
 	Provider string `json:"provider,omitempty" enum:"captions,deepgram,assemblyai" doc:"Who hears: the platform's own captions, or a service. Default: captions."`
 	Webhook  bool   `json:"webhook,omitempty" doc:"Also tell each utterance by the webhook bot.transcript. Default: false."`
+	Partial  bool   `json:"partial,omitempty" doc:"Also tell sentences that go on, in the stream. Default: false."`
 	APIKey   string `json:"api_key,omitempty" doc:"A key of your own of the service; never returned."`
 }
 
@@ -152,7 +153,7 @@ func (b BotSettings) request() (r bot.Request, err error) {
 		}
 	}
 	if c := b.LiveTranscript; c != nil {
-		r.LiveTranscript = &bot.LiveTranscriptRequest{Provider: c.Provider, Webhook: c.Webhook, APIKey: c.APIKey}
+		r.LiveTranscript = &bot.LiveTranscriptRequest{Provider: c.Provider, Webhook: c.Webhook, Partial: c.Partial, APIKey: c.APIKey}
 	}
 	if c := b.CallbackConfig; c != nil {
 		r.Callback = &bot.CallbackRequest{URL: c.URL, Secret: c.Secret, Method: c.Method, Objects: c.Participants == "objects"}

@@ -1,6 +1,7 @@
 package v2
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -68,7 +69,7 @@ type streamInput struct {
 // streamTranscriptRoute is do, with the document's words for what is no JSON.
 func streamTranscriptRoute(s *Surface, d *door.Door, scope account.Scope, op huma.Operation) {
 	op.Responses = map[string]*huma.Response{"200": {
-		Description: "Server-sent events: utterance, with an id, and end when nothing more comes",
+		Description: "Server-sent events: utterance, with an id; partial, if that was asked for; and end when nothing more comes",
 		Content:     map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}},
 	}}
 	op.Errors = append(op.Errors, http.StatusNotFound, http.StatusConflict)
@@ -110,6 +111,7 @@ type teller struct {
 	line     *http.ResponseController
 	team, id string
 	after    int64
+	partial  string    // what was sent last of what is being said, as JSON
 	told     time.Time // when anything was sent last
 }
 
@@ -139,25 +141,43 @@ func (t *teller) run(ctx context.Context, s *Surface) {
 func (t *teller) news(ctx context.Context, s *Surface) (more bool) {
 	for {
 		asking, cancel := context.WithTimeout(ctx, writeLimit)
-		said, end, err := s.Bots.Said(asking, t.team, t.id, t.after)
+		talk, err := s.Bots.Talk(asking, t.team, t.id, t.after)
 		cancel()
 		if err != nil {
 			return !fail.Is(err, fail.NotFound)
 		}
-		for _, u := range said {
+		for _, u := range talk.Said {
 			if !t.event("utterance", fmt.Sprintf("id: %d\n", u.Seq), u.Shown()) {
 				return false
 			}
 			t.after = u.Seq
 		}
-		if end != "" {
-			t.event("end", "", ended{t.id, string(end)})
+		if talk.Over != "" {
+			t.event("end", "", ended{t.id, string(talk.Over)})
 			return false
 		}
-		if len(said) == 0 {
-			return true
+		if len(talk.Said) == 0 {
+			return t.goesOn(talk.Partial)
 		}
 	}
+}
+
+// goesOn tells what is being said, if that has changed.
+func (t *teller) goesOn(partial []bot.Utterance) bool {
+	list := make([]bot.ShownPartial, len(partial))
+	for i, u := range partial {
+		list[i] = u.Partial()
+	}
+	text, err := json.Marshal(list)
+	if err != nil || string(text) == cmp.Or(t.partial, "[]") {
+		return err == nil
+	}
+	t.partial = string(text)
+	return t.event("partial", "", goesOn{list})
+}
+
+type goesOn struct {
+	Utterances []bot.ShownPartial `json:"utterances"`
 }
 
 type ended struct {

@@ -155,6 +155,58 @@ func TestTranscriptIsStreamed(t *testing.T) {
 	})
 }
 
+// What is being said is told whenever it has changed, to those whose bots tell of it.
+func TestWhatIsBeingSaidIsStreamed(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newStand(t, db)
+		id := s.create(t, minimal[:len(minimal)-1]+`,"live_transcript":{"partial":true}}`)
+		if _, err := s.bots.Launch(t.Context(), id, "host"); err != nil {
+			t.Fatal(err)
+		}
+		seq := int64(0)
+		report := func(p bot.Progress) {
+			t.Helper()
+			seq++
+			p.Seq = seq
+			if err := s.bots.Apply(t.Context(), id, p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l := s.listen(t, id, "")
+		want := func(events ...string) {
+			t.Helper()
+			for _, e := range events {
+				if got := l.next(); got != e {
+					t.Errorf("got %s, want %s", got, e)
+				}
+			}
+		}
+		report(bot.Progress{Partial: []bot.Utterance{said(1, "Ada", "we sh")}})
+		want(`partial {"utterances":[{"speaker":"Ada","speaker_id":1,"text":"we sh","language":"en","start":1,"end":2.5}]}`)
+		report(bot.Progress{}) // which changes nothing
+		report(bot.Progress{Partial: []bot.Utterance{}, Utterances: []bot.Utterance{said(3, "Ada", "We should.")}})
+		want(`utterance {"id":3,"speaker":"Ada","speaker_id":1,"text":"We should.","language":"en","start":3,"end":4.5}`, `partial {"utterances":[]}`)
+		report(bot.Progress{Partial: []bot.Utterance{said(4, "Ada", "But")}})
+		l.next()
+
+		late := s.listen(t, id, "3")
+		if got := late.next(); !strings.Contains(got, `"But"`) {
+			t.Errorf("to one who came later: %s", got)
+		}
+		report(bot.Progress{Done: &bot.Done{Status: bot.Completed, Code: bot.EndMeetingEnded, At: s.now}})
+		want(`end {"bot_id":"` + id + `","status":"completed"}`)
+		if r := s.call(t, s.key, "DELETE", "/v2/bots/"+id+"/delete-data", ""); r.status != http.StatusOK {
+			t.Fatalf("delete: %d %s", r.status, r.body)
+		}
+		var kept int
+		if err := db.Read(t.Context(), func(q store.Querier) error {
+			return q.QueryRow(t.Context(), "SELECT COUNT(*) FROM bot_partials").Scan(&kept)
+		}); err != nil || kept != 0 {
+			t.Errorf("%d lists are kept behind the bot's data, %v", kept, err)
+		}
+	})
+}
+
 // What is no stream is refused in the surface's words.
 func TestStreamsThatThereAreNot(t *testing.T) {
 	t.Parallel()

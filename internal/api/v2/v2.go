@@ -45,7 +45,7 @@ type Bots interface {
 	Resume(ctx context.Context, team, id, text string) error
 	Screenshots(ctx context.Context, team, id string, limit int, cursor string) (bot.ShotPage, error)
 	CheckLive(ctx context.Context, team, id string) error
-	Said(ctx context.Context, team, id string, after int64) ([]bot.Utterance, bot.Status, error)
+	Talk(ctx context.Context, team, id string, after int64) (bot.Talk, error)
 	// Check returns what is wrong with a request whose meeting is not known yet.
 	Check(r bot.Request) error
 	CheckZoom(ctx context.Context, team string, z *bot.Zoom) error

@@ -146,15 +146,19 @@ type Caption struct {
 	Final    bool   `json:"final,omitempty"`
 }
 
-// Heard is what a streaming service heard somebody say in one go; it does not
-// change any more. From and To are Unix microseconds.
+// Heard is what a streaming service heard somebody say in one go. It does not
+// change any more, unless it is Partial: then it goes on, and the next entry of its
+// line takes its place, or nothing does if that has no text. From and To are Unix
+// microseconds.
 type Heard struct {
+	Line     string `json:"line,omitempty"`   // the connection to the service
 	Person   string `json:"person,omitempty"` // id in the roster, empty when unknown
 	Name     string `json:"name,omitempty"`
 	Text     string `json:"text"`
 	Language string `json:"language,omitempty"` // BCP 47
 	From     int64  `json:"from_us"`
 	To       int64  `json:"to_us"`
+	Partial  bool   `json:"partial,omitempty"`
 }
 
 // Command: something to be done, written before it is done. Name: leave; say

@@ -30,7 +30,7 @@ func TestCaptionsAreToldLive(t *testing.T) {
 	h := newHost(t, t.TempDir(), func(s *lab.Scenario) { s.Turns = nil })
 	h.start()
 	h.launch(func(s *bot.Spec) {
-		s.Captions, s.LiveTranscript = true, &bot.LiveTranscript{Provider: bot.LiveCaptions}
+		s.Captions, s.LiveTranscript = true, &bot.LiveTranscript{Provider: bot.LiveCaptions, Partial: true}
 	})
 	var said []string
 	say := func(who, clip string) string {
@@ -60,6 +60,19 @@ func TestCaptionsAreToldLive(t *testing.T) {
 	h.untilCaption(say("Cora Green", "cora-1"))
 
 	l := h.finish(bot.EndAPIRequest)
+	if n := len(l.Partial); n == 0 || len(l.Partial[n-1]) > 0 {
+		t.Errorf("what was being said: %+v", l.Partial)
+	}
+	for _, list := range l.Partial {
+		for _, u := range list {
+			if u.Speaker == "Ben Red" && strings.Contains(u.Text, begun) {
+				begun = ""
+			}
+		}
+	}
+	if begun != "" {
+		t.Errorf("%q was not told while it was said: %+v", begun, l.Partial)
+	}
 	text := ""
 	for i, u := range l.Said {
 		t.Logf("%d %s–%s %s (%d): %s", u.Seq, u.Start, u.End, u.Speaker, u.N, u.Text)

@@ -199,6 +199,7 @@ type Life struct {
 	People    []bot.Participant
 	Chats     []bot.ChatMessage
 	Said      []bot.Utterance
+	Partial   [][]bot.Utterance // each list of what was being said
 }
 
 // Life returns all that was reported of a bot.
@@ -214,6 +215,9 @@ func (b *Book) Life(id string) (l Life) {
 		}
 		l.Chats = append(l.Chats, p.P.Chats...)
 		l.Said = append(l.Said, p.P.Utterances...)
+		if p.P.Partial != nil {
+			l.Partial = append(l.Partial, p.P.Partial)
+		}
 		l.Artifacts = append(l.Artifacts, p.P.Artifacts...)
 		if p.P.People != nil {
 			l.People = p.P.People

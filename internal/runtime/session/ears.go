@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"slices"
 
 	"steno/internal/record/journal"
@@ -17,7 +18,7 @@ func (s *session) openEars() {
 	}
 	var err error
 	s.ears, err = stream.NewEars(stream.EarsOptions{
-		Service: live.Provider, URL: s.opt.Live.URL, Key: s.opt.Live.Key, Allow: s.spec.Reach.Networks, Clock: s.clock, Log: s.log,
+		Service: live.Provider, URL: s.opt.Live.URL, Key: s.opt.Live.Key, Partial: live.Partial, Allow: s.spec.Reach.Networks, Clock: s.clock, Log: s.log,
 		Note: func(text string) { s.diary.note("live transcript: "+text, "") }, Heard: s.diary.heard,
 	})
 	if err != nil {
@@ -62,6 +63,7 @@ func (d *diary) heard(h stream.Heard) {
 		person = d.mem.bound[bound{h.Track, 0}].Person
 	}
 	d.writeLocked(journal.Entry{Heard: &journal.Heard{
+		Line: fmt.Sprintf("%s/%d", h.Track, h.CSRC), Partial: h.Partial,
 		Person: person, Name: d.mem.people[person].Name, Text: h.Text, Language: h.Language, From: h.From.UnixMicro(), To: h.To.UnixMicro(),
 	}})
 }
