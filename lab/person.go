@@ -80,6 +80,9 @@ func (p *person) publish(ctx context.Context) {
 	defer func() {
 		a.stop()
 		p.m.truth.filmed(v.run, v.next())
+		if board := p.m.board; board != nil {
+			board.gone(p)
+		}
 	}()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -88,11 +91,17 @@ func (p *person) publish(ctx context.Context) {
 		if p.video != nil && v.next().Before(next) {
 			next = v.next()
 		}
+		if board := p.m.board; board != nil {
+			board.expect(p, next)
+		}
 		timer.Reset(next.Sub(p.m.clock.Now()))
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+		}
+		if board := p.m.board; board != nil {
+			board.turn(next)
 		}
 		p.m.truth.late(p.m.clock.Now().Sub(next))
 		if !a.next().Add(-lead).After(next) {

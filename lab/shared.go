@@ -29,6 +29,8 @@ type switchboard struct {
 
 	mu    sync.Mutex
 	spoke map[*person]time.Time
+	due   map[*person]time.Time // when each sends next
+	turns *sync.Cond            // due has changed
 }
 
 // slot is a shared track.
@@ -41,7 +43,8 @@ type slot struct {
 }
 
 func newSwitchboard(m *Meeting) *switchboard {
-	s := &switchboard{m: m, spoke: map[*person]time.Time{}}
+	s := &switchboard{m: m, spoke: map[*person]time.Time{}, due: map[*person]time.Time{}}
+	s.turns = sync.NewCond(&s.mu)
 	for _, n := range []string{"1", "2", "3"}[:sharedTracks] {
 		s.audio = append(s.audio, newSlot(&source{id: "shared-a" + n, stream: "shared-a" + n, codec: opusCodec}))
 		s.video = append(s.video, newSlot(&source{id: "shared-v" + n, stream: "shared-v" + n, codec: vp8Codec}))
@@ -61,6 +64,42 @@ func (s *switchboard) sources() (list []*source) {
 		}
 	}
 	return list
+}
+
+// expect is told when a person sends next.
+func (s *switchboard) expect(p *person, due time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.due[p] = due
+	s.turns.Broadcast()
+}
+
+// turn waits until nobody has to send something from before a moment: on a busy
+// machine one may be behind another, whose place on a track it takes, and time would
+// run backwards on that track.
+func (s *switchboard) turn(due time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.behind(due) {
+		s.turns.Wait()
+	}
+}
+
+func (s *switchboard) behind(due time.Time) bool {
+	for _, at := range s.due {
+		if at.Before(due) {
+			return true
+		}
+	}
+	return false
+}
+
+// gone is called when a person sends nothing any more.
+func (s *switchboard) gone(p *person) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.due, p)
+	s.turns.Broadcast()
 }
 
 // speak sends a packet of somebody's audio, unless all tracks are taken.

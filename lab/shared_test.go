@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"math/rand/v2"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -203,4 +206,37 @@ func alike(a, b []float64) float64 {
 		ab, aa, bb = ab+a[i]*b[i], aa+a[i]*a[i], bb+b[i]*b[i]
 	}
 	return ab / math.Sqrt(aa*bb+1e-12)
+}
+
+// However late a machine makes each of them, people send in the order of the
+// schedule.
+func TestPeopleSendInTheirTurn(t *testing.T) {
+	t.Parallel()
+	s := newSwitchboard(nil)
+	begin := time.Now()
+	var mu sync.Mutex
+	var sent []time.Time
+	var all sync.WaitGroup
+	for n := range 4 {
+		p, rng := &person{}, rand.New(rand.NewPCG(1, uint64(n)))
+		s.expect(p, begin)
+		all.Go(func() {
+			defer s.gone(p)
+			for i := range 200 {
+				due := begin.Add(time.Duration(i*(20+n)) * time.Millisecond)
+				s.expect(p, due)
+				if rng.IntN(8) == 0 {
+					time.Sleep(time.Duration(rng.IntN(1000)) * time.Microsecond)
+				}
+				s.turn(due)
+				mu.Lock()
+				sent = append(sent, due)
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	if len(sent) != 800 || !slices.IsSortedFunc(sent, time.Time.Compare) {
+		t.Errorf("%d were sent, not in their order", len(sent))
+	}
 }
