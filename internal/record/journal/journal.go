@@ -289,8 +289,8 @@ func Open(folder string, clk clock.Clock) (*Writer, []Entry, error) {
 
 // Append writes e with the next sequence number and the present time, and
 // returns it as written. The line is in the kernel when Append returns; it is
-// synced to disk for entries that the world acts on (all but Pulse, Speech and
-// Note).
+// synced to disk for entries that the world acts on (all but Pulse, Speech, Note and
+// a partial Heard).
 func (w *Writer) Append(e Entry) (Entry, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -310,7 +310,7 @@ func (w *Writer) Append(e Entry) (Entry, error) {
 		return e, fmt.Errorf("append to journal: %w", err)
 	}
 	w.seq = e.Seq
-	if e.Pulse == nil && e.Speech == nil && e.Note == nil {
+	if e.Pulse == nil && e.Speech == nil && e.Note == nil && (e.Heard == nil || !e.Heard.Partial) {
 		if err := w.f.Sync(); err != nil {
 			return e, fmt.Errorf("sync journal: %w", err)
 		}
