@@ -12,9 +12,11 @@ import (
 )
 
 const (
-	// captionsAfter: captions wait until the bot has settled in the call, and are
-	// no part of coming in.
-	captionsAfter = 3 * time.Second
+	// captionsAfter is how long after the bot came in captions are switched on, and
+	// captionsLast how long their button may take to be there. What is said before is
+	// not in them; but they are no part of coming in.
+	captionsAfter = time.Second
+	captionsLast  = 6 * time.Second
 	// menuStep is how long a click of the way to captions or a layout may take to
 	// show.
 	menuStep = 2 * time.Second
@@ -46,25 +48,28 @@ type line struct {
 	votes            map[string]int
 }
 
-// switchCaptions goes one step on the way to captions. Each thing on the way is
-// clicked once; a menu that led nowhere is closed again.
-func (a *Adapter) switchCaptions(ctx context.Context, page platform.Page, s snapshot) {
+// switchCaptions goes one step on the way to captions, and reports whether it is
+// still on the way. Each thing on the way is clicked once; a menu that led nowhere is
+// closed again.
+func (a *Adapter) switchCaptions(ctx context.Context, page platform.Page, s snapshot) bool {
 	c, way := &a.captions, a.pack.Selectors.CaptionsOn
 	now := a.now()
-	switch {
-	case !a.join.Captions || c.over || now.Sub(a.entered) < captionsAfter || len(a.answers(s, pack.Staying)) > 0:
-		return
+	switch since := now.Sub(a.entered); {
+	case !a.join.Captions || c.over || len(way) == 0:
+		return false
+	case a.entered.IsZero() || since < captionsAfter || len(a.answers(s, pack.Staying)) > 0:
+		return true
 	case s.CaptionsShown:
 		c.over = true
-		return
+		return false
 	case s.CaptionsOn != "" && !c.clicked[s.CaptionsOn]:
-	case len(c.clicked) > 0 && now.Sub(c.at) < menuStep:
-		return
+	case len(c.clicked) > 0 && now.Sub(c.at) < menuStep, len(c.clicked) == 0 && since < captionsLast:
+		return true
 	default:
 		// The last click was the switch, or there is none.
 		c.over = true
-		if len(way) == 0 || c.last == "" || c.last == way[0] {
-			return
+		if c.last == "" || c.last == way[0] {
+			return false
 		}
 		s.CaptionsOn = way[len(way)-1]
 	}
@@ -73,6 +78,7 @@ func (a *Adapter) switchCaptions(ctx context.Context, page platform.Page, s snap
 	}
 	c.clicked[s.CaptionsOn], c.last, c.at = true, s.CaptionsOn, now
 	_ = page.Click(ctx, s.CaptionsOn) // optional
+	return !c.over
 }
 
 // heard lists the lines of a look that are somebody else's.

@@ -250,8 +250,8 @@ func (a *Adapter) Observe(ctx context.Context, page platform.Page) (platform.Obs
 	switch {
 	case v.stage == platform.StageInCall:
 		a.openPanels(ctx, page, s)
-		if !a.arrange(ctx, page, s) {
-			a.switchCaptions(ctx, page, s)
+		if !a.switchCaptions(ctx, page, s) { // words are lost before they are on
+			a.arrange(ctx, page, s)
 		}
 		return a.report(s, v), nil
 	case v.stage == platform.StageHostAbsent && a.now().Sub(a.opened) > knockAgain:

@@ -16,15 +16,16 @@ type layout struct {
 	opener string      // selector of what was clicked first
 }
 
-// arrange goes one step on the way to the layout, and reports whether it is still
-// on the way. It is optional: a page on which a step is not to be found keeps its
-// own, and a menu that led nowhere is closed again.
-func (a *Adapter) arrange(ctx context.Context, page platform.Page, s snapshot) bool {
+// layoutAfter: the layout waits until the bot has settled in the call.
+const layoutAfter = 3 * time.Second
+
+// arrange goes one step on the way to the layout. It is optional: a page on which a
+// step is not to be found keeps its own, and a menu that led nowhere is closed again.
+func (a *Adapter) arrange(ctx context.Context, page platform.Page, s snapshot) {
 	l, now := &a.layout, a.now()
 	switch {
 	case len(l.way) == 0:
-		return false
-	case a.entered.IsZero() || now.Sub(a.entered) < captionsAfter || len(a.answers(s, pack.Staying)) > 0:
+	case a.entered.IsZero() || now.Sub(a.entered) < layoutAfter || len(a.answers(s, pack.Staying)) > 0:
 	case s.Layout != nil && !s.Layout.Disabled:
 		_ = page.Click(ctx, s.Layout.Selector)
 		if l.opener == "" {
@@ -42,5 +43,4 @@ func (a *Adapter) arrange(ctx context.Context, page platform.Page, s snapshot) b
 		l.way = nil
 		a.view = lookExpression(a.pack, nil)
 	}
-	return true
 }

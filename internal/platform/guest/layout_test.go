@@ -44,14 +44,52 @@ func TestLayout(t *testing.T) {
 			a, page := New(meet), &clicks{}
 			now := begin
 			a.now, a.entered, a.layout.way = func() time.Time { return now }, begin, meet.Layouts[c.mode]
-			over := false
 			for i, s := range c.looks {
 				now = begin.Add(time.Duration(2+i) * time.Second)
-				over = !a.arrange(t.Context(), page, s)
+				a.arrange(t.Context(), page, s)
 			}
-			over = over || len(a.layout.way) == 0
+			over := len(a.layout.way) == 0
 			if !slices.Equal(page.on, c.want) || over != c.over {
 				t.Errorf("clicked %q, over %v; want %q, %v", page.on, over, c.want, c.over)
+			}
+		})
+	}
+}
+
+// Captions are switched on soon, and before the layout is touched: what is said until
+// then is not in them. A button may take a while to be there, but not for ever.
+func TestWayToCaptions(t *testing.T) {
+	begin := time.Unix(1_790_000_000, 0)
+	on := func(selector string) snapshot { return snapshot{CaptionsOn: selector} }
+	shown := snapshot{CaptionsShown: true}
+	for _, c := range []struct {
+		name  string
+		way   []string
+		looks []snapshot // a second apart, from when the bot came in
+		want  []string
+		over  int // the look from which on the layout may go
+	}{
+		{"a button", []string{"on"}, []snapshot{on("on"), on("on"), shown}, []string{"on"}, 2},
+		{"a late button", []string{"on"}, []snapshot{{}, {}, {}, {}, on("on"), shown}, []string{"on"}, 5},
+		{"no button", []string{"on"}, []snapshot{{}, {}, {}, {}, {}, {}, {}}, nil, 6},
+		{"a menu", []string{"on", "more"}, []snapshot{{}, on("more"), on("on"), shown}, []string{"more", "on"}, 3},
+		{"a menu that leads nowhere is closed again", []string{"on", "more"}, []snapshot{{}, on("more"), {}, {}}, []string{"more", "more"}, 3},
+		{"a pack without", nil, []snapshot{{}, {}}, nil, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := *meet
+			p.Selectors.CaptionsOn = c.way
+			a, page := New(&p), &clicks{}
+			now, over := begin, -1
+			a.now, a.entered, a.join.Captions = func() time.Time { return now }, begin, true
+			for i, s := range c.looks {
+				now = begin.Add(time.Duration(i) * time.Second)
+				if !a.switchCaptions(t.Context(), page, s) && over < 0 {
+					over = i
+				}
+			}
+			if !slices.Equal(page.on, c.want) || over != c.over {
+				t.Errorf("clicked %q, over at %d; want %q, %d", page.on, over, c.want, c.over)
 			}
 		})
 	}
