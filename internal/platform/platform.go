@@ -184,6 +184,12 @@ type Camera interface {
 	ShowCamera(ctx context.Context, page Page) error
 }
 
+// Busy is an Adapter that goes through menus of the page while it observes. As long as
+// one of them is open, nothing is posted.
+type Busy interface {
+	Busy() bool
+}
+
 // Refusal is a typed end of Enter: the meeting cannot be entered, and why.
 type Refusal struct {
 	Code    bot.EndCode

@@ -51,6 +51,26 @@ func (w *watched) Eval(ctx context.Context, expression string, out any) error {
 	return nil
 }
 
+// arranged reports whether each step to a layout has found something; all: by each of
+// its selectors, in one meeting or another.
+func (w *watched) arranged(p meeting.Platform, all bool) bool {
+	found := map[string]bool{}
+	for place := range alternatives(pack.Builtin(p)) {
+		if step, _, ok := strings.Cut(place, ".click"); ok && strings.HasPrefix(step, "layouts.") {
+			_, left := w.left[place]
+			if found[step] = found[step] || !left; left && all {
+				return false
+			}
+		}
+	}
+	for _, ok := range found {
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
 // alternatives are all selectors of a pack, each of a comma's sides for itself.
 func alternatives(p *pack.Pack) map[string]string {
 	all := map[string]string{}
@@ -110,6 +130,7 @@ func wholeVisit(t *testing.T, w *watched, p meeting.Platform, stage *labtest.Sta
 	must(t, m.Say("Ada", "ada-1"))
 	labtest.Until(t, a, w, "Ada speaks", func(o platform.Observation) bool { return len(o.Speaking) == 1 })
 	labtest.Until(t, a, w, "what Ada says", func(o platform.Observation) bool { return len(o.Captions) > 0 })
+	labtest.Until(t, a, w, "the layout", func(platform.Observation) bool { return w.arranged(p, skin == "old") && !a.(platform.Busy).Busy() })
 	must(t, a.Say(ctx, w, "Hello"))
 	labtest.Until(t, a, w, "the bot's message", func(o platform.Observation) bool { return len(o.Messages) > 0 })
 	for _, turn := range []func(context.Context, platform.Page) error{a.(platform.Speaker).Unmute, a.(platform.Speaker).Mute, a.(platform.Camera).ShowCamera} {

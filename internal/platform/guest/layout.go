@@ -16,6 +16,14 @@ type layout struct {
 	opener string      // selector of what was clicked first
 }
 
+// Busy reports whether a menu or dialog is open that the adapter opened on the way to
+// captions or a layout.
+func (a *Adapter) Busy() bool {
+	l, c := &a.layout, &a.captions
+	menu := c.last != "" && c.last != a.pack.Selectors.CaptionsOn[0]
+	return l.opener != "" && len(l.way) > 0 || menu && !c.over
+}
+
 // layoutAfter: the layout waits until the bot has settled in the call.
 const layoutAfter = 3 * time.Second
 

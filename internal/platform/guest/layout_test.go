@@ -47,6 +47,9 @@ func TestLayout(t *testing.T) {
 			for i, s := range c.looks {
 				now = begin.Add(time.Duration(2+i) * time.Second)
 				a.arrange(t.Context(), page, s)
+				if busy := len(page.on) > 0 && len(a.layout.way) > 0; a.Busy() != busy {
+					t.Errorf("look %d: busy is %v", i, !busy)
+				}
 			}
 			over := len(a.layout.way) == 0
 			if !slices.Equal(page.on, c.want) || over != c.over {

@@ -93,6 +93,7 @@ type world struct {
 	entered  []time.Time // when the bot asked to be let in
 	said     []string
 	mute     error  // what Say returns
+	busy     bool   // the page's menus are open
 	pauses   []bool // what the recorders were told
 	left     int
 	shown    [][]byte     // on the camera
@@ -423,6 +424,12 @@ func (a fakeAdapter) Observe(context.Context, platform.Page) (platform.Observati
 	a.w.looks++
 	return a.w.scene, nil
 }
+func (a fakeAdapter) Busy() bool {
+	a.w.mu.Lock()
+	defer a.w.mu.Unlock()
+	return a.w.busy
+}
+
 func (a fakeAdapter) Say(_ context.Context, _ platform.Page, text string) error {
 	a.w.mu.Lock()
 	defer a.w.mu.Unlock()

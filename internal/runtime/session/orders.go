@@ -13,7 +13,7 @@ import (
 
 // Codes of replies that are not OK.
 const (
-	ReplyBusy   = "busy"    // not in the call just now; ask again
+	ReplyBusy   = "busy"    // not in the call just now, or in a menu; ask again
 	ReplyNoChat = "no_chat" // the meeting has no chat
 )
 
@@ -55,7 +55,15 @@ func (s *session) order(r Request) Reply {
 	}
 }
 
-func busy() Reply { return Reply{Error: "the bot is not in the call just now", Code: ReplyBusy} }
+func busy() Reply {
+	return Reply{Error: "the bot is not in the call just now, or in a menu of the page", Code: ReplyBusy}
+}
+
+// busy reports whether the page has something open that keeps it from being used.
+func (v *visit) busy() bool {
+	b, ok := v.adapter.(platform.Busy)
+	return ok && b.Busy()
+}
 
 // obey carries out an order.
 func (v *visit) obey(ctx context.Context, r Request) Reply {
@@ -64,6 +72,9 @@ func (v *visit) obey(ctx context.Context, r Request) Reply {
 	}
 	switch bot.CommandKind(r.Command) {
 	case bot.CommandChat:
+		if v.busy() {
+			return busy()
+		}
 		return v.post(ctx, r)
 	case bot.CommandPause:
 		return v.pause(ctx, r)

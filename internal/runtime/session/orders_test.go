@@ -31,7 +31,7 @@ func (w *world) insist(kind bot.CommandKind, id, text string) (Reply, error) {
 // is in the journal once though the page shows it, too.
 func TestMessageIsPostedOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
+	w := newWorld(t, func(s *bot.Spec) { s.EntryMessage = "I record." })
 	w.show(platform.Observation{Stage: platform.StageLobby})
 	p := w.start()
 	w.untilState(bot.InWaitingRoom)
@@ -39,8 +39,14 @@ func TestMessageIsPostedOnce(t *testing.T) {
 	if r, err := w.order(bot.CommandChat, "c1", "Hello there"); !errors.As(err, &refused) || r.Code != ReplyBusy {
 		t.Errorf("in the lobby: %+v %v", r, err)
 	}
+	w.set(func() { w.busy = true })
 	w.show(inCall("me"))
 	w.untilState(bot.Recording)
+	if r, err := w.order(bot.CommandChat, "c1", "Hello there"); !errors.As(err, &refused) || r.Code != ReplyBusy || len(w.said) > 0 {
+		t.Errorf("while a menu is open: %+v %v, said %q", r, err, w.said)
+	}
+	w.set(func() { w.busy = false })
+	w.until("the entry message", func([]journal.Entry) bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.said) == 1 })
 	for range 2 {
 		if r, err := w.order(bot.CommandChat, "c1", "Hello there"); err != nil || !r.OK {
 			t.Fatalf("%+v %v", r, err)
@@ -75,7 +81,7 @@ func TestMessageIsPostedOnce(t *testing.T) {
 	if err := p.wait(); err != nil {
 		t.Fatal(err)
 	}
-	if n := chats(w.entries()); n != 2 || !slices.Equal(w.said, []string{"Hello there"}) {
+	if n := chats(w.entries()); n != 2 || !slices.Equal(w.said, []string{"I record.", "Hello there"}) {
 		t.Errorf("%d messages in the journal, said %q", n, w.said)
 	}
 }
