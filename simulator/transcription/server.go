@@ -34,7 +34,8 @@ type Options struct {
 	// Ear replaces what is heard in audio, for tests that know it.
 	Ear func(audio []byte) (Heard, error)
 	// LiveEar says what is said in a stretch of voice that was streamed; default the
-	// script.
+	// script, of which is also told each second, as the services do, what was said so
+	// far.
 	LiveEar func(voice []int16, rate int) string
 	// Idle is how long a streaming connection may stand without a message; 0: as the
 	// service does.
