@@ -9,44 +9,61 @@ import (
 	"strings"
 	"time"
 
+	"steno/internal/bot"
 	"steno/internal/record/journal"
 	"steno/internal/record/screen"
 	"steno/internal/record/segment"
+	"steno/lab/footage"
 )
 
-// lost is the share of media, in percent, that is missing since a moment.
+// lost is the share of media, in percent, that is missing since a moment: of audio or
+// of pictures, whichever is more.
 func (s *stage) lost(since time.Time) (float64, error) {
-	var missing, all int64
-	for _, id := range s.ids {
-		folder := s.BotFolder(id)
-		entries, err := journal.Read(folder)
-		if err != nil {
-			return 0, err
+	worst := 0.0
+	for _, kind := range []string{"audio", "video"} {
+		if kind == "video" && s.mode == string(bot.AudioOnly) || kind == "audio" && s.mode == filmed {
+			continue
 		}
-		m, a := int64(0), int64(0)
-		if s.mode == filmed {
-			if m, a, err = unfilmed(folder, since, entries); err != nil {
+		var missing, all int64
+		for _, id := range s.ids {
+			folder := s.BotFolder(id)
+			entries, err := journal.Read(folder)
+			if err != nil {
 				return 0, err
 			}
-		} else {
-			m, a = unheard(folder, since, entries)
+			m, a := int64(0), int64(0)
+			if s.mode == filmed {
+				if m, a, err = unfilmed(folder, since, entries); err != nil {
+					return 0, err
+				}
+			} else {
+				m, a = holes(folder, since, entries, kind)
+			}
+			if a == 0 {
+				return 100, nil // a bot without media
+			}
+			missing, all = missing+m, all+a
 		}
-		if a == 0 {
-			return 100, nil // a bot without media
-		}
-		missing, all = missing+m, all+a
+		worst = max(worst, 100*float64(missing)/float64(all))
 	}
-	return 100 * float64(missing) / float64(all), nil
+	return worst, nil
 }
 
-// packet is the length of an Opus packet in units of its RTP clock: every
-// participant of the benchmark sends one each 20 ms.
-const packet = 960
+// Units of a track's RTP clock between two frames: every participant of the benchmark
+// sends an Opus packet each 20 ms, and pictures at the rate of the lab's.
+const (
+	packet  = 960
+	picture = 90000 / footage.FPS
+)
 
-// unheard counts the holes in the RTP clock of each audio track.
-func unheard(folder string, since time.Time, entries []journal.Entry) (missing, all int64) {
+// holes counts the holes in the RTP clock of each track of a kind, in frames.
+func holes(folder string, since time.Time, entries []journal.Entry, kind string) (missing, all int64) {
+	length := int64(packet)
+	if kind == "video" {
+		length = picture
+	}
 	for _, e := range entries {
-		if e.Track == nil || e.Track.Kind != "audio" || e.Track.Ended {
+		if e.Track == nil || e.Track.Kind != kind || e.Track.Ended {
 			continue
 		}
 		files, _ := filepath.Glob(filepath.Join(folder, segment.Dir, e.Track.ID, "*.seg"))
@@ -60,9 +77,9 @@ func unheard(folder string, since time.Time, entries []journal.Entry) (missing, 
 				if fr.Arrival < since.UnixMicro() {
 					continue
 				}
-				if step := int64(int32(fr.RTP - last)); !first && step > packet {
-					missing += step/packet - 1
-					all += step/packet - 1
+				if step := int64(int32(fr.RTP - last)); !first && step > length {
+					missing += (step+length/2)/length - 1
+					all += (step+length/2)/length - 1
 				}
 				all++
 				last, first = fr.RTP, false

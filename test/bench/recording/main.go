@@ -25,13 +25,14 @@ func main() {
 	length := flag.Duration("length", time.Minute, "how long to measure one bot")
 	modes := flag.String("modes", "speaker_view,gallery_view,audio_only,"+filmed, "what to measure with one bot")
 	most := flag.String("most", "speaker_view=8+4,gallery_view=8+4,audio_only=14+4,"+filmed+"=1+1", "find the most bots: how many to begin with, and to add")
+	ceiling := flag.Int("ceiling", 24, "how many bots to try at most")
 	window := flag.Duration("window", 20*time.Second, "how long to measure each number of bots")
 	joins := flag.Int("joins", 20, "how many bots join, one after the other")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	t := &table{}
-	err := run(ctx, t, *binary, split(*modes), *length, split(*most), *window, *joins)
+	err := run(ctx, t, *binary, split(*modes), *length, split(*most), *ceiling, *window, *joins)
 	t.print(os.Stdout) // also what there is when something fails
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "recording:", err)
@@ -39,7 +40,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, t *table, binary string, modes []string, length time.Duration, most []string, window time.Duration, joins int) error {
+func run(ctx context.Context, t *table, binary string, modes []string, length time.Duration, most []string, ceiling int, window time.Duration, joins int) error {
 	for _, mode := range modes {
 		if err := single(ctx, t, binary, mode, length); err != nil {
 			return fmt.Errorf("%s: %w", mode, err)
@@ -51,7 +52,7 @@ func run(ctx context.Context, t *table, binary string, modes []string, length ti
 		if _, err := fmt.Sscanf(count, "%d+%d", &first, &step); err != nil || first < 1 || step < 1 {
 			return fmt.Errorf("-most: %q is not like audio_only=13+1", part)
 		}
-		if err := crowd(ctx, t, binary, mode, first, step, window); err != nil {
+		if err := crowd(ctx, t, binary, mode, first, step, ceiling, window); err != nil {
 			return fmt.Errorf("most bots, %s: %w", mode, err)
 		}
 	}
@@ -92,8 +93,8 @@ func single(ctx context.Context, t *table, binary, mode string, length time.Dura
 	return nil
 }
 
-// crowd adds bots until media are lost.
-func crowd(ctx context.Context, t *table, binary, mode string, n, step int, window time.Duration) error {
+// crowd adds bots until media are lost, or there are enough.
+func crowd(ctx context.Context, t *table, binary, mode string, n, step, ceiling int, window time.Duration) error {
 	s, err := open(ctx, binary, mode)
 	if err != nil {
 		return err
@@ -108,10 +109,12 @@ func crowd(ctx context.Context, t *table, binary, mode string, n, step int, wind
 			return err
 		}
 		fmt.Fprintf(os.Stderr, "%d bots: %.3f %% of media lost\n", n, r.lost)
-		if r.lost > lossless {
+		if r.lost <= lossless {
+			best = r
+		}
+		if r.lost > lossless || n+step > ceiling {
 			break
 		}
-		best = r
 	}
 	what := mode + ", most bots: "
 	t.atLeast(what+"without lost media", float64(best.bots), goals[mode].most)

@@ -22,7 +22,7 @@ type result struct {
 	bots          int
 	live, compose float64 // CPU seconds per recorded minute
 	liveMB, allMB float64
-	lost          float64 // percent of the packets of audio, or of the film's pictures
+	lost          float64 // percent of the packets of audio or of the pictures, whichever is more
 }
 
 // settle is how long the bots record before the measurement begins: by then each of
