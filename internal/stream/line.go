@@ -242,13 +242,15 @@ func (l *line) tellPartial(s *said) {
 	}
 	now := l.e.o.Clock.Now()
 	l.mu.Lock()
-	tell := s.text != l.told && (s.text == "" || now.Sub(l.toldAt) >= partialEvery)
-	h := l.heard(s)
-	if tell {
-		l.told, l.toldAt = s.text, now
+	if s.text == l.told || s.text != "" && now.Sub(l.toldAt) < partialEvery {
+		l.mu.Unlock()
+		return
 	}
+	l.told, l.toldAt = s.text, now
+	h := l.heard(s)
+	h.Partial = true
 	l.mu.Unlock()
-	if h.Partial = true; tell && l.e.o.Heard != nil {
+	if l.e.o.Heard != nil {
 		l.e.o.Heard(h)
 	}
 }

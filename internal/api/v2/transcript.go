@@ -1,11 +1,11 @@
 package v2
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -111,8 +111,8 @@ type teller struct {
 	line     *http.ResponseController
 	team, id string
 	after    int64
-	partial  string    // what was sent last of what is being said, as JSON
-	told     time.Time // when anything was sent last
+	partial  []bot.Utterance // what was sent last of what is being said
+	told     time.Time       // when anything was sent last
 }
 
 // run tells until all is told, the client is gone or the server stops. Then the
@@ -164,15 +164,14 @@ func (t *teller) news(ctx context.Context, s *Surface) (more bool) {
 
 // goesOn tells what is being said, if that has changed.
 func (t *teller) goesOn(partial []bot.Utterance) bool {
+	if slices.Equal(partial, t.partial) {
+		return true
+	}
+	t.partial = partial
 	list := make([]bot.ShownPartial, len(partial))
 	for i, u := range partial {
 		list[i] = u.Partial()
 	}
-	text, err := json.Marshal(list)
-	if err != nil || string(text) == cmp.Or(t.partial, "[]") {
-		return err == nil
-	}
-	t.partial = string(text)
 	return t.event("partial", "", goesOn{list})
 }
 

@@ -59,8 +59,8 @@ func busy() Reply {
 	return Reply{Error: "the bot is not in the call just now, or in a menu of the page", Code: ReplyBusy}
 }
 
-// busy reports whether the page has something open that keeps it from being used.
-func (v *visit) busy() bool {
+// inMenu reports whether the page has something open that keeps it from being used.
+func (v *visit) inMenu() bool {
 	b, ok := v.adapter.(platform.Busy)
 	return ok && b.Busy()
 }
@@ -72,7 +72,7 @@ func (v *visit) obey(ctx context.Context, r Request) Reply {
 	}
 	switch bot.CommandKind(r.Command) {
 	case bot.CommandChat:
-		if v.busy() {
+		if v.inMenu() {
 			return busy()
 		}
 		return v.post(ctx, r)

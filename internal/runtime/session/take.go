@@ -74,7 +74,7 @@ func (v *visit) greet(ctx context.Context) {
 	s := v.s
 	var spoke bool
 	s.diary.look(func(m *memory) { spoke = m.spoke })
-	if s.spec.EntryMessage == "" || spoke || v.busy() {
+	if s.spec.EntryMessage == "" || spoke || v.inMenu() {
 		return
 	}
 	s.diary.write(journal.Entry{Command: &journal.Command{Name: commandSay, From: "spec"}})
